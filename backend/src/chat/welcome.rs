@@ -1,0 +1,42 @@
+//! The first frame: the state needed for the first screen.
+//!
+//! The socket is registered before the snapshot is read, so nothing falls in between; what the queue
+//! held back meanwhile and the snapshot includes is then forgotten.
+
+use super::deliver::includes;
+use crate::app::App;
+use crate::registry::Socket;
+use crate::store::{Error, SessionRow};
+use crate::{clock, socket};
+use axum::extract::ws::Utf8Bytes;
+use shared::frame::ServerFrame;
+use shared::ids::{ConversationId, Cursor};
+use shared::limits::WELCOME_CONVERSATIONS_MAX;
+use shared::welcome::Welcome;
+use std::collections::HashMap;
+
+/// The `welcome` of a socket that is registered already.
+///
+/// # Errors
+/// When the database fails.
+pub async fn welcome(app: &App, socket: &Socket, session: SessionRow) -> Result<Utf8Bytes, Error> {
+    let limit = u32::try_from(WELCOME_CONVERSATIONS_MAX).expect("it is 100");
+    let snapshot = app.store.conversations(session.user.id, None, limit).await?;
+    let known: HashMap<ConversationId, Cursor> =
+        snapshot.conversations.iter().map(|summary| (summary.id, summary.last_seq)).collect();
+    socket
+        .queue
+        .forget_events(|conversation, seq| known.get(&conversation).is_some_and(|last_seq| includes(*last_seq, seq)));
+    let heartbeat_ms = u64::try_from(socket::connection::HEARTBEAT.as_millis()).expect("it is seconds");
+    Ok(super::encode(&ServerFrame::Welcome(Box::new(Welcome {
+        user: session.user,
+        session: session.id,
+        epoch: app.store.epoch().clone(),
+        now: clock::now(),
+        heartbeat_ms,
+        limits: app.config.limits(),
+        conversations: snapshot.conversations,
+        more: snapshot.more,
+        presence: Vec::new(),
+    }))))
+}

@@ -1,0 +1,28 @@
+//! The time and new random ids. Nothing else in the server reads the clock or draws randomness.
+
+use shared::ids::Timestamp;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The time of day. Before 1970 it is 1970.
+#[must_use]
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Bytes nobody can guess.
+///
+/// # Panics
+/// When the operating system has no randomness to give: then no secret can be made, and a server
+/// that went on would hand out weak ones.
+#[must_use]
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// A new id of any kind: `clock::id(UserId::v7)`.
+pub fn id<T>(make: impl FnOnce(Timestamp, [u8; 10]) -> T) -> T {
+    make(now(), random())
+}

@@ -1,0 +1,310 @@
+//! Every setting, once. Each has a flag, a `CONFAB_…` variable and a line in an optional TOML file;
+//! a flag counts more than a variable, a variable more than the file.
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+use shared::limits::Limits;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A chat server with its web page inside.
+#[derive(Debug, Parser)]
+#[command(name = "confab", version, about, args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    /// What to do; `serve` if it is left out.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The settings of `serve`.
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    Serve(Serve),
+}
+
+/// Where settings come from.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// A TOML file with settings
+    #[arg(long, value_name = "FILE", env = "CONFAB_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Show the settings that would be used, as TOML, and stop
+    #[arg(long)]
+    pub print_config: bool,
+    /// The settings given here.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// Settings of one source; what is not given is left to the next.
+#[derive(Debug, Default, Args, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Settings {
+    /// Where to listen; port 0 picks a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "CONFAB_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// The folder that holds everything [default: ./data]
+    #[arg(long, value_name = "DIR", env = "CONFAB_DATA")]
+    data: Option<PathBuf>,
+    /// The address people open, if it is not the one in their request, like <https://chat.example.org>
+    #[arg(long, value_name = "URL", env = "CONFAB_PUBLIC_URL")]
+    public_url: Option<String>,
+    /// Another page that may use this server, like <http://127.0.0.1:8000>; may be given several times
+    #[arg(long, value_name = "URL", env = "CONFAB_ALLOW_ORIGIN", value_delimiter = ',')]
+    allow_origin: Option<Vec<String>>,
+    /// Limits on how fast people send and guess passwords; off is for load tests [default: on]
+    #[arg(long, value_name = "on|off", env = "CONFAB_RATE_LIMITS")]
+    rate_limits: Option<Switch>,
+    /// Messages a person may send at once [default: 60]
+    #[arg(long, value_name = "N", env = "CONFAB_SEND_BURST")]
+    send_burst: Option<u32>,
+    /// Messages a person may go on to send in each 10 seconds [default: 30]
+    #[arg(long, value_name = "N", env = "CONFAB_SENDS_IN_10_S")]
+    sends_in_10_s: Option<u32>,
+    /// The longest message, in bytes [default: 16384]
+    #[arg(long, value_name = "BYTES", env = "CONFAB_CONTENT_BYTES")]
+    content_bytes: Option<u32>,
+    /// The longest frame a client may send, in bytes [default: 65536]
+    #[arg(long, value_name = "BYTES", env = "CONFAB_FRAME_BYTES")]
+    frame_bytes: Option<u32>,
+    /// Sockets one person may have open [default: 64]
+    #[arg(long, value_name = "N", env = "CONFAB_SOCKETS_PER_USER")]
+    sockets_per_user: Option<usize>,
+    /// Connections one address may have open before signing in [default: 64]
+    #[arg(long, value_name = "N", env = "CONFAB_CONNECTIONS_PER_ADDRESS")]
+    connections_per_address: Option<usize>,
+    /// How the log is written [default: text]
+    #[arg(long, value_name = "text|json", env = "CONFAB_LOG_FORMAT")]
+    log_format: Option<LogFormat>,
+    /// What is logged: error, warn, info, debug or a filter like backend=debug,warn [default: info]
+    #[arg(long, value_name = "FILTER", env = "CONFAB_LOG")]
+    log: Option<String>,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// The settings a server runs with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The data folder.
+    pub data: PathBuf,
+    /// The origin people open the page at, if it is fixed: scheme, host and port, nothing more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+    /// Further origins.
+    pub allow_origin: Vec<String>,
+    /// Whether rates are limited.
+    pub rate_limits: Switch,
+    /// Messages a user may send at once.
+    pub send_burst: u32,
+    /// Messages a user may go on to send in each ten seconds.
+    pub sends_in_10_s: u32,
+    /// The longest message, in bytes.
+    pub content_bytes: u32,
+    /// The longest frame, in bytes.
+    pub frame_bytes: u32,
+    /// Sockets of one user.
+    pub sockets_per_user: usize,
+    /// Connections of one address before signing in.
+    pub connections_per_address: usize,
+    /// How the log is written.
+    pub log_format: LogFormat,
+    /// What is logged.
+    pub log: String,
+}
+
+impl Config {
+    /// The settings given by flags and variables, filled up from the file and the defaults.
+    ///
+    /// # Errors
+    /// A sentence for the person who started the server.
+    pub fn load(serve: Serve) -> anyhow::Result<Self> {
+        let file = match &serve.config {
+            None => Settings::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("The settings file {} cannot be read", path.display()))?;
+                toml::from_str(&text)
+                    .with_context(|| format!("The settings file {} cannot be understood", path.display()))?
+            }
+        };
+        Self::merge(serve.settings, file)
+    }
+
+    fn merge(first: Settings, second: Settings) -> anyhow::Result<Self> {
+        macro_rules! pick {
+            ($name:ident, $default:expr) => {
+                first.$name.or(second.$name).unwrap_or_else(|| $default)
+            };
+        }
+        let limits = Limits::default();
+        let config = Self {
+            listen: pick!(listen, SocketAddr::from(([127, 0, 0, 1], 8080))),
+            data: pick!(data, "data".into()),
+            public_url: first
+                .public_url
+                .or(second.public_url)
+                .filter(|url| !url.is_empty())
+                .map(|url| origin("public-url", &url))
+                .transpose()?,
+            allow_origin: pick!(allow_origin, Vec::new())
+                .iter()
+                .filter(|url| !url.is_empty())
+                .map(|url| origin("allow-origin", url))
+                .collect::<Result<_, _>>()?,
+            rate_limits: pick!(rate_limits, Switch::On),
+            send_burst: pick!(send_burst, 60),
+            sends_in_10_s: pick!(sends_in_10_s, 30),
+            content_bytes: pick!(content_bytes, limits.content_bytes),
+            frame_bytes: pick!(frame_bytes, limits.frame_bytes),
+            sockets_per_user: pick!(sockets_per_user, 64),
+            connections_per_address: pick!(connections_per_address, 64),
+            log_format: pick!(log_format, LogFormat::Text),
+            log: pick!(log, "info".into()),
+        };
+        for (name, number) in [
+            ("send-burst", u64::from(config.send_burst)),
+            ("sends-in-10-s", u64::from(config.sends_in_10_s)),
+            ("content-bytes", u64::from(config.content_bytes)),
+            ("sockets-per-user", config.sockets_per_user as u64),
+            ("connections-per-address", config.connections_per_address as u64),
+        ] {
+            if number == 0 {
+                bail!("The setting {name} must be at least 1");
+            }
+        }
+        // Every byte of a message may need six in JSON (\u00XX); a frame must be able to carry a full
+        // one of plain text at least.
+        if config.frame_bytes < config.content_bytes.saturating_add(1_024) {
+            bail!("The setting frame-bytes must be at least 1024 more than content-bytes");
+        }
+        Ok(config)
+    }
+
+    /// The settings as the TOML file that would give them.
+    ///
+    /// # Errors
+    /// When a path is not UTF-8.
+    pub fn to_toml(&self) -> anyhow::Result<String> {
+        toml::to_string(self).context("The settings cannot be shown as TOML")
+    }
+
+    /// What a socket is told about limits.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits { content_bytes: self.content_bytes, frame_bytes: self.frame_bytes, ..Limits::default() }
+    }
+
+    /// Whether people reach the server over https, so that cookies may insist on it.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+}
+
+/// An origin as browsers write it (RFC 6454 section 6.2): scheme, host, and port if it is not the
+/// scheme's own.
+fn origin(setting: &str, url: &str) -> anyhow::Result<String> {
+    let parsed: http::Uri = url.parse().with_context(|| format!("The setting {setting} is no URL: {url}"))?;
+    let (Some(scheme @ ("http" | "https")), Some(authority)) = (parsed.scheme_str(), parsed.authority()) else {
+        bail!("The setting {setting} must begin with http:// or https://, not {url}");
+    };
+    if parsed.path().trim_matches('/') != "" || parsed.query().is_some() {
+        bail!("The setting {setting} must be a scheme, a host and a port only, not {url}");
+    }
+    let host = authority.host().to_lowercase();
+    Ok(match (scheme, authority.port_u16()) {
+        (_, None) | ("http", Some(80)) | ("https", Some(443)) => format!("{scheme}://{host}"),
+        (_, Some(port)) => format!("{scheme}://{host}:{port}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(arguments: &[&str]) -> Config {
+        let arguments = Arguments::try_parse_from([&["confab"], arguments].concat()).expect("good arguments");
+        Config::load(arguments.serve).expect("good settings")
+    }
+
+    #[test]
+    fn every_setting_has_a_flag_a_variable_and_a_line_in_the_file() {
+        let printed = parse(&["--public-url", "https://x.org"]).to_toml().expect("TOML");
+        let lines: toml::Table = printed.parse().expect("TOML");
+        let command = Arguments::command();
+        let flags: Vec<_> = command
+            .get_arguments()
+            .filter(|argument| {
+                !["config", "print-config", "help", "version"].contains(&argument.get_long().unwrap_or("help"))
+            })
+            .collect();
+        assert_eq!(flags.len(), lines.len());
+        for flag in flags {
+            let name = flag.get_long().expect("a long flag");
+            assert!(lines.contains_key(name), "{name} has no line");
+            let variable = format!("CONFAB_{}", name.to_uppercase().replace('-', "_"));
+            assert_eq!(flag.get_env().and_then(|env| env.to_str()), Some(variable.as_str()));
+        }
+    }
+
+    #[test]
+    fn what_is_printed_gives_the_same_settings() {
+        let config =
+            parse(&["--listen", "0.0.0.0:0", "--rate-limits", "off", "--allow-origin", "http://a:1,https://b"]);
+        let file: Settings = toml::from_str(&config.to_toml().expect("TOML")).expect("its own output");
+        assert_eq!(Config::merge(Settings::default(), file).expect("good"), config);
+    }
+
+    #[test]
+    fn flags_count_more_than_the_file() {
+        let file: Settings = toml::from_str("send-burst = 5\nsends-in-10-s = 7").expect("TOML");
+        let flags = Settings { send_burst: Some(9), ..Settings::default() };
+        let config = Config::merge(flags, file).expect("good");
+        assert_eq!((config.send_burst, config.sends_in_10_s), (9, 7));
+        assert!(toml::from_str::<Settings>("sendburst = 5").is_err(), "a misspelt line must not be ignored");
+    }
+
+    #[test]
+    fn origins_are_written_as_browsers_write_them() {
+        let table = [
+            ("https://Chat.Example.org/", "https://chat.example.org"),
+            ("https://a:443", "https://a"),
+            ("http://a:80/", "http://a"),
+            ("http://[::1]:8000", "http://[::1]:8000"),
+        ];
+        for (given, kept) in table {
+            assert_eq!(origin("x", given).expect(given), kept);
+        }
+        for bad in ["a.org", "ftp://a", "https://a/b", "https://a?b", ""] {
+            assert!(origin("x", bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Conversations, as they stand in somebody's list.
+
+use super::error::Refused;
+use super::extract::SignedIn;
+use crate::app::App;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use shared::code::{Code, Rejection};
+use shared::conversation::{ConversationBody, ConversationList};
+use shared::ids::ConversationId;
+use shared::limits;
+use std::sync::Arc;
+
+/// Which part of the list is asked for.
+#[derive(Debug, Deserialize)]
+pub struct Page {
+    before: Option<ConversationId>,
+    limit: Option<i64>,
+}
+
+/// `GET /api/conversations?before=&limit=`: most recent first.
+///
+/// # Errors
+/// 401 without a session, 422 for a query that cannot be read.
+pub async fn list(
+    State(app): State<Arc<App>>,
+    SignedIn { session }: SignedIn,
+    query: Result<Query<Page>, QueryRejection>,
+) -> Result<Response, Refused> {
+    let Query(page) = query.map_err(bad_query)?;
+    let found = app.store.conversations(session.user.id, page.before, limits::page(page.limit)).await?;
+    Ok(axum::Json(ConversationList { conversations: found.conversations, more: found.more }).into_response())
+}
+
+/// `GET /api/conversations/{id}`.
+///
+/// # Errors
+/// 401 without a session, 404 if it is not there or not yours.
+pub async fn show(
+    State(app): State<Arc<App>>,
+    SignedIn { session }: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, Refused> {
+    let conversation = app.store.summary(session.user.id, parse(&id)?).await?.ok_or_else(Rejection::not_found)?;
+    Ok(axum::Json(ConversationBody { conversation }).into_response())
+}
+
+/// An id in a path. What is no id is not there.
+pub(super) fn parse(id: &str) -> Result<ConversationId, Rejection> {
+    id.parse().map_err(|_| Rejection::not_found())
+}
+
+pub(super) fn bad_query(rejection: QueryRejection) -> Refused {
+    Rejection::new(Code::Invalid, format!("The query cannot be read: {}", rejection.body_text())).field("query").into()
+}

@@ -1,0 +1,163 @@
+//! What handlers ask for: who is signed in, from where, with which body. The order of the checks is
+//! the contract's: origin 403, session 401, there-and-yours 404, media type 415, JSON 400, content 422.
+
+use super::error::Refused;
+use crate::accounts::token;
+use crate::app::App;
+use crate::clock;
+use crate::store::SessionRow;
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+use shared::code::{Code, Rejection};
+use shared::ids::Timestamp;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The largest JSON body, in bytes: a message of the full length, every byte of it escaped.
+const BODY_BYTES_MAX: usize = 128 * 1024;
+/// How long a body may take to arrive.
+const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+/// A session that was silent for so long has ended.
+const SESSION_IDLE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How often it is noted that a session is in use.
+const SESSION_TOUCH: Duration = Duration::from_secs(60 * 60);
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerAddress(pub IpAddr);
+
+/// A connection's place among those of its address that nobody has signed in on.
+#[derive(Debug, Clone)]
+pub struct ConnectionSlot(Arc<Mutex<Option<crate::server::accept::Slot>>>);
+
+impl ConnectionSlot {
+    pub(crate) fn new(slot: crate::server::accept::Slot) -> Self {
+        Self(Arc::new(Mutex::new(Some(slot))))
+    }
+
+    /// Gives the place back: the connection is somebody's now.
+    pub fn release(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// The session a request was made with.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// The session.
+    pub session: SessionRow,
+}
+
+impl FromRequestParts<Arc<App>> for SignedIn {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refused> {
+        let signed_out = || Refused::from(Rejection::new(Code::Unauthenticated, "Please sign in first"));
+        let hash = cookie(&parts.headers, cookie_name(app)).and_then(token::hash).ok_or_else(signed_out)?;
+        let now = clock::now();
+        let session = app.store.session(hash, before(now, SESSION_IDLE_MAX)).await?.ok_or_else(signed_out)?;
+        if session.last_seen_at < before(now, SESSION_TOUCH) {
+            // Only a note; the request does not depend on it.
+            let (app, id) = (app.clone(), session.id);
+            tokio::spawn(async move { app.writer.touch_session(id).await });
+        }
+        if let Some(slot) = parts.extensions.get::<ConnectionSlot>() {
+            slot.release();
+        }
+        Ok(Self { session })
+    }
+}
+
+fn before(now: Timestamp, ago: Duration) -> Timestamp {
+    let ago = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
+    Timestamp::from_millis(now.as_millis().saturating_sub(ago))
+}
+
+/// The session cookie's name. Over https it is bound to this host (RFC 6265bis section 4.1.3.2).
+#[must_use]
+pub fn cookie_name(app: &App) -> &'static str {
+    if app.config.is_https() { "__Host-confab" } else { "confab" }
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(key, value)| (key == name).then_some(value))
+}
+
+/// A JSON body, bounded in size and time.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Refused> {
+        let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_json = media_type
+            .and_then(|value| value.split(';').next())
+            .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"));
+        if !is_json {
+            let message = "The body must be JSON, with Content-Type: application/json";
+            return Err(Rejection::new(Code::UnsupportedMediaType, message).into());
+        }
+        let bytes = read(request.into_body()).await?;
+        let bad_json = || Rejection::new(Code::BadJson, "The body is not valid JSON");
+        let text = std::str::from_utf8(&bytes).map_err(|_| bad_json())?;
+        shared::frame::decode_body(text).map(Json).map_err(Refused::from)
+    }
+}
+
+async fn read(body: Body) -> Result<bytes::Bytes, Refused> {
+    let limited = axum::body::to_bytes(body, BODY_BYTES_MAX);
+    match tokio::time::timeout(BODY_TIME_MAX, limited).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(Rejection::new(Code::TooLarge, format!("A body has at most {BODY_BYTES_MAX} bytes")).into()),
+        Err(_) => Err(Refused::with_status(
+            Rejection::new(Code::BadJson, "The body did not arrive in time"),
+            axum::http::StatusCode::REQUEST_TIMEOUT,
+        )),
+    }
+}
+
+/// Refuses what another site's page makes a browser send: methods that change something, and the
+/// socket's handshake, need an `Origin` that is this server's own or configured (RFC 6454).
+pub async fn check_origin(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if is_safe && request.uri().path() != "/ws" {
+        return next.run(request).await;
+    }
+    if is_own(&app, request.headers()) {
+        return next.run(request).await;
+    }
+    let message = "This request does not come from this server's own page. Open the page at the server's address, or \
+                   allow the other one with --allow-origin";
+    Refused::from(Rejection::new(Code::BadOrigin, message)).into_response()
+}
+
+fn is_own(app: &App, headers: &HeaderMap) -> bool {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let (Some(Ok(origin)), None) = (origins.next().map(|value| value.to_str()), origins.next()) else {
+        return false;
+    };
+    if app.config.allow_origin.iter().any(|allowed| allowed == origin) {
+        return true;
+    }
+    match &app.config.public_url {
+        Some(url) => url == origin,
+        None => {
+            let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+            host.is_some_and(|host| origin.strip_prefix("http://").is_some_and(|rest| rest.eq_ignore_ascii_case(host)))
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! HTTP: each handler extracts, calls and answers. What people may do is decided below, not here.
+
+pub mod account;
+pub mod conversation;
+pub mod error;
+pub mod event;
+pub mod extract;
+pub mod health;
+pub mod message;
+pub mod page;
+pub mod session;
+pub mod user;

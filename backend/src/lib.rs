@@ -1,0 +1,30 @@
+//! Confab's server: one program, one data folder, the page inside.
+//!
+//! In reading order:
+//!
+//! * [`config`], [`app`] — how it is started, and what lives as long as it runs.
+//! * [`server`] — the listener, all URLs, stopping.
+//! * [`socket`], [`http`] — the two ways in: they read what came, call [`chat`] and answer.
+//! * [`chat`] — what a command does; [`chat::deliver`] is where committed events leave for people.
+//! * [`registry`] — user id → live sockets.
+//! * [`store`] — the log on disk.
+//! * [`accounts`] — passwords and secrets; [`rate`] — how often; [`clock`] — now, and new ids.
+
+pub mod app;
+pub mod config;
+pub mod server;
+
+pub mod http;
+pub mod socket;
+
+pub mod chat;
+
+pub mod registry;
+pub mod store;
+
+pub mod accounts;
+pub mod clock;
+#[cfg(debug_assertions)]
+pub mod fault;
+pub mod rate;
+pub mod telemetry;

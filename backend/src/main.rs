@@ -1,0 +1,33 @@
+//! `confab`: arguments → settings → run.
+
+use backend::config::{Arguments, Command, Config, Serve};
+use backend::{server, telemetry};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let Arguments { command, serve } = Arguments::parse();
+    let serve = match command {
+        Some(Command::Serve(serve)) => serve,
+        None => serve,
+    };
+    match run(serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("confab: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the settings are what was asked for")]
+fn run(serve: Serve) -> anyhow::Result<()> {
+    let print = serve.print_config;
+    let config = Config::load(serve)?;
+    if print {
+        print!("{}", config.to_toml()?);
+        return Ok(());
+    }
+    telemetry::start(config.log_format, &config.log);
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(server::run(config))
+}

@@ -1,0 +1,125 @@
+//! How often somebody may do something: a bucket of tokens that refills evenly.
+//!
+//! A bucket is kept as one moment, the one at which it will be full again (the form known as GCRA,
+//! ITU-T I.371): a few bytes for each key, exact at any clock. Own code because wrong passwords must
+//! be asked about without counting, and the number of keys is bounded; the clock is a parameter, so
+//! tests move it by hand.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// So many at once, and one more each time this long has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many may come at once.
+    pub burst: u32,
+    /// How long it takes until one more may come.
+    pub each: Duration,
+}
+
+impl Rate {
+    /// `burst` at once, and `count` in each `period` for ever.
+    #[must_use]
+    pub fn new(burst: u32, count: u32, period: Duration) -> Self {
+        Self { burst: burst.max(1), each: period / count.max(1) }
+    }
+
+    /// When the bucket is full again after one more token is taken, or how long there is none.
+    fn after(self, full_at: Instant, now: Instant) -> Result<Instant, Duration> {
+        let next = full_at.max(now) + self.each;
+        let wait = (next - now).saturating_sub(self.each * self.burst);
+        if wait.is_zero() { Ok(next) } else { Err(wait) }
+    }
+}
+
+/// Buckets by key, at most [`KEYS_MAX`]. When there are more, those that are full are forgotten (they
+/// mean nothing); if all still matter, all are: a few may then do more than they should for a moment,
+/// and memory stays bounded.
+#[derive(Debug)]
+pub struct Limiter<K> {
+    rate: Rate,
+    full_at: Mutex<HashMap<K, Instant>>,
+}
+
+/// How many keys a limiter remembers.
+pub const KEYS_MAX: usize = 100_000;
+
+impl<K: Hash + Eq> Limiter<K> {
+    /// A limiter that has seen nobody.
+    #[must_use]
+    pub fn new(rate: Rate) -> Self {
+        Self { rate, full_at: Mutex::new(HashMap::new()) }
+    }
+
+    /// Takes a token.
+    ///
+    /// # Errors
+    /// How long until there is one.
+    pub fn take(&self, key: K, now: Instant) -> Result<(), Duration> {
+        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = self.rate.after(*full_at.get(&key).unwrap_or(&now), now)?;
+        if full_at.len() >= KEYS_MAX && !full_at.contains_key(&key) {
+            full_at.retain(|_, moment| *moment > now);
+            if full_at.len() >= KEYS_MAX {
+                full_at.clear();
+            }
+        }
+        full_at.insert(key, next);
+        Ok(())
+    }
+
+    /// Whether there is a token, without taking it.
+    ///
+    /// # Errors
+    /// How long until there is one.
+    pub fn peek(&self, key: &K, now: Instant) -> Result<(), Duration> {
+        let full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        self.rate.after(*full_at.get(key).unwrap_or(&now), now).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_burst_and_then_an_even_pace() {
+        let limiter = Limiter::new(Rate::new(60, 30, 10 * SECOND));
+        let start = Instant::now();
+        for _ in 0..60 {
+            assert_eq!(limiter.take("ada", start), Ok(()));
+        }
+        let wait = limiter.take("ada", start).expect_err("the burst is used up");
+        assert_eq!(wait, SECOND / 3);
+        assert_eq!(limiter.take("ben", start), Ok(()), "another one's bucket");
+        assert_eq!(limiter.take("ada", start + wait), Ok(()));
+        assert!(limiter.take("ada", start + wait).is_err());
+        let later = start + 100 * SECOND;
+        assert_eq!((0..100).filter(|_| limiter.take("ada", later).is_ok()).count(), 60, "it fills up, not over");
+    }
+
+    #[test]
+    fn asking_takes_nothing() {
+        let limiter = Limiter::new(Rate::new(1, 1, SECOND));
+        let now = Instant::now();
+        for _ in 0..9 {
+            assert_eq!(limiter.peek(&1, now), Ok(()));
+        }
+        assert_eq!(limiter.take(1, now), Ok(()));
+        assert_eq!(limiter.peek(&1, now), Err(SECOND));
+    }
+
+    #[test]
+    fn the_number_of_keys_is_bounded() {
+        let limiter = Limiter::new(Rate::new(1, 1, SECOND));
+        let now = Instant::now();
+        for key in 0..KEYS_MAX + 10 {
+            assert_eq!(limiter.take(key, now), Ok(()));
+        }
+        assert!(limiter.full_at.lock().expect("not poisoned").len() <= KEYS_MAX);
+    }
+}

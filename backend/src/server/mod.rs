@@ -1,0 +1,49 @@
+//! The listener, all URLs, and stopping.
+
+pub mod accept;
+pub mod router;
+pub mod shutdown;
+
+use crate::app::App;
+use crate::config::Config;
+use anyhow::Context;
+use std::net::SocketAddr;
+use tokio::net::{TcpListener, TcpSocket};
+
+/// Connections that may wait to be accepted: a crowd that comes back after a restart.
+const BACKLOG: u32 = 4_096;
+
+/// Runs a server until it is told to stop, and then until it has stopped.
+///
+/// # Errors
+/// A sentence for the person who started it.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    // Signals are caught before anything is announced: whoever reads the address may already stop us.
+    let signal = shutdown::Signal::catch()?;
+    let listener = listen(config.listen)?;
+    let address = listener.local_addr()?;
+    let app = App::start(config)?;
+    let (users, sockets) = app.registry.count();
+    debug_assert_eq!((users, sockets), (0, 0));
+    announce(&app, address);
+    let accepting = tokio::spawn(accept::run(listener, app.clone()));
+    signal.wait().await;
+    shutdown::stop(app, accepting).await;
+    Ok(())
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket
+        .bind(address)
+        .and_then(|()| socket.listen(BACKLOG))
+        .with_context(|| format!("Cannot listen on {address}. Is another program using it? Choose one with --listen"))
+}
+
+/// One line on standard output that programs can read, and one in the log that people can.
+#[expect(clippy::print_stdout, reason = "the address is the program's output")]
+fn announce(app: &App, address: SocketAddr) {
+    println!("listening on http://{address}");
+    tracing::info!(%address, data = %app.config.data.display(), "Confab is ready: open http://{address} in a browser");
+}

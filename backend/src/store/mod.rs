@@ -1,0 +1,277 @@
+//! The store: the log of every conversation and what belongs to it, on disk.
+//!
+//! Writing goes through one [`Writer`], which commits whatever waits in one transaction and hands the
+//! outcomes on; reading goes through [`Store`]'s verbs, each on a read-only connection of its own.
+//! Reading a conversation needs a [`Member`], and only [`Store::member`] makes one: a forgotten
+//! permission check does not compile.
+//!
+//! There is one implementation, SQLite (`sqlite/`), and therefore no trait. The verbs here are the
+//! product's, not the tables', so that a second one can take their place.
+
+pub mod writer;
+
+mod sqlite;
+
+pub use sqlite::pool::Readers;
+pub use writer::Writer;
+
+use shared::account::User;
+use shared::conversation::{ConversationKind, Summary};
+use shared::event::Event;
+use shared::ids::{ConversationId, Cursor, Epoch, SessionId, Timestamp, UserId};
+use std::path::{Path, PathBuf};
+
+/// The database could not do what was asked; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No space left on the disk.
+    #[error("the disk is full")]
+    Full,
+    /// Anything else the database reports.
+    #[error("the database failed: {0}")]
+    Database(rusqlite::Error),
+    /// A row that this program would never have written.
+    #[error("the database holds what it cannot: {0}")]
+    Corrupt(String),
+    /// The server is stopping.
+    #[error("the store is closed")]
+    Closed,
+    /// More waits to be written than the queue holds.
+    #[error("the store is overloaded")]
+    Overloaded,
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Error::Full,
+            _ => Error::Database(error),
+        }
+    }
+}
+
+/// Why a data folder cannot be used. The texts are for the person who starts the server.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It cannot be made or written to.
+    #[error("The data folder {path} cannot be used: {source}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// Another server has it.
+    #[error(
+        "Another Confab server is using the data folder {0}. Stop that server first, or choose another folder with --data"
+    )]
+    InUse(PathBuf),
+    /// A later version of the program has written it.
+    #[error(
+        "The data folder {path} was written by a newer Confab (its database has version {found}, this program knows \
+         up to {known}). Start the newer program, or restore a backup made before the upgrade"
+    )]
+    Newer {
+        /// The folder.
+        path: PathBuf,
+        /// The version found.
+        found: u32,
+        /// The newest version this program knows.
+        known: u32,
+    },
+    /// The database is damaged.
+    #[error("The database in {path} is damaged ({detail}). Restore a backup; Confab does not start on damaged data")]
+    Damaged {
+        /// The folder.
+        path: PathBuf,
+        /// What the check found first.
+        detail: String,
+    },
+    /// Anything else.
+    #[error("The database in {path} cannot be opened: {source}")]
+    Database {
+        /// The folder.
+        path: PathBuf,
+        /// What the database says.
+        source: Error,
+    },
+}
+
+/// Everything that reads; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    readers: Readers,
+    epoch: Epoch,
+}
+
+/// Proof that somebody may read a conversation: they were a member when it was made.
+#[derive(Debug, Clone, Copy)]
+pub struct Member {
+    key: i64,
+    conversation: ConversationId,
+}
+
+impl Member {
+    /// Which conversation.
+    #[must_use]
+    pub fn conversation(&self) -> ConversationId {
+        self.conversation
+    }
+}
+
+/// What a sign-in is checked against.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// Whose.
+    pub user: User,
+    /// The password's hash, in PHC string format.
+    pub password_hash: String,
+}
+
+/// A session somebody presented the token of.
+#[derive(Debug, Clone)]
+pub struct SessionRow {
+    /// Which.
+    pub id: SessionId,
+    /// Whose, with the address.
+    pub user: User,
+    /// When it was last heard of.
+    pub last_seen_at: Timestamp,
+}
+
+/// Which part of a log is asked for. Bounds are exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Range {
+    /// The newest.
+    Newest,
+    /// The nearest ones before this number.
+    Before(Cursor),
+    /// The nearest ones after this number.
+    After(Cursor),
+    /// Half of them before this number, the rest from it on.
+    Around(Cursor),
+}
+
+/// What `welcome` needs, read at one moment.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The most recent conversations first.
+    pub conversations: Vec<Summary>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+impl Store {
+    /// Opens the data folder, bringing its database up to this program's version. The writer's
+    /// outcomes go to `outcomes`, batch by batch, in commit order.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open<A: Send + 'static>(
+        folder: &Path,
+        outcomes: tokio::sync::mpsc::Sender<Vec<writer::Outcome<A>>>,
+    ) -> Result<(Self, Writer<A>), OpenError> {
+        let opened = sqlite::open::open(folder)?;
+        let store = Store { readers: opened.readers, epoch: opened.epoch };
+        let writer = Writer::start(opened.connection, opened.lock, outcomes);
+        Ok((store, writer))
+    }
+
+    /// Which history this is.
+    #[must_use]
+    pub fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.readers.read(|database| Ok(database.query_row("SELECT 1", [], |_| Ok(()))?)).await
+    }
+
+    /// The account with this address, in any case.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn credentials(&self, email: &str) -> Result<Option<Credentials>, Error> {
+        let key = email.to_lowercase();
+        self.readers.read(move |database| sqlite::account::credentials(database, &key)).await
+    }
+
+    /// The session whose token has this SHA-256, unless it was silent since before `not_before`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session(&self, token_hash: [u8; 32], not_before: Timestamp) -> Result<Option<SessionRow>, Error> {
+        self.readers.read(move |database| sqlite::session::find(database, &token_hash, not_before)).await
+    }
+
+    /// People whose name has a word that starts with `search`, by name; all of them if it is empty.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn users(&self, search: &str, limit: u32) -> Result<Vec<User>, Error> {
+        let key = search.trim().to_lowercase();
+        self.readers.read(move |database| sqlite::account::users(database, &key, limit)).await
+    }
+
+    /// Proof that `user` may read `conversation`; `None` if it is not there or not theirs.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn member(&self, user: UserId, conversation: ConversationId) -> Result<Option<Member>, Error> {
+        self.readers.read(move |database| sqlite::conversation::member(database, user, conversation)).await
+    }
+
+    /// A part of a log in `seq` order, and whether there is more in the asked direction.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn events(&self, member: &Member, range: Range, limit: u32) -> Result<(Vec<Event>, bool), Error> {
+        let Member { key, conversation } = *member;
+        self.readers.read(move |database| sqlite::event::range(database, key, conversation, range, limit)).await
+    }
+
+    /// One conversation as `user` sees it; `None` if it is not there or not theirs.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn summary(&self, user: UserId, conversation: ConversationId) -> Result<Option<Summary>, Error> {
+        self.readers.read(move |database| sqlite::conversation::summary(database, user, conversation)).await
+    }
+
+    /// The conversations of `user`, most recent first, after the one named `before`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn conversations(
+        &self,
+        user: UserId,
+        before: Option<ConversationId>,
+        limit: u32,
+    ) -> Result<Snapshot, Error> {
+        self.readers.read(move |database| sqlite::conversation::summaries(database, user, before, limit)).await
+    }
+}
+
+/// A conversation's kind as it stands in the database.
+fn kind_name(kind: ConversationKind) -> &'static str {
+    match kind {
+        ConversationKind::Direct => "direct",
+        ConversationKind::Group => "group",
+        ConversationKind::Channel => "channel",
+        ConversationKind::Everyone => "everyone",
+    }
+}
+
+fn kind_of(name: &str) -> Result<ConversationKind, Error> {
+    match name {
+        "direct" => Ok(ConversationKind::Direct),
+        "group" => Ok(ConversationKind::Group),
+        "channel" => Ok(ConversationKind::Channel),
+        "everyone" => Ok(ConversationKind::Everyone),
+        other => Err(Error::Corrupt(format!("conversation kind {other:?}"))),
+    }
+}

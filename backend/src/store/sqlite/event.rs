@@ -1,0 +1,136 @@
+//! The log: appending to it and reading it back.
+
+use super::row::{self, Sql};
+use crate::store::{Error, Range};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use shared::event::{Event, EventKind};
+use shared::ids::{ConversationId, Cursor, Seq, Timestamp, UserId};
+
+/// A new entry of the log; its `seq` and `message_count` are decided by the caller, in the same
+/// transaction.
+pub(in crate::store) struct NewEvent<'a> {
+    pub(in crate::store) conversation: i64,
+    pub(in crate::store) seq: Seq,
+    pub(in crate::store) at: Timestamp,
+    pub(in crate::store) sender: UserId,
+    /// The contract's `kind` object, as JSON.
+    pub(in crate::store) kind: &'a str,
+    pub(in crate::store) message_count: u64,
+}
+
+/// Appends and returns the position in the order of all logs.
+pub(in crate::store) fn append(database: &Connection, event: &NewEvent<'_>) -> Result<i64, Error> {
+    database
+        .prepare_cached(
+            "INSERT INTO event (conversation, seq, at, sender, kind, message_count) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            event.conversation,
+            Sql(event.seq),
+            Sql(event.at),
+            Sql(event.sender),
+            event.kind,
+            i64::try_from(event.message_count).unwrap_or(i64::MAX),
+        ])?;
+    Ok(database.last_insert_rowid())
+}
+
+/// Whether this event is a message.
+pub(in crate::store) fn is_message(database: &Connection, conversation: i64, seq: Seq) -> Result<bool, Error> {
+    let kind: Option<String> = database
+        .prepare_cached("SELECT kind FROM event WHERE conversation = ?1 AND seq = ?2")?
+        .query_row(params![conversation, Sql(seq)], |found| found.get(0))
+        .optional()?;
+    Ok(kind.is_some_and(|kind| kind.starts_with("{\"message\":")))
+}
+
+/// How many messages there are up to and including this event.
+pub(in crate::store) fn message_count(database: &Connection, conversation: i64, seq: Seq) -> Result<u64, Error> {
+    Ok(database
+        .prepare_cached("SELECT message_count FROM event WHERE conversation = ?1 AND seq = ?2")?
+        .query_row(params![conversation, Sql(seq)], |found| row::count(found, "message_count"))?)
+}
+
+pub(in crate::store) fn range(
+    database: &Connection,
+    key: i64,
+    conversation: ConversationId,
+    range: Range,
+    limit: u32,
+) -> Result<(Vec<Event>, bool), Error> {
+    match range {
+        Range::After(cursor) => after(database, key, conversation, cursor, limit),
+        Range::Before(cursor) => before(database, key, conversation, cursor, limit),
+        Range::Newest => before(database, key, conversation, top(), limit),
+        Range::Around(cursor) => {
+            // Half of them, at least the one asked for, from it on; what room is left goes before it.
+            let from = Cursor::new(cursor.get().saturating_sub(1)).unwrap_or_default();
+            let (mut later, more_after) = after(database, key, conversation, from, limit - limit / 2)?;
+            let room = limit - u32::try_from(later.len()).unwrap_or(limit);
+            if room == 0 {
+                return Ok((later, more_after));
+            }
+            let (mut events, more_before) = before(database, key, conversation, cursor, room)?;
+            events.append(&mut later);
+            Ok((events, more_before || more_after))
+        }
+    }
+}
+
+/// A bound that excludes nothing.
+fn top() -> Cursor {
+    Cursor::new(shared::ids::INTEGER_END - 1).unwrap_or_default()
+}
+
+const COLUMNS: &str = "SELECT seq, at, sender, kind FROM event WHERE conversation = ?1";
+
+fn after(
+    database: &Connection,
+    key: i64,
+    conversation: ConversationId,
+    cursor: Cursor,
+    limit: u32,
+) -> Result<(Vec<Event>, bool), Error> {
+    let mut statement = database.prepare_cached(&format!("{COLUMNS} AND seq > ?2 ORDER BY seq LIMIT ?3"))?;
+    let rows = statement.query_map(params![key, Sql(cursor), limit + 1], |found| read(found, conversation))?;
+    let mut events = row::all(rows)?;
+    let more = events.len() > limit as usize;
+    events.truncate(limit as usize);
+    Ok((events, more))
+}
+
+fn before(
+    database: &Connection,
+    key: i64,
+    conversation: ConversationId,
+    cursor: Cursor,
+    limit: u32,
+) -> Result<(Vec<Event>, bool), Error> {
+    let mut statement = database.prepare_cached(&format!("{COLUMNS} AND seq < ?2 ORDER BY seq DESC LIMIT ?3"))?;
+    let rows = statement.query_map(params![key, Sql(cursor), limit + 1], |found| read(found, conversation))?;
+    let mut events = row::all(rows)?;
+    let more = events.len() > limit as usize;
+    events.truncate(limit as usize);
+    events.reverse();
+    Ok((events, more))
+}
+
+/// The newest event of a log, if there is any.
+pub(in crate::store) fn last(
+    database: &Connection,
+    key: i64,
+    conversation: ConversationId,
+) -> Result<Option<Event>, Error> {
+    Ok(before(database, key, conversation, top(), 1)?.0.pop())
+}
+
+/// One row as an event. A kind that cannot be read (bit rot, a later version) must not take the rest
+/// of the log with it: it keeps its number and shows as nothing.
+fn read(found: &Row<'_>, conversation: ConversationId) -> rusqlite::Result<Event> {
+    let seq: Seq = row::get(found, "seq")?;
+    let kind = serde_json::from_str(found.get_ref("kind")?.as_str()?).unwrap_or_else(|error| {
+        tracing::error!(%conversation, %seq, %error, "event.unreadable");
+        EventKind::Unknown
+    });
+    Ok(Event { conversation, seq, at: row::get(found, "at")?, sender: row::get(found, "sender")?, kind })
+}

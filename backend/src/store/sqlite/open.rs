@@ -1,0 +1,202 @@
+//! Opening a data folder: the lock, the pragmas, the migrations, the first rows.
+
+use super::pool::Readers;
+use super::row::Sql;
+use crate::clock;
+use crate::store::{Error, OpenError};
+use rusqlite::{Connection, OptionalExtension, params};
+use shared::ids::{ConversationId, Epoch, UserId};
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+/// Migrations in order; `PRAGMA user_version` counts those that ran. One that has landed is never
+/// changed again: what it did is on people's disks.
+const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_first.sql")];
+
+/// The name of the database in the data folder.
+const FILE: &str = "confab.db";
+
+pub(in crate::store) struct Opened {
+    pub(in crate::store) connection: Connection,
+    pub(in crate::store) readers: Readers,
+    pub(in crate::store) epoch: Epoch,
+    /// Held as long as the store lives; the operating system frees it when the process ends, however
+    /// it ends.
+    pub(in crate::store) lock: File,
+}
+
+pub(in crate::store) fn open(folder: &Path) -> Result<Opened, OpenError> {
+    let folder_error = |source| OpenError::Folder { path: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(folder_error)?;
+    restrict(folder).map_err(folder_error)?;
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join("confab.lock"))
+        .map_err(folder_error)?;
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::InUse(folder.to_owned()),
+        TryLockError::Error(source) => folder_error(source),
+    })?;
+
+    let path = folder.join(FILE);
+    let database_error = |source: Error| OpenError::Database { path: folder.to_owned(), source };
+    let mut connection = Connection::open(&path).map_err(|error| database_error(error.into()))?;
+    let found: u32 =
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(|error| damaged_or(folder, error))?;
+    let known = u32::try_from(MIGRATIONS.len()).expect("migrations are few");
+    if found > known {
+        return Err(OpenError::Newer { path: folder.to_owned(), found, known });
+    }
+    if found > 0 {
+        check(&connection, folder)?;
+    }
+    set_up(&mut connection, found).map_err(database_error)?;
+    let epoch = epoch(&connection).map_err(database_error)?;
+    Ok(Opened { readers: Readers::new(&path), connection, epoch, lock })
+}
+
+/// The data folder is its owner's alone: it holds everybody's messages.
+#[cfg(unix)]
+fn restrict(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// A quick look at the pages. It reads the whole file, about a second for each gigabyte.
+fn check(connection: &Connection, folder: &Path) -> Result<(), OpenError> {
+    let found: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| damaged_or(folder, error))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(OpenError::Damaged { path: folder.to_owned(), detail: found })
+}
+
+fn damaged_or(folder: &Path, error: rusqlite::Error) -> OpenError {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    match error.sqlite_error_code() {
+        Some(DatabaseCorrupt | NotADatabase) => {
+            OpenError::Damaged { path: folder.to_owned(), detail: error.to_string() }
+        }
+        _ => OpenError::Database { path: folder.to_owned(), source: error.into() },
+    }
+}
+
+fn set_up(connection: &mut Connection, found: u32) -> Result<(), Error> {
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // 16 MiB of pages; a checkpoint each 4 MiB of log keeps both the log and the pause small.
+    connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 1_000)?;
+    connection.set_prepared_statement_cache_capacity(64);
+
+    for (version, migration) in (1_u32..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(migration)?;
+        if version == 1 {
+            first_rows(&transaction)?;
+        }
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
+        tracing::info!(version, "database.migrated");
+    }
+    Ok(())
+}
+
+/// What a new database begins with: a name for its history, and the conversation everybody is in.
+fn first_rows(connection: &Connection) -> Result<(), Error> {
+    let epoch = clock::id(UserId::v7).to_string();
+    connection.execute("INSERT INTO meta (name, value) VALUES ('epoch', ?1)", [epoch])?;
+    connection.execute(
+        "INSERT INTO conversation (id, kind, created_at) VALUES (?1, 'everyone', ?2)",
+        params![Sql(clock::id(ConversationId::v7)), Sql(clock::now())],
+    )?;
+    Ok(())
+}
+
+fn epoch(connection: &Connection) -> Result<Epoch, Error> {
+    connection
+        .query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0))
+        .optional()?
+        .and_then(Epoch::new)
+        .ok_or_else(|| Error::Corrupt("no epoch".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a temporary folder")
+    }
+
+    #[test]
+    fn the_database_is_the_bundled_one_and_flushes_every_commit() {
+        // Before 3.51.3 a WAL reset could lose committed data.
+        assert!(rusqlite::version_number() >= 3_051_003);
+        let folder = folder();
+        let opened = open(folder.path()).expect("a new folder opens");
+        let pragma = |name: &str| -> String {
+            opened
+                .connection
+                .query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, rusqlite::types::Value>(0))
+                .map(|value| format!("{value:?}"))
+                .expect(name)
+        };
+        assert_eq!(pragma("journal_mode"), "Text(\"wal\")");
+        assert_eq!(pragma("synchronous"), "Integer(2)");
+        assert_eq!(pragma("foreign_keys"), "Integer(1)");
+    }
+
+    #[test]
+    fn a_folder_keeps_its_epoch_and_another_has_another() {
+        let (one, other) = (folder(), folder());
+        let first = open(one.path()).expect("opens").epoch;
+        assert_eq!(open(one.path()).expect("opens again").epoch, first);
+        assert_ne!(open(other.path()).expect("opens").epoch, first);
+    }
+
+    #[test]
+    fn a_second_server_on_the_same_folder_is_refused() {
+        let folder = folder();
+        let _first = open(folder.path()).expect("opens");
+        let error = open(folder.path()).err().expect("refused");
+        assert!(matches!(error, OpenError::InUse(_)), "{error}");
+    }
+
+    #[test]
+    fn a_folder_of_a_newer_version_is_refused() {
+        let folder = folder();
+        let opened = open(folder.path()).expect("opens");
+        opened.connection.pragma_update(None, "user_version", 99).expect("set");
+        drop(opened);
+        let error = open(folder.path()).err().expect("refused");
+        assert!(error.to_string().contains("newer Confab"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_database_is_refused() {
+        let folder = folder();
+        drop(open(folder.path()).expect("opens"));
+        let path = folder.path().join(FILE);
+        let mut bytes = std::fs::read(&path).expect("a database");
+        let middle = bytes.len() / 2;
+        bytes[middle..middle + 4_096].fill(0xff);
+        std::fs::write(&path, bytes).expect("written");
+        let error = open(folder.path()).err().expect("refused");
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+        std::fs::write(&path, "not a database at all, but longer than a header".repeat(99)).expect("written");
+        let error = open(folder.path()).err().expect("refused");
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    }
+}

@@ -1,0 +1,89 @@
+//! From columns to the contract's types and back. What does not fit is `Corrupt`, never a panic.
+
+use crate::store::Error;
+use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::{Row, ToSql};
+use shared::account::User;
+use shared::ids::{CommandId, ConversationId, Cursor, Seq, SessionId, Timestamp, UserId};
+
+/// A value of the contract in a column. (Neither the type nor the database's trait is ours, hence
+/// the wrapper.)
+pub(in crate::store) struct Sql<T>(pub(in crate::store) T);
+
+macro_rules! id_columns {
+    ($($id:ident),*) => {$(
+        impl FromSql for Sql<$id> {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                <[u8; 16]>::column_result(value).and_then(|bytes| {
+                    $id::from_bytes(bytes).map(Sql).ok_or(rusqlite::types::FromSqlError::InvalidType)
+                })
+            }
+        }
+
+        impl ToSql for Sql<$id> {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.0.as_bytes())))
+            }
+        }
+    )*};
+}
+
+id_columns!(UserId, ConversationId, CommandId, SessionId);
+
+macro_rules! integer_columns {
+    ($($type:ident from $make:expr, $get:ident;)*) => {$(
+        impl FromSql for Sql<$type> {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                let number = value.as_i64()?;
+                u64::try_from(number)
+                    .ok()
+                    .and_then($make)
+                    .map(Sql)
+                    .ok_or(rusqlite::types::FromSqlError::OutOfRange(number))
+            }
+        }
+
+        impl ToSql for Sql<$type> {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                i64::try_from(self.0.$get())
+                    .map(ToSqlOutput::from)
+                    .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+            }
+        }
+    )*};
+}
+
+integer_columns! {
+    Seq from Seq::new, get;
+    Cursor from Cursor::new, get;
+    Timestamp from |millis| Some(Timestamp::from_millis(millis)), as_millis;
+}
+
+/// A count column.
+pub(in crate::store) fn count(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(column)?;
+    Ok(u64::try_from(number).unwrap_or(0))
+}
+
+/// A column of the contract's type.
+pub(in crate::store) fn get<T>(row: &Row<'_>, column: &str) -> rusqlite::Result<T>
+where
+    Sql<T>: FromSql,
+{
+    row.get::<_, Sql<T>>(column).map(|Sql(value)| value)
+}
+
+/// The public side of a user, from columns `id` and `display_name`.
+pub(in crate::store) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+    Ok(User { id: get(row, "id")?, display_name: row.get("display_name")?, avatar: None, email: None })
+}
+
+/// A user as they see themselves: with the column `email`.
+pub(in crate::store) fn own_user(row: &Row<'_>) -> rusqlite::Result<User> {
+    Ok(User { email: Some(row.get("email")?), ..user(row)? })
+}
+
+/// What `rows` yields, or the first error.
+pub(in crate::store) fn all<T>(rows: impl Iterator<Item = rusqlite::Result<T>>) -> Result<Vec<T>, Error> {
+    rows.collect::<rusqlite::Result<Vec<T>>>().map_err(Error::from)
+}

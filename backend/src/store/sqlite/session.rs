@@ -1,0 +1,56 @@
+//! Sessions: which browser is signed in as whom.
+
+use super::row::{self, Sql};
+use crate::store::{Error, SessionRow};
+use rusqlite::{Connection, OptionalExtension, params};
+use shared::ids::{SessionId, Timestamp, UserId};
+
+pub(in crate::store) fn find(
+    database: &Connection,
+    token_hash: &[u8; 32],
+    not_before: Timestamp,
+) -> Result<Option<SessionRow>, Error> {
+    let mut statement = database.prepare_cached(
+        "SELECT session.id AS session, last_seen_at, user.id, email, display_name
+         FROM session JOIN user ON user.id = session.user
+         WHERE token_hash = ?1 AND last_seen_at >= ?2",
+    )?;
+    Ok(statement
+        .query_row(params![token_hash, Sql(not_before)], |found| {
+            Ok(SessionRow {
+                id: row::get(found, "session")?,
+                user: row::own_user(found)?,
+                last_seen_at: row::get(found, "last_seen_at")?,
+            })
+        })
+        .optional()?)
+}
+
+pub(in crate::store) fn insert(
+    database: &Connection,
+    id: SessionId,
+    token_hash: &[u8; 32],
+    user: UserId,
+    user_agent: &str,
+    at: Timestamp,
+) -> Result<(), Error> {
+    database
+        .prepare_cached(
+            "INSERT INTO session (id, token_hash, user, created_at, last_seen_at, user_agent)
+             VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
+        )?
+        .execute(params![Sql(id), token_hash, Sql(user), Sql(at), user_agent])?;
+    Ok(())
+}
+
+pub(in crate::store) fn touch(database: &Connection, id: SessionId, at: Timestamp) -> Result<(), Error> {
+    database
+        .prepare_cached("UPDATE session SET last_seen_at = max(last_seen_at, ?2) WHERE id = ?1")?
+        .execute(params![Sql(id), Sql(at)])?;
+    Ok(())
+}
+
+pub(in crate::store) fn delete(database: &Connection, id: SessionId) -> Result<(), Error> {
+    database.prepare_cached("DELETE FROM session WHERE id = ?1")?.execute([Sql(id)])?;
+    Ok(())
+}

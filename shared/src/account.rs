@@ -1,0 +1,225 @@
+//! Accounts, sessions and API tokens: the bodies of signing in.
+
+use crate::code::{Code, Rejection};
+use crate::ids::{AttachmentId, SessionId, Timestamp, TokenId, UserId};
+use crate::limits;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A person as others see them; the address only as its owner does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// Who.
+    pub id: UserId,
+    /// The name to show.
+    pub display_name: String,
+    /// Their picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<AttachmentId>,
+    /// Their e-mail address; only in answers to themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+/// A password on its way from a form to the check. It is never shown: `Debug` prints `***`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Password(String);
+
+impl Password {
+    /// A password as typed.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The password in clear. Only for hashing.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it may be somebody's new password. All bytes count; nothing is trimmed.
+    ///
+    /// # Errors
+    /// `invalid` with the sentence to show beside the field.
+    pub fn check(&self) -> Result<(), Rejection> {
+        let refuse = |message: String| Err(Rejection::new(Code::Invalid, message).field("password"));
+        if self.0.len() < limits::PASSWORD_BYTES_MIN {
+            return refuse(format!("A password has at least {} characters", limits::PASSWORD_BYTES_MIN));
+        }
+        if self.0.len() > limits::PASSWORD_BYTES_MAX {
+            return refuse(format!("A password has at most {} bytes", limits::PASSWORD_BYTES_MAX));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// The body of `POST /api/accounts`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignUp {
+    /// The address to sign in with.
+    pub email: String,
+    /// The name others see.
+    pub display_name: String,
+    /// The password.
+    pub password: Password,
+}
+
+/// The body of `POST /api/session`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignIn {
+    /// The address, in any case.
+    pub email: String,
+    /// The password.
+    pub password: Password,
+}
+
+/// The answer to signing up, signing in and `GET /api/session`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionBody {
+    /// Oneself, with the address.
+    pub user: User,
+}
+
+/// The answer of `GET /api/users`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserList {
+    /// At most 100, by name.
+    pub users: Vec<User>,
+}
+
+/// A signed-in device, in `GET /api/sessions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// Which.
+    pub id: SessionId,
+    /// When it was signed in.
+    pub created_at: Timestamp,
+    /// When it was last heard of.
+    pub last_seen_at: Timestamp,
+    /// What the browser calls itself.
+    pub user_agent: String,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+/// The answer of `GET /api/sessions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionList {
+    /// All of one's own.
+    pub sessions: Vec<Session>,
+}
+
+/// The body of `POST /api/tokens`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateToken {
+    /// What it is for.
+    pub name: String,
+}
+
+/// The answer of `POST /api/tokens`: the only time the secret is shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedToken {
+    /// Which.
+    pub id: TokenId,
+    /// What it is for.
+    pub name: String,
+    /// The secret.
+    pub token: String,
+}
+
+impl fmt::Debug for CreatedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CreatedToken({}, ***)", self.id)
+    }
+}
+
+/// An API token in `GET /api/tokens`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Token {
+    /// Which.
+    pub id: TokenId,
+    /// What it is for.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// The answer of `GET /api/tokens`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenList {
+    /// All of one's own.
+    pub tokens: Vec<Token>,
+}
+
+/// An address as it is kept: trimmed. Its case is kept for writing to, and ignored for comparing.
+///
+/// The check is deliberately small (something, `@`, something, no white space): only a letter that
+/// arrives proves an address.
+///
+/// # Errors
+/// `invalid` with the sentence to show beside the field.
+pub fn email(text: &str) -> Result<&str, Rejection> {
+    let trimmed = text.trim();
+    let refuse = |message: String| Err(Rejection::new(Code::Invalid, message).field("email"));
+    if trimmed.len() > limits::EMAIL_BYTES_MAX {
+        return refuse(format!("An e-mail address has at most {} bytes", limits::EMAIL_BYTES_MAX));
+    }
+    let shaped = trimmed.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    if !shaped || trimmed.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return refuse("Please give an e-mail address, like name@example.org".into());
+    }
+    Ok(trimmed)
+}
+
+/// The name others see, checked; see [`crate::text::name`].
+///
+/// # Errors
+/// `invalid` with the sentence to show beside the field.
+pub fn display_name(text: &str) -> Result<&str, Rejection> {
+    crate::text::name(text, limits::DISPLAY_NAME_CHARS_MAX, "displayName")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_checked_lightly_and_bounded() {
+        for good in ["a@b", " Ada@Example.org ", "a.b+c@d.e", &format!("{}@b", "x".repeat(252))] {
+            assert_eq!(email(good), Ok(good.trim()));
+        }
+        for bad in ["", "a", "@b", "a@", "a b@c", "a@b\nc", "a\0@b", &format!("{}@b", "x".repeat(253))] {
+            assert_eq!(email(bad).expect_err(bad).field.as_deref(), Some("email"));
+        }
+    }
+
+    #[test]
+    fn all_bytes_of_a_password_count() {
+        let check = |text: &str| Password::new(text.into()).check().is_ok();
+        assert!(check("        "));
+        assert!(check("12345678"));
+        assert!(check(&"p".repeat(1_024)));
+        assert!(!check("1234567"));
+        assert!(!check(&"p".repeat(1_025)));
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(format!("{:?}", Password::new("hunter22".into())), "***");
+    }
+}

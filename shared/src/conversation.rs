@@ -1,0 +1,125 @@
+//! Conversations: what they are, how they stand in a list, and the log's notes about them.
+
+use crate::account::User;
+use crate::event::Event;
+use crate::ids::{ConversationId, Cursor, UserId};
+use serde::{Deserialize, Serialize};
+
+/// What kind of conversation it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ConversationKind {
+    /// Two people, or one with oneself. Its members are fixed.
+    Direct,
+    /// Several people.
+    Group,
+    /// A place people join by its topic.
+    Channel,
+    /// The one conversation everybody is in.
+    Everyone,
+}
+
+/// A conversation in somebody's list: `unread` and `read_seq` are theirs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Which conversation.
+    pub id: ConversationId,
+    /// Its kind.
+    pub kind: ConversationKind,
+    /// Its name, if somebody gave it one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Who is in it; direct and group only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<User>>,
+    /// The number of its newest event, 0 if there is none.
+    pub last_seq: Cursor,
+    /// How far one has read.
+    pub read_seq: Cursor,
+    /// Others' messages after `read_seq`.
+    pub unread: u64,
+    /// Its newest event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_event: Option<Event>,
+}
+
+/// `conversation`: new to you, or its name, members or your own read position changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConversationChanged {
+    /// How it stands now.
+    pub summary: Summary,
+}
+
+/// The log's note that a group or channel was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Created {
+    /// Its kind.
+    pub kind: ConversationKind,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Who was in it then.
+    pub members: Vec<UserId>,
+}
+
+/// The log's note that it has another name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renamed {
+    /// The new name.
+    pub name: String,
+}
+
+/// The log's note that somebody came or went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// Who.
+    pub user: UserId,
+}
+
+/// The body of `POST /api/conversations`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateConversation {
+    /// `group` or `channel`.
+    pub kind: ConversationKind,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Who is in it, oneself understood.
+    pub members: Vec<UserId>,
+}
+
+/// The body of `PATCH /api/conversations/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenameConversation {
+    /// The new name.
+    pub name: String,
+}
+
+/// The answer of `GET /api/conversations/{id}` and of making or renaming one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationBody {
+    /// How it stands now.
+    pub conversation: Summary,
+}
+
+/// The answer of `GET /api/conversations`: most recent first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationList {
+    /// At most 100.
+    pub conversations: Vec<Summary>,
+    /// Whether there are older ones.
+    pub more: bool,
+}
+
+/// The answer of `GET /api/conversations/{id}/events`: in `seq` order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventList {
+    /// At most 100.
+    pub events: Vec<Event>,
+    /// Whether there are further ones in the asked direction.
+    pub more: bool,
+}

@@ -1,0 +1,333 @@
+//! What travels on the socket: one JSON object a text frame, told apart by its `"type"`.
+//!
+//! To add a frame: a payload type in its feature's file, one line here, a golden file under
+//! `tests/golden/`. The switches over these enums then do not compile until they handle it.
+
+use crate::code::{Code, ErrorFrame, Rejected, Rejection};
+use crate::conversation::ConversationChanged;
+use crate::event::Event;
+use crate::ids::CommandId;
+use crate::message::{Accepted, Delete, Edit, Send};
+use crate::presence::Presence;
+use crate::reaction::React;
+use crate::receipt::{Receipt, UpTo};
+use crate::resume::{Resume, Resumed, Resync};
+use crate::strict::Strict;
+use crate::typing::{Typing, UserTyping};
+use crate::welcome::{Draining, Ping, Welcome};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::fmt;
+
+macro_rules! frames {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident($payload:ty) = $type:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+        #[serde(tag = "type")]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $type)] $variant($payload),)*
+        }
+
+        impl $name {
+            /// The `"type"` of every frame.
+            pub const TYPES: &[&str] = &[$($type),*];
+
+            /// This frame's `"type"`.
+            #[must_use]
+            pub fn type_name(&self) -> &'static str {
+                match self { $($name::$variant(_) => $type,)* }
+            }
+
+            /// The frame as JSON.
+            #[must_use]
+            pub fn encode(&self) -> String {
+                serde_json::to_string(self).expect("frames are maps with string keys")
+            }
+
+            /// Reads a payload whose type is known, saying which field is wrong.
+            fn payload(kind: &str, map: Map<String, Value>) -> Result<Self, Diagnosis> {
+                match kind {
+                    $($type => payload(map).map($name::$variant),)*
+                    _ => Err(Diagnosis::UnknownType),
+                }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct FrameVisitor;
+
+                impl<'de> Visitor<'de> for FrameVisitor {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("an object with a \"type\"")
+                    }
+
+                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
+                        // Everybody writes the type first; then the rest is read straight into its
+                        // payload, without a copy of the whole frame in between.
+                        let first: Key<'de> = map.next_key()?.ok_or_else(|| de::Error::missing_field("type"))?;
+                        if first.0 == "type" {
+                            let kind: Key<'de> = map.next_value()?;
+                            return match kind.0.as_ref() {
+                                $($type => <$payload>::deserialize(MapAccessDeserializer::new(map))
+                                    .map($name::$variant),)*
+                                _ => Err(de::Error::custom("unknown type")),
+                            };
+                        }
+                        let mut rest = Map::new();
+                        rest.insert(first.0.into_owned(), map.next_value()?);
+                        while let Some((key, value)) = map.next_entry::<String, Value>()? {
+                            if rest.insert(key, value).is_some() {
+                                return Err(de::Error::custom("a key is named twice"));
+                            }
+                        }
+                        let Some(Value::String(kind)) = rest.remove("type") else {
+                            return Err(de::Error::missing_field("type"));
+                        };
+                        $name::payload(&kind, rest).map_err(de::Error::custom)
+                    }
+                }
+
+                deserializer.deserialize_map(FrameVisitor)
+            }
+        }
+    };
+}
+
+/// A string of the input, borrowed where it has no escapes.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+frames! {
+    /// What a client sends.
+    ClientFrame {
+        /// A message.
+        Send(Send) = "send",
+        /// Another text for one's own message.
+        Edit(Edit) = "edit",
+        /// Takes a message away.
+        Delete(Delete) = "delete",
+        /// Sets or takes back a reaction.
+        React(React) = "react",
+        /// Everything up to here has arrived.
+        Delivered(UpTo) = "delivered",
+        /// Everything up to here was read.
+        Read(UpTo) = "read",
+        /// Somebody is writing.
+        Typing(Typing) = "typing",
+        /// What the client has; asks for the rest.
+        Resume(Resume) = "resume",
+        /// Asks for a `pong`.
+        Ping(Ping) = "ping",
+    }
+}
+
+frames! {
+    /// What a server sends.
+    ServerFrame {
+        /// The first frame of a socket.
+        Welcome(Box<Welcome>) = "welcome",
+        /// A command is stored.
+        Accepted(Accepted) = "accepted",
+        /// A command is not stored.
+        Rejected(Rejected) = "rejected",
+        /// A committed event.
+        Event(Event) = "event",
+        /// A replay is complete.
+        Resumed(Resumed) = "resumed",
+        /// A replay is not to be had.
+        Resync(Resync) = "resync",
+        /// Somebody else's positions.
+        Receipt(Receipt) = "receipt",
+        /// Somebody else is writing.
+        Typing(UserTyping) = "typing",
+        /// Somebody else came or went.
+        Presence(Presence) = "presence",
+        /// A conversation is new or has changed.
+        Conversation(Box<ConversationChanged>) = "conversation",
+        /// The answer to `ping`.
+        Pong(Ping) = "pong",
+        /// The server is going away.
+        Draining(Draining) = "draining",
+        /// A frame that was no command was refused.
+        Error(ErrorFrame) = "error",
+    }
+}
+
+/// What a server answers to a text that is no frame of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// It was meant as a command with this id.
+    Rejected(Rejected),
+    /// Anything else.
+    Error(ErrorFrame),
+}
+
+impl Refusal {
+    /// The refusal's code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Refusal::Rejected(rejected) => rejected.rejection.code,
+            Refusal::Error(error) => error.code,
+        }
+    }
+}
+
+impl From<Refusal> for ServerFrame {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Rejected(rejected) => ServerFrame::Rejected(rejected),
+            Refusal::Error(error) => ServerFrame::Error(error),
+        }
+    }
+}
+
+impl ClientFrame {
+    /// The id of a command; `None` for frames that are none.
+    #[must_use]
+    pub fn command(&self) -> Option<CommandId> {
+        match self {
+            ClientFrame::Send(send) => Some(send.id),
+            ClientFrame::Edit(edit) => Some(edit.id),
+            ClientFrame::Delete(delete) => Some(delete.id),
+            ClientFrame::React(react) => Some(react.id),
+            ClientFrame::Delivered(_)
+            | ClientFrame::Read(_)
+            | ClientFrame::Typing(_)
+            | ClientFrame::Resume(_)
+            | ClientFrame::Ping(_) => None,
+        }
+    }
+
+    /// Reads a frame.
+    ///
+    /// # Errors
+    /// The answer the sender is due: `rejected` if there was a valid `id`, else `error`; with
+    /// `bad_json`, `unknown_type` or `bad_field`.
+    pub fn decode(text: &str) -> Result<Self, Refusal> {
+        serde_json::from_str(text).or_else(|_| Self::diagnose(text))
+    }
+
+    /// The slow way, for what the fast way refused: finds out what is wrong with it.
+    fn diagnose(text: &str) -> Result<Self, Refusal> {
+        let Ok(Strict(Value::Object(mut map))) = serde_json::from_str(text) else {
+            return Err(Refusal::Error(ErrorFrame {
+                code: Code::BadJson,
+                message: "A frame is one JSON object that names each key once".into(),
+                reference: None,
+            }));
+        };
+        let id = map.get("id").and_then(Value::as_str).map(str::to_owned);
+        let diagnosis = match map.remove("type") {
+            Some(Value::String(kind)) => match Self::payload(&kind, map) {
+                Ok(frame) => return Ok(frame),
+                Err(diagnosis) => diagnosis,
+            },
+            _ => Diagnosis::BadField { field: "type".into(), reason: "it is missing or no string".into() },
+        };
+        let rejection = diagnosis.into_rejection();
+        Err(match id.as_deref().map(str::parse) {
+            Some(Ok(id)) => Refusal::Rejected(Rejected { id, rejection }),
+            _ => Refusal::Error(ErrorFrame {
+                code: rejection.code,
+                message: rejection.message,
+                reference: id.map(|id| cut(&id, 64).to_owned()),
+            }),
+        })
+    }
+}
+
+impl ServerFrame {
+    /// Reads a frame. `Ok(None)` is a type of a later version, to be ignored.
+    ///
+    /// # Errors
+    /// What is wrong with it: the server and this client do not speak the same contract.
+    pub fn decode(text: &str) -> Result<Option<Self>, serde_json::Error> {
+        serde_json::from_str(text).map(Some).or_else(|error| {
+            #[derive(Deserialize)]
+            struct Typed<'a> {
+                #[serde(borrow, rename = "type")]
+                kind: Key<'a>,
+            }
+            match serde_json::from_str::<Typed<'_>>(text) {
+                Ok(typed) if !Self::TYPES.contains(&typed.kind.0.as_ref()) => Ok(None),
+                _ => Err(error),
+            }
+        })
+    }
+}
+
+/// Why a JSON object is no frame.
+#[derive(Debug)]
+enum Diagnosis {
+    UnknownType,
+    BadField { field: String, reason: String },
+}
+
+impl Diagnosis {
+    fn into_rejection(self) -> Rejection {
+        match self {
+            Diagnosis::UnknownType => {
+                Rejection::new(Code::UnknownType, "This server does not know frames of this type")
+            }
+            Diagnosis::BadField { field, reason } => {
+                let message = format!("The field {field} cannot be read: {reason}");
+                Rejection::new(Code::BadField, message).field(field)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Diagnosis::UnknownType => f.write_str("unknown type"),
+            Diagnosis::BadField { field, reason } => write!(f, "{field}: {reason}"),
+        }
+    }
+}
+
+fn payload<T: DeserializeOwned>(map: Map<String, Value>) -> Result<T, Diagnosis> {
+    let mut track = serde_path_to_error::Track::new();
+    T::deserialize(serde_path_to_error::Deserializer::new(Value::Object(map), &mut track)).map_err(|error| {
+        let reason = error.to_string();
+        let path = track.path().to_string();
+        // serde names a missing field in its sentence only.
+        let missing = reason.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+        let field = match missing {
+            Some(missing) if path == "." => missing.to_owned(),
+            Some(missing) => format!("{path}.{missing}"),
+            None => path,
+        };
+        Diagnosis::BadField { field: cut(&field, 128).to_owned(), reason: cut(&reason, 256).to_owned() }
+    })
+}
+
+/// The longest start of `text` that has at most `bytes_max` bytes.
+fn cut(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
+/// Reads an HTTP body.
+///
+/// # Errors
+/// `bad_json` if it is not JSON that names each key once, `invalid` with the field that is missing or
+/// cannot be read.
+pub fn decode_body<T: DeserializeOwned>(text: &str) -> Result<T, Rejection> {
+    let Ok(Strict(value)) = serde_json::from_str(text) else {
+        return Err(Rejection::new(Code::BadJson, "The body is not JSON that names each key once"));
+    };
+    let Value::Object(map) = value else {
+        return Err(Rejection::new(Code::Invalid, "The body must be a JSON object").field("."));
+    };
+    payload(map).map_err(|diagnosis| {
+        let rejection = diagnosis.into_rejection();
+        Rejection { code: Code::Invalid, ..rejection }
+    })
+}

@@ -1,0 +1,39 @@
+//! The contract between Confab's server and its clients, in code.
+//!
+//! Every frame on the socket, every HTTP body, every code and every limit is defined here and nowhere
+//! else; the server, the page and the tests all use these types. The crate does no I/O, reads no
+//! clock and draws no randomness, so it means the same on a server and in a browser.
+//!
+//! In reading order:
+//!
+//! * [`frame`] — what travels on the socket: [`frame::ClientFrame`], [`frame::ServerFrame`].
+//! * [`event`] — the entry of a conversation's log.
+//! * [`message`], [`reaction`], [`receipt`], [`typing`], [`presence`], [`conversation`], [`resume`],
+//!   [`welcome`] — the payloads of one feature each.
+//! * [`account`], [`attachment`], [`search`] — HTTP bodies.
+//! * [`ids`], [`code`], [`close`], [`limits`], [`text`] — what all of the above are made of.
+#![warn(missing_docs)]
+
+pub mod frame;
+
+pub mod event;
+
+pub mod account;
+pub mod attachment;
+pub mod conversation;
+pub mod message;
+pub mod presence;
+pub mod reaction;
+pub mod receipt;
+pub mod resume;
+pub mod search;
+pub mod typing;
+pub mod welcome;
+
+pub mod close;
+pub mod code;
+pub mod ids;
+pub mod limits;
+pub mod text;
+
+mod strict;

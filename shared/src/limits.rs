@@ -1,0 +1,73 @@
+//! The numbers of the contract. What a server may configure stands in [`Limits`]; the rest is fixed.
+
+use serde::{Deserialize, Serialize};
+
+/// Limits a server announces in `welcome`, in bytes and counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// The longest message, in bytes after trimming.
+    pub content_bytes: u32,
+    /// The longest frame a client may send, in bytes.
+    pub frame_bytes: u32,
+    /// How many attachments one message may have.
+    pub attachments: u32,
+    /// The largest attachment, in bytes.
+    pub attachment_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { content_bytes: 16_384, frame_bytes: 65_536, attachments: 10, attachment_bytes: 25 * 1024 * 1024 }
+    }
+}
+
+/// Members of one conversation, oneself included.
+pub const MEMBERS_MAX: usize = 1_000;
+/// A display name, in characters after trimming.
+pub const DISPLAY_NAME_CHARS_MAX: usize = 64;
+/// The shortest password, in bytes.
+pub const PASSWORD_BYTES_MIN: usize = 8;
+/// The longest password, in bytes: Argon2 reads all of them.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;
+/// The longest e-mail address, in bytes (RFC 5321 section 4.5.3.1.3, less the angle brackets).
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// Different reactions on one message.
+pub const REACTIONS_MAX: usize = 20;
+/// One reaction, in bytes.
+pub const EMOJI_BYTES_MAX: usize = 64;
+/// The name of a conversation, in characters after trimming.
+pub const CONVERSATION_NAME_CHARS_MAX: usize = 64;
+/// What a list answers when no limit is asked for.
+pub const PAGE_DEFAULT: u32 = 50;
+/// The most a list answers.
+pub const PAGE_MAX: u32 = 100;
+/// Conversations in one `welcome`.
+pub const WELCOME_CONVERSATIONS_MAX: usize = 100;
+/// Cursors in one `resume`; what is above it is answered with `resync`.
+pub const CURSORS_MAX: usize = 1_000;
+/// A search text, in characters.
+pub const SEARCH_CHARS_MAX: usize = 256;
+
+/// The length of a list: what was asked for, clamped to 1–100; 50 when nothing was.
+#[must_use]
+pub fn page(asked: Option<i64>) -> u32 {
+    match asked {
+        None => PAGE_DEFAULT,
+        Some(asked) => u32::try_from(asked.clamp(1, i64::from(PAGE_MAX))).unwrap_or(PAGE_DEFAULT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::page;
+
+    #[test]
+    fn lists_are_clamped() {
+        let table =
+            [(None, 50), (Some(0), 1), (Some(-1), 1), (Some(1), 1), (Some(100), 100), (Some(1_000_000_000), 100)];
+        for (asked, given) in table {
+            assert_eq!(page(asked), given, "{asked:?}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Messages: writing, changing and deleting them.
+
+use crate::attachment::Attachment;
+use crate::ids::{AttachmentId, CommandId, ConversationId, Seq, Timestamp, UserId};
+use crate::reaction::Reaction;
+use serde::{Deserialize, Serialize};
+
+/// Whom a message is for: `{"user": id}`, `{"users": [id…]}`, `{"conversation": id}` or `"everyone"`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Target {
+    /// The direct conversation with one person; with oneself it is a place for notes.
+    User(UserId),
+    /// The conversation of exactly this set of people and oneself.
+    Users(Vec<UserId>),
+    /// A conversation that exists.
+    Conversation(ConversationId),
+    /// The conversation everybody is a member of.
+    Everyone,
+}
+
+/// `send`: a new message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Send {
+    /// Names the command; sent again with the same id it is stored once and answered the same.
+    pub id: CommandId,
+    /// Whom it is for.
+    pub to: Target,
+    /// The text as written.
+    pub content: String,
+    /// The message of the same conversation that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Seq>,
+    /// Files uploaded before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<AttachmentId>,
+}
+
+/// `edit`: another text for one's own message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Edit {
+    /// Names the command.
+    pub id: CommandId,
+    /// Where the message is.
+    pub conversation: ConversationId,
+    /// Which message.
+    pub target: Seq,
+    /// Its new text.
+    pub content: String,
+}
+
+/// `delete`: takes a message's text away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delete {
+    /// Names the command.
+    pub id: CommandId,
+    /// Where the message is.
+    pub conversation: ConversationId,
+    /// Which message.
+    pub target: Seq,
+}
+
+/// `accepted`: the command of this id is durably stored. Also the body of an HTTP send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Accepted {
+    /// The command's id.
+    pub id: CommandId,
+    /// Where its event stands.
+    pub conversation: ConversationId,
+    /// Its event's number.
+    pub seq: Seq,
+    /// When it was stored.
+    pub at: Timestamp,
+}
+
+/// The body of `POST /api/conversations/{id}/messages`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PostMessage {
+    /// As in [`Send`].
+    pub id: CommandId,
+    /// As in [`Send`].
+    pub content: String,
+    /// As in [`Send`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Seq>,
+    /// As in [`Send`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<AttachmentId>,
+}
+
+/// A message in the log. What happened to it later stands beside `content` when it is read back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    /// The id of the command that made it.
+    pub id: CommandId,
+    /// Its text; empty once deleted.
+    pub content: String,
+    /// The message it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Seq>,
+    /// Its files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+    /// The people it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<UserId>,
+    /// When its text was changed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Timestamp>,
+    /// When it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+    /// Who reacted with what; filled in by history only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<Reaction>,
+}
+
+/// The log's note that a message has another text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Edited {
+    /// Which message.
+    pub target: Seq,
+    /// Its new text.
+    pub content: String,
+    /// The people it names now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<UserId>,
+}
+
+/// The log's note that a message was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deleted {
+    /// Which message.
+    pub target: Seq,
+}
