@@ -1,1 +1,22 @@
+//! What any Confab client must decide, as plain state machines: no I/O, no clock, no randomness of its
+//! own. The page drives them with a browser's socket, tests and load generators with their own.
+//!
+//! * [`connection`] — connecting, waiting, coming back; which frames go out.
+//! * [`outbox`] — what was written and is not accepted yet.
+//! * [`backoff`] — how long to wait.
+//! * [`timeline`] — the rows of one conversation, without gaps and without repeats.
+//! * [`conversations`] — the list: newest first, unread counts.
+//!
+//! Machines are told what happened (`handle_*`) with the time, and asked what to do (`poll_output`,
+//! `next_timeout`). Times are milliseconds of a clock that never goes back.
+#![warn(missing_docs)]
 
+pub mod backoff;
+pub mod connection;
+pub mod conversations;
+pub mod outbox;
+pub mod timeline;
+
+/// A moment or a span, in milliseconds of a clock that never goes back (a browser's
+/// `performance.now`). Not the time of day.
+pub type Millis = u64;
