@@ -1,1 +1,23 @@
-fn main() {}
+//! Confab's page: Leptos, compiled to WebAssembly.
+//!
+//! What a client decides is in the `client` crate; here it is driven by a browser and shown.
+//!
+//! * [`connection`] — the browser's WebSocket, and the timers around it.
+//! * [`state`] — what is known, as signals; one file for each thing.
+//! * [`pages`], [`components`] — what is seen.
+//! * [`api`], [`browser`] — HTTP calls; time, randomness and formats of the browser.
+
+#![allow(unreachable_pub, reason = "the component macro makes its property types public")]
+
+mod api;
+mod app;
+mod browser;
+mod components;
+mod connection;
+mod pages;
+mod state;
+
+fn main() {
+    std::panic::set_hook(Box::new(|info| browser::log_error(&info.to_string())));
+    leptos::mount::mount_to_body(app::App);
+}

@@ -217,6 +217,14 @@ impl Store {
         self.readers.read(move |database| sqlite::account::users(database, &key, limit)).await
     }
 
+    /// The people of these ids that exist, in the order of their ids.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn users_by_id(&self, ids: Vec<UserId>) -> Result<Vec<User>, Error> {
+        self.readers.read(move |database| sqlite::account::users_by_id(database, &ids)).await
+    }
+
     /// Proof that `user` may read `conversation`; `None` if it is not there or not theirs.
     ///
     /// # Errors

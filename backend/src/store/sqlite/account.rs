@@ -27,6 +27,15 @@ pub(in crate::store) fn users(database: &Connection, key: &str, limit: u32) -> R
     row::all(statement.query_map(params![key, limit], row::user)?)
 }
 
+pub(in crate::store) fn users_by_id(database: &Connection, ids: &[UserId]) -> Result<Vec<User>, Error> {
+    let mut statement = database.prepare_cached("SELECT id, display_name FROM user WHERE id = ?1")?;
+    let mut users = Vec::with_capacity(ids.len());
+    for id in ids {
+        users.extend(statement.query_row([Sql(*id)], row::user).optional()?);
+    }
+    Ok(users)
+}
+
 /// Inserts an account and makes it a member of `everyone`, with nothing unread. `Ok(false)`: the
 /// address is taken.
 pub(in crate::store) fn insert(

@@ -1,0 +1,54 @@
+//! A person's or conversation's picture: its first letters on a colour that stays its own.
+
+use leptos::prelude::*;
+
+/// The first letters of the first and last word, and `#` for a name without any.
+fn initials(name: &str) -> String {
+    let mut words = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
+    let first = words.next();
+    let letters: String = first.into_iter().chain(words.next_back()).flat_map(char::to_uppercase).collect();
+    if letters.is_empty() { "#".into() } else { letters }
+}
+
+/// One of the eight colours, by the last byte of an id.
+fn hue(id: &[u8; 16]) -> u8 {
+    id[15] % 8
+}
+
+#[component]
+pub(crate) fn Avatar(
+    /// Decides the colour.
+    id: [u8; 16],
+    /// Decides the letters.
+    #[prop(into)]
+    name: Signal<String>,
+    #[prop(optional)] is_small: bool,
+) -> impl IntoView {
+    view! {
+        <span class="avatar" class:avatar--small=is_small data-hue=hue(&id).to_string() aria-hidden="true">
+            {move || name.with(|name| initials(name))}
+        </span>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::initials;
+
+    #[test]
+    fn initials_are_the_first_letters_of_the_first_and_last_word() {
+        let table = [
+            ("Ada Lovelace", "AL"),
+            ("ada", "A"),
+            ("Jean  de la Fontaine", "JF"),
+            ("أمينة خان", "أخ"),
+            ("李 雷", "李雷"),
+            ("(x) y", "XY"),
+            ("!!", "#"),
+            ("ß s", "SSS"),
+        ];
+        for (name, expected) in table {
+            assert_eq!(initials(name), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! A labelled line to type in, with its error beside it.
+
+use leptos::prelude::*;
+
+#[component]
+pub(crate) fn Field(
+    /// Names it in the form, and its error in the contract.
+    name: &'static str,
+    label: &'static str,
+    #[prop(default = "text")] kind: &'static str,
+    /// What password managers and browsers know it as.
+    autocomplete: &'static str,
+    #[prop(optional)] hint: &'static str,
+    value: RwSignal<String>,
+    /// The error, if it is about this field.
+    #[prop(into)]
+    error: Signal<Option<String>>,
+) -> impl IntoView {
+    let error_id = format!("{name}-error");
+    let described_by = error_id.clone();
+    view! {
+        <div class="field">
+            <label class="field__label" for=name>{label}</label>
+            <input
+                class="field__input"
+                id=name
+                name=name
+                type=kind
+                autocomplete=autocomplete
+                autocapitalize="none"
+                spellcheck="false"
+                required
+                dir="auto"
+                prop:value=value
+                on:input=move |event| value.set(event_target_value(&event))
+                aria-invalid=move || error.with(Option::is_some).to_string()
+                aria-describedby=described_by
+            />
+            <div id=error_id>
+                {move || match error.get() {
+                    Some(error) => view! { <p class="field__error" role="alert">{error}</p> }.into_any(),
+                    None if !hint.is_empty() => view! { <p class="field__hint">{hint}</p> }.into_any(),
+                    None => ().into_any(),
+                }}
+            </div>
+        </div>
+    }
+}

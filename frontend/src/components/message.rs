@@ -1,0 +1,90 @@
+//! One row of a conversation.
+
+use super::avatar::Avatar;
+use crate::browser;
+use crate::state::State;
+use crate::state::timeline::RowHandle;
+use client::timeline::RowState;
+use leptos::prelude::*;
+use shared::ids::ConversationId;
+
+#[component]
+pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> impl IntoView {
+    let state = expect_context::<State>();
+    let RowHandle { key, row, place } = handle;
+    let (sender, name) = row.with_untracked(|row| (row.sender, state.people.name(row.sender)));
+    let name = Signal::derive(move || {
+        let name = name.get();
+        if name.is_empty() { "…".to_owned() } else { name }
+    });
+    let is_own = state.session.me() == Some(sender);
+    let at = {
+        let row = row.clone();
+        Memo::new(move |_| row.with(|row| row.at))
+    };
+    let content = {
+        let row = row.clone();
+        Memo::new(move |_| row.with(|row| row.content.clone()))
+    };
+    let row_state = Memo::new(move |_| row.with(|row| row.state.clone()));
+    let place = Memo::new(move |_| place.get());
+    let state_name = move || match row_state.get() {
+        RowState::Pending => "pending",
+        RowState::Failed(_) => "failed",
+        RowState::Accepted(_) => "accepted",
+    };
+    view! {
+        {move || place.get().begins_day.then(|| view! {
+            <div class="timeline__day"><span>{move || browser::long_day(at.get())}</span></div>
+        })}
+        <article
+            class="message"
+            data-own=is_own.to_string()
+            data-first=move || place.get().begins_group.to_string()
+            data-state=state_name
+            data-key=key.to_string()
+        >
+            {(!is_own).then(|| view! {
+                <div class="message__avatar">
+                    {move || place.get().begins_group.then(|| view! { <Avatar id=*sender.as_bytes() name is_small=true /> })}
+                </div>
+            })}
+            <Show when=move || place.get().begins_group>
+                <header class="message__head">
+                    <bdi class="message__sender">{name}</bdi>
+                    <time class="message__time">{move || browser::time(at.get())}</time>
+                </header>
+            </Show>
+            <div class="message__body">
+                {is_own.then(|| view! { <Mark state=row_state /> })}
+                <p class="message__text" dir="auto">{content}</p>
+            </div>
+            {move || match row_state.get() {
+                RowState::Failed(reason) => Some(view! {
+                    <div class="message__failed" role="alert">
+                        <span>{format!("Not sent. {reason}")}</span>
+                        <button type="button" on:click=move |_| state.retry(Some(conversation), key)>"Try again"</button>
+                        <button type="button" on:click=move |_| state.discard(Some(conversation), key)>"Discard"</button>
+                    </div>
+                }),
+                RowState::Pending | RowState::Accepted(_) => None,
+            }}
+        </article>
+    }
+}
+
+/// How one's own message stands.
+#[component]
+fn Mark(state: Memo<RowState>) -> impl IntoView {
+    let sign = move || match state.get() {
+        RowState::Pending => ("◷", "Sending"),
+        RowState::Failed(_) => ("!", "Not sent"),
+        RowState::Accepted(_) => ("✓", "Sent"),
+    };
+    view! {
+        <span class="message__mark" title=move || sign().1>
+            <span aria-hidden="true">{move || sign().0}</span>
+            <span class="visually-hidden">{move || sign().1}</span>
+        </span>
+    }
+}

@@ -1,0 +1,10 @@
+//! What pages are made of: one file for each thing seen, with a style sheet of the same name.
+
+pub(crate) mod avatar;
+pub(crate) mod composer;
+pub(crate) mod field;
+pub(crate) mod icon;
+pub(crate) mod message;
+pub(crate) mod sidebar;
+pub(crate) mod status;
+pub(crate) mod timeline;

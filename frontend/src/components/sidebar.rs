@@ -1,0 +1,178 @@
+//! The list of conversations, and who one is.
+
+use super::avatar::Avatar;
+use super::icon::{Icon, Picture};
+use crate::browser;
+use crate::state::State;
+use crate::state::session::Session;
+use client::connection::Status;
+use leptos::prelude::*;
+use leptos_router::components::A;
+use leptos_router::hooks::use_location;
+use shared::account::User;
+use shared::conversation::{ConversationKind, Summary};
+use shared::ids::{ConversationId, UserId};
+
+#[component]
+pub(crate) fn Sidebar() -> impl IntoView {
+    let state = expect_context::<State>();
+    let conversations = state.conversations;
+    let is_loading = RwSignal::new(false);
+    let load_more = move |_| {
+        is_loading.set(true);
+        leptos::task::spawn_local(async move {
+            conversations.load_more().await;
+            is_loading.try_set(false);
+        });
+    };
+    view! {
+        <nav class="sidebar" aria-label="Conversations">
+            <div class="sidebar__head">
+                <h1 class="sidebar__title">"Confab"</h1>
+                <A href="/new" attr:class="icon-button" attr:aria-label="New message" attr:title="New message">
+                    <Icon picture=Picture::Write />
+                </A>
+            </div>
+            <div class="sidebar__list">
+                <ul>
+                    <For each=move || conversations.order.get() key=|id| *id let:id>
+                        <li><Line id /></li>
+                    </For>
+                </ul>
+                <Show when=move || conversations.has_more.get()>
+                    <button type="button" class="button button--quiet button--small" disabled=move || is_loading.get() on:click=load_more>
+                        "Show more"
+                    </button>
+                </Show>
+            </div>
+            <Me />
+        </nav>
+    }
+}
+
+#[component]
+fn Line(id: ConversationId) -> impl IntoView {
+    let state = expect_context::<State>();
+    let summary = state.conversations.get(id);
+    let path = format!("/c/{id}");
+    let is_current = {
+        let (pathname, path) = (use_location().pathname, path.clone());
+        move || (pathname.get() == path).then_some("page")
+    };
+    let title = Signal::derive({
+        let summary = summary.clone();
+        move || summary.with(|summary| title(state, summary.as_ref()))
+    });
+    let unread = Signal::derive({
+        let summary = summary.clone();
+        move || summary.with(|summary| summary.as_ref().map_or(0, |summary| summary.unread))
+    });
+    let last = {
+        let summary = summary.clone();
+        move || summary.with(|summary| last_line(state, summary.as_ref()))
+    };
+    let time = move || summary.with(|summary| last_time(summary.as_ref()));
+    view! {
+        <a class="conversation" href=path aria-current=is_current data-unread=move || (unread.get() > 0).to_string()>
+            <Avatar id=*id.as_bytes() name=title />
+            <span class="conversation__body">
+                <span class="conversation__top">
+                    <bdi class="conversation__name">{title}</bdi>
+                    <span class="conversation__time">{time}</span>
+                </span>
+                <span class="conversation__bottom">
+                    <span class="conversation__line" dir="auto">{last}</span>
+                    {move || (unread.get() > 0).then(|| view! {
+                        <span class="badge">
+                            {move || match unread.get() { count @ 0..=99 => count.to_string(), _ => "99+".into() }}
+                            <span class="visually-hidden">" unread"</span>
+                        </span>
+                    })}
+                </span>
+            </span>
+        </a>
+    }
+}
+
+/// What a conversation is called: its name, or the people in it.
+pub(crate) fn title(state: State, summary: Option<&Summary>) -> String {
+    let Some(summary) = summary else { return String::new() };
+    if let Some(name) = &summary.name {
+        return name.clone();
+    }
+    let others = others(summary, state.session.me());
+    match (summary.kind, &others[..]) {
+        (ConversationKind::Everyone, _) => "Everyone".into(),
+        (ConversationKind::Direct, []) => "Notes to yourself".into(),
+        (_, []) => "Just you".into(),
+        (_, others) => {
+            let names: Vec<_> = others.iter().take(4).map(|user| user.display_name.as_str()).collect();
+            let rest = others.len().saturating_sub(names.len());
+            if rest == 0 { names.join(", ") } else { format!("{} and {rest} more", names.join(", ")) }
+        }
+    }
+}
+
+fn others(summary: &Summary, me: Option<UserId>) -> Vec<&User> {
+    summary.members.iter().flatten().filter(|user| Some(user.id) != me).collect()
+}
+
+/// The newest message in one line, with who wrote it where that is not plain.
+fn last_line(state: State, summary: Option<&Summary>) -> String {
+    let Some(summary) = summary else { return String::new() };
+    let Some(event) = &summary.last_event else { return "No messages yet".into() };
+    let Some(message) = event.kind.as_message() else { return String::new() };
+    // A line shows less than this; a message may have sixteen thousand.
+    let text: String = message.content.chars().take(120).map(|c| if c == '\n' { ' ' } else { c }).collect();
+    if Some(event.sender) == state.session.me() {
+        return format!("You: {text}");
+    }
+    if summary.kind == ConversationKind::Direct {
+        return text;
+    }
+    state.people.want(event.sender, state);
+    let name = state.people.name(event.sender).get();
+    if name.is_empty() { text } else { format!("{name}: {text}") }
+}
+
+/// When the newest message came: the time today, the day before.
+fn last_time(summary: Option<&Summary>) -> String {
+    let Some(at) = summary.and_then(|summary| summary.last_event.as_ref()).map(|event| event.at) else {
+        return String::new();
+    };
+    if browser::day(at) == browser::day(browser::now()) { browser::time(at) } else { browser::short_day(at) }
+}
+
+#[component]
+fn Me() -> impl IntoView {
+    let state = expect_context::<State>();
+    let user = move || match state.session.session.get() {
+        Session::In(user) => Some(user),
+        Session::Unknown | Session::Out => None,
+    };
+    let status = state.link.status;
+    let words = move || match status.get() {
+        Status::Open => "Connected",
+        Status::Connecting => "Connecting…",
+        Status::Waiting { .. } => "Reconnecting…",
+        Status::Offline => "Offline",
+        Status::Idle | Status::Ended(_) => "Not connected",
+    };
+    view! {
+        <div class="sidebar__foot">
+            {move || user().map(|user| view! {
+                <Avatar id=*user.id.as_bytes() name=user.display_name.clone() is_small=true />
+                <div class="sidebar__me">
+                    <p class="sidebar__name"><bdi>{user.display_name.clone()}</bdi></p>
+                    <p class="sidebar__state">
+                        <span class="sidebar__dot" data-open=move || (status.get() == Status::Open).to_string() aria-hidden="true"></span>
+                        {words}
+                    </p>
+                </div>
+            })}
+            <button type="button" class="icon-button" aria-label="Sign out" title="Sign out" on:click=move |_| state.session.sign_out(state)>
+                <Icon picture=Picture::Leave />
+            </button>
+        </div>
+    }
+}

@@ -1,0 +1,95 @@
+//! How the connection stands: nothing while all is well, otherwise what is wrong and what can be done.
+
+use crate::browser;
+use crate::state::State;
+use client::connection::{Connection, Ended, Status};
+use leptos::prelude::*;
+use std::time::Duration;
+
+/// A connection that takes less than this to come is not mentioned.
+const PATIENCE: Duration = Duration::from_millis(600);
+
+#[component]
+pub(crate) fn StatusBar() -> impl IntoView {
+    let state = expect_context::<State>();
+    let status = state.link.status;
+    let now = RwSignal::new(browser::monotonic());
+    let ticking = set_interval_with_handle(move || now.set(browser::monotonic()), Duration::from_secs(1)).ok();
+    on_cleanup(move || {
+        if let Some(ticking) = ticking {
+            ticking.clear();
+        }
+    });
+    let is_patient = RwSignal::new(true);
+    set_timeout(move || _ = is_patient.try_set(false), PATIENCE);
+
+    let retry = move |_| state.link.drive(state, |machine| machine.handle_online(browser::monotonic()));
+    let restart = move |_| state.link.drive(state, |machine: &mut Connection| machine.start(browser::monotonic()));
+    let sign_in = move |_| state.session.leave(state);
+    let reload = move |_| _ = browser::window().location().reload();
+    let bar = move || {
+        match status.get() {
+        Status::Open | Status::Idle => ().into_any(),
+        Status::Connecting if is_patient.get() => ().into_any(),
+        Status::Connecting => view! { <div class="status status--quiet">"Connecting…"</div> }.into_any(),
+        Status::Waiting { until } => {
+            let seconds = move || until.saturating_sub(now.get().max(browser::monotonic())).div_ceil(1_000);
+            view! {
+                <div class="status">
+                    <span>{move || match seconds() {
+                        0 => "Reconnecting…".to_owned(),
+                        seconds => format!("Connection lost. Reconnecting in {seconds} s"),
+                    }}</span>
+                    <button type="button" class="status__button" on:click=retry>"Reconnect now"</button>
+                </div>
+            }
+            .into_any()
+        }
+        Status::Offline => view! {
+            <div class="status">"You are offline. What you write is sent when you are back."</div>
+        }
+        .into_any(),
+        Status::Ended(Ended::SignedOut) => view! {
+            <div class="status status--bad">
+                <span>"You are signed out."</span>
+                <button type="button" class="status__button" on:click=sign_in>"Sign in again"</button>
+            </div>
+        }
+        .into_any(),
+        Status::Ended(Ended::Refused(code)) => view! {
+            <div class="status status--bad">
+                <span>{ended(code)}</span>
+                {match code {
+                    shared::close::TOO_MANY_SOCKETS => {
+                        view! { <button type="button" class="status__button" on:click=restart>"Use it here"</button> }.into_any()
+                    }
+                    _ => view! { <button type="button" class="status__button" on:click=reload>"Reload"</button> }.into_any(),
+                }}
+            </div>
+        }
+        .into_any(),
+    }
+    };
+    view! { <div role="status" data-status=move || name(&status.get())>{bar}</div> }
+}
+
+/// Why the server does not want this page back, in words.
+fn ended(code: u16) -> String {
+    match code {
+        shared::close::TOO_MANY_SOCKETS => "Confab is open in too many places. This one was closed.".into(),
+        shared::close::BANNED => "This account cannot connect.".into(),
+        code => format!("The connection was ended ({code}). Reloading may help."),
+    }
+}
+
+/// The state's name, for style sheets and tests.
+fn name(status: &Status) -> &'static str {
+    match status {
+        Status::Idle => "idle",
+        Status::Connecting => "connecting",
+        Status::Open => "open",
+        Status::Waiting { .. } => "waiting",
+        Status::Offline => "offline",
+        Status::Ended(_) => "ended",
+    }
+}

@@ -1,0 +1,117 @@
+//! Drives `client::Connection` with the browser: its socket, its clock, its network and visibility
+//! events. What comes in is handed to [`State::apply`] by a function call, never through a signal:
+//! wake-ups of effects coalesce, messages must not.
+
+pub(crate) mod socket;
+
+use crate::browser;
+use crate::state::State;
+use client::connection::{Changed, Connection, Output, Status};
+use leptos::leptos_dom::helpers::TimeoutHandle;
+use leptos::prelude::*;
+use shared::frame::ClientFrame;
+use socket::{Socket, SocketSignals};
+use std::time::Duration;
+
+/// The connection of the page. `Copy`: everything behind it lives as long as the page.
+#[derive(Clone, Copy)]
+pub(crate) struct Link {
+    inner: StoredValue<Inner, LocalStorage>,
+    /// What the person is shown of it.
+    pub(crate) status: RwSignal<Status>,
+    /// What the browser says of its socket.
+    pub(crate) socket: SocketSignals,
+}
+
+struct Inner {
+    machine: Connection,
+    socket: Option<Socket>,
+    timer: Option<TimeoutHandle>,
+}
+
+impl Link {
+    pub(crate) fn new() -> Self {
+        let machine = Connection::new(u64::from_le_bytes(browser::random()));
+        Self {
+            inner: StoredValue::new_local(Inner { machine, socket: None, timer: None }),
+            status: RwSignal::new(Status::Idle),
+            socket: SocketSignals::new(),
+        }
+    }
+
+    /// Follows the browser's network and the page's visibility.
+    pub(crate) fn watch(self, state: State) {
+        let now = browser::monotonic;
+        let on = |name: &'static str, act: Box<dyn Fn()>| {
+            window_event_listener_untyped(name, move |_| act());
+        };
+        on("online", Box::new(move || self.drive(state, |machine| machine.handle_online(now()))));
+        on("offline", Box::new(move || self.drive(state, Connection::handle_offline)));
+        // A page that comes back from the browser's cache has slept without knowing.
+        on("pageshow", Box::new(move || self.drive(state, |machine| machine.handle_visible(now()))));
+        let on_visible = move || {
+            if browser::is_visible() {
+                self.drive(state, |machine| machine.handle_visible(now()));
+                state.read_what_is_open();
+            }
+        };
+        on("visibilitychange", Box::new(on_visible));
+        on("focus", Box::new(on_visible));
+    }
+
+    /// Tells the machine something, does what it asks for, and sets the clock for what comes next.
+    pub(crate) fn drive<T>(self, state: State, act: impl FnOnce(&mut Connection) -> T) -> T {
+        let result = self.with(|inner| act(&mut inner.machine));
+        while let Some(output) = self.with(|inner| inner.machine.poll_output()) {
+            self.execute(state, output);
+        }
+        self.set_timer(state);
+        let status = self.with(|inner| inner.machine.status().clone());
+        if self.status.with_untracked(|shown| *shown != status) {
+            self.status.set(status);
+        }
+        result
+    }
+
+    /// Sends a frame that is no command, if there is a connection.
+    pub(crate) fn transmit(self, state: State, frame: ClientFrame) {
+        self.drive(state, |machine| machine.transmit(frame));
+    }
+
+    fn with<T>(self, act: impl FnOnce(&mut Inner) -> T) -> T {
+        self.inner.try_update_value(act).expect("the link lives as long as the page")
+    }
+
+    fn execute(self, state: State, output: Output) {
+        match output {
+            Output::Open => {
+                let socket = Socket::open(self, state);
+                let old = self.with(|inner| inner.socket.replace(socket));
+                drop(old);
+            }
+            Output::Transmit(frame) => self.with(|inner| {
+                if let Some(socket) = &inner.socket {
+                    socket.send(frame.encode());
+                }
+            }),
+            Output::Close => drop(self.with(|inner| inner.socket.take())),
+            Output::CheckSession => state.session.check(state),
+            Output::Outbox(Changed::Failed(id, target, rejection)) => state.fail(id, &target, &rejection),
+        }
+    }
+
+    fn set_timer(self, state: State) {
+        let next = self.with(|inner| {
+            if let Some(timer) = inner.timer.take() {
+                timer.clear();
+            }
+            inner.machine.next_timeout()
+        });
+        let Some(next) = next else { return };
+        let wait = Duration::from_millis(next.saturating_sub(browser::monotonic()));
+        let on_time = move || self.drive(state, |machine| machine.handle_timeout(browser::monotonic()));
+        // Without a timer the next event of any kind moves the machine on.
+        let timer = set_timeout_with_handle(on_time, wait).ok();
+        self.with(|inner| inner.timer = timer);
+    }
+}

@@ -1,0 +1,68 @@
+//! One conversation: who is in it, what was said, and where to write.
+
+use crate::components::avatar::Avatar;
+use crate::components::composer::Composer;
+use crate::components::icon::{Icon, Picture};
+use crate::components::sidebar::title;
+use crate::components::timeline::TimelinePane;
+use crate::state::State;
+use leptos::prelude::*;
+use leptos_router::components::{A, Redirect};
+use leptos_router::hooks::use_params_map;
+use shared::conversation::{ConversationKind, Summary};
+use shared::ids::ConversationId;
+
+#[component]
+pub(crate) fn ConversationPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|params| params.get("conversation")?.parse::<ConversationId>().ok()));
+    // Another conversation is another pane: nothing of the one before stays in it.
+    move || match id.get() {
+        Some(id) => view! { <Pane id /> }.into_any(),
+        None => view! { <Redirect path="/" /> }.into_any(),
+    }
+}
+
+#[component]
+fn Pane(id: ConversationId) -> impl IntoView {
+    let state = expect_context::<State>();
+    let summary = state.conversations.get(id);
+    let name = Signal::derive({
+        let summary = summary.clone();
+        move || summary.with(|summary| title(state, summary.as_ref()))
+    });
+    let detail = move || summary.with(|summary| summary.as_ref().map(detail).unwrap_or_default());
+    let label = Signal::derive(move || {
+        let name = name.get();
+        if name.is_empty() { "Write a message".to_owned() } else { format!("Message to {name}") }
+    });
+    let text = state.timelines.draft(id);
+    view! {
+        <main class="pane">
+            <header class="pane__head">
+                <A href="/" attr:class="icon-button pane__back" attr:aria-label="Back to the list">
+                    <Icon picture=Picture::Back />
+                </A>
+                <Avatar id=*id.as_bytes() name />
+                <div class="pane__title">
+                    <h2 class="pane__name"><bdi>{name}</bdi></h2>
+                    <p class="pane__detail">{detail}</p>
+                </div>
+            </header>
+            <TimelinePane conversation=id />
+            <Composer label text submit=move |content| state.send(id, content) />
+        </main>
+    }
+}
+
+/// What kind of conversation it is, in words.
+fn detail(summary: &Summary) -> String {
+    let members = summary.members.as_ref().map_or(0, Vec::len);
+    match summary.kind {
+        ConversationKind::Everyone => "Everybody on this server".into(),
+        ConversationKind::Direct if members < 2 => "Only you see this".into(),
+        ConversationKind::Direct => "Between the two of you".into(),
+        ConversationKind::Group => format!("{members} people"),
+        ConversationKind::Channel => "Channel".into(),
+    }
+}

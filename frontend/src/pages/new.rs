@@ -1,0 +1,209 @@
+//! A new message: pick one person or several, and write.
+
+use crate::api;
+use crate::components::avatar::Avatar;
+use crate::components::composer::Composer;
+use crate::components::icon::{Icon, Picture};
+use crate::state::{FirstMessage, FirstState, State};
+use leptos::prelude::*;
+use leptos_router::NavigateOptions;
+use leptos_router::components::A;
+use leptos_router::hooks::use_navigate;
+use shared::account::User;
+use shared::ids::CommandId;
+use shared::limits::MEMBERS_MAX;
+use std::time::Duration;
+
+/// How long typing may pause before people are searched.
+const PAUSE: Duration = Duration::from_millis(150);
+
+#[component]
+pub(crate) fn New() -> impl IntoView {
+    let state = expect_context::<State>();
+    let search = RwSignal::new(String::new());
+    let found = RwSignal::new(None::<Result<Vec<User>, api::Error>>);
+    let chosen = RwSignal::new(Vec::<User>::new());
+    let text = RwSignal::new(String::new());
+    let sent = RwSignal::new(None::<CommandId>);
+
+    let round = StoredValue::new(0_u32);
+    let look = move || {
+        let this = round.try_update_value(|round| {
+            *round += 1;
+            *round
+        });
+        let text = search.get_untracked();
+        leptos::task::spawn_local(async move {
+            let answer = api::search_users(&text).await;
+            // An answer to an older question is not shown over a newer one's.
+            if round.try_get_value() == this {
+                if let Ok(users) = &answer {
+                    state.people.learn(users);
+                }
+                found.try_set(Some(answer));
+            }
+        });
+    };
+    look();
+    let mut look_later = leptos::leptos_dom::helpers::debounce(PAUSE, move |()| look());
+
+    // What was sent from here shows where it is going.
+    let navigate = use_navigate();
+    Effect::new(move |_| {
+        let Some(id) = sent.get() else { return };
+        let accepted = state.first_messages.with(|all| {
+            all.iter().find(|first| first.id == id).and_then(|first| match first.state {
+                FirstState::Accepted(conversation) => Some(conversation),
+                FirstState::Pending | FirstState::Failed(_) => None,
+            })
+        });
+        if let Some(conversation) = accepted {
+            let options = NavigateOptions { replace: true, ..NavigateOptions::default() };
+            navigate(&format!("/c/{conversation}"), options);
+        }
+    });
+    on_cleanup(move || {
+        let done = |first: &FirstMessage| matches!(first.state, FirstState::Accepted(_));
+        state.first_messages.update(|all| all.retain(|first| !done(first)));
+    });
+
+    let toggle = move |user: User| {
+        chosen.update(|chosen| match chosen.iter().position(|other| other.id == user.id) {
+            Some(index) => drop(chosen.remove(index)),
+            None if chosen.len() < MEMBERS_MAX - 1 => chosen.push(user),
+            None => {}
+        });
+    };
+    let label = Signal::derive(move || {
+        chosen.with(|chosen| match &chosen[..] {
+            [] => "Pick somebody to write to".to_owned(),
+            chosen => {
+                let names: Vec<_> = chosen.iter().map(|user| user.display_name.as_str()).collect();
+                format!("Message to {}", names.join(", "))
+            }
+        })
+    });
+    let submit = move |content: String| {
+        let users: Vec<_> = chosen.with_untracked(|chosen| chosen.iter().map(|user| user.id).collect());
+        let id = state.send_to(&users, content);
+        if id.is_some() {
+            sent.set(id);
+        }
+        id.is_some()
+    };
+    let is_nobody = Signal::derive(move || chosen.with(Vec::is_empty));
+    let people = move || match found.get() {
+        None => view! { <p class="timeline__note">"Looking for people…"</p> }.into_any(),
+        Some(Err(error)) => view! { <p class="field__error" role="alert">{error.message()}</p> }.into_any(),
+        Some(Ok(users)) => {
+            let me = state.session.me();
+            let is_empty = users.iter().all(|user| Some(user.id) == me);
+            let users = users.into_iter().filter(|user| Some(user.id) != me);
+            view! {
+                <ul class="people" aria-label="People">
+                    {users.map(|user| view! { <li><Person user chosen toggle /></li> }).collect_view()}
+                </ul>
+                {is_empty.then(|| view! { <p class="timeline__note">"Nobody by this name. Others appear here once they have signed up."</p> })}
+            }
+            .into_any()
+        }
+    };
+    view! {
+        <main class="pane">
+            <header class="pane__head">
+                <A href="/" attr:class="icon-button pane__back" attr:aria-label="Back to the list">
+                    <Icon picture=Picture::Back />
+                </A>
+                <div class="pane__title">
+                    <h2 class="pane__name">"New message"</h2>
+                    <p class="pane__detail">"Pick one person, or several for a group"</p>
+                </div>
+            </header>
+            <div class="new">
+                <div class="chips" aria-label="Chosen people" role="group">
+                    <For each=move || chosen.get() key=|user| user.id let:user>
+                        {
+                            let name = user.display_name.clone();
+                            let remove = format!("Remove {name}");
+                            view! {
+                                <button type="button" class="chip" aria-label=remove on:click=move |_| toggle(user.clone())>
+                                    <bdi>{name}</bdi>
+                                    <span aria-hidden="true">"×"</span>
+                                </button>
+                            }
+                        }
+                    </For>
+                </div>
+                <label class="visually-hidden" for="people-search">"Find people by name"</label>
+                <input
+                    class="field__input"
+                    id="people-search"
+                    type="search"
+                    autocomplete="off"
+                    placeholder="Find people by name"
+                    dir="auto"
+                    prop:value=search
+                    on:input=move |event| {
+                        search.set(event_target_value(&event));
+                        look_later(());
+                    }
+                />
+                {people}
+                <Sent />
+            </div>
+            <Composer label text submit is_disabled=is_nobody />
+        </main>
+    }
+}
+
+#[component]
+fn Person(
+    user: User,
+    chosen: RwSignal<Vec<User>>,
+    toggle: impl Fn(User) + Copy + Send + Sync + 'static,
+) -> impl IntoView {
+    let id = user.id;
+    let name = user.display_name.clone();
+    let is_chosen = Memo::new(move |_| chosen.with(|chosen| chosen.iter().any(|user| user.id == id)));
+    view! {
+        <button type="button" class="person" aria-pressed=move || is_chosen.get().to_string() on:click=move |_| toggle(user.clone())>
+            <Avatar id=*id.as_bytes() name=name.clone() />
+            <bdi class="person__name">{name}</bdi>
+            <span class="person__mark" aria-hidden="true">{move || if is_chosen.get() { "✓" } else { "" }}</span>
+        </button>
+    }
+}
+
+/// What was written here and is not accepted yet.
+#[component]
+fn Sent() -> impl IntoView {
+    let state = expect_context::<State>();
+    let waiting = move || {
+        state.first_messages.with(|all| {
+            all.iter().filter(|first| !matches!(first.state, FirstState::Accepted(_))).cloned().collect::<Vec<_>>()
+        })
+    };
+    move || {
+        waiting()
+            .into_iter()
+            .map(|FirstMessage { id, content, state: first }| {
+                let name = if matches!(first, FirstState::Failed(_)) { "failed" } else { "pending" };
+                view! {
+                    <article class="message" data-own="true" data-state=name>
+                        <div class="message__body"><p class="message__text" dir="auto">{content}</p></div>
+                        {match first {
+                            FirstState::Failed(reason) => Some(view! {
+                                <div class="message__failed" role="alert">
+                                    <span>{format!("Not sent. {reason}")}</span>
+                                    <button type="button" on:click=move |_| state.retry(None, id)>"Try again"</button>
+                                    <button type="button" on:click=move |_| state.discard(None, id)>"Discard"</button>
+                                </div>
+                            }),
+                            FirstState::Pending | FirstState::Accepted(_) => None,
+                        }}
+                    </article>
+                }
+            })
+            .collect_view()
+    }
+}

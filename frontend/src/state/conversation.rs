@@ -1,0 +1,118 @@
+//! The list of conversations as signals: the order is one, each conversation another, so that a new
+//! message touches its own line.
+
+use crate::api;
+use client::conversations::Conversations;
+use leptos::prelude::*;
+use shared::conversation::{ConversationKind, Summary};
+use shared::event::Event;
+use shared::ids::{ConversationId, Cursor, UserId};
+use std::collections::HashMap;
+
+#[derive(Clone, Copy)]
+pub(crate) struct ConversationState {
+    list: StoredValue<Conversations>,
+    summaries: StoredValue<HashMap<ConversationId, ArcRwSignal<Option<Summary>>>>,
+    /// Newest first.
+    pub(crate) order: RwSignal<Vec<ConversationId>>,
+    /// All unread messages together.
+    pub(crate) unread: RwSignal<u64>,
+    /// Whether the server has older ones.
+    pub(crate) has_more: RwSignal<bool>,
+    /// Whether the server has spoken.
+    is_loaded: RwSignal<bool>,
+}
+
+impl ConversationState {
+    pub(crate) fn new() -> Self {
+        Self {
+            list: StoredValue::new(Conversations::default()),
+            summaries: StoredValue::new(HashMap::new()),
+            order: RwSignal::new(Vec::new()),
+            unread: RwSignal::new(0),
+            has_more: RwSignal::new(false),
+            is_loaded: RwSignal::new(false),
+        }
+    }
+
+    /// One conversation; `None` while it is not known.
+    pub(crate) fn get(self, id: ConversationId) -> ArcRwSignal<Option<Summary>> {
+        self.summaries
+            .try_update_value(|all| all.entry(id).or_insert_with(|| ArcRwSignal::new(None)).clone())
+            .unwrap_or_else(|| ArcRwSignal::new(None))
+    }
+
+    pub(crate) fn is_loaded(self) -> bool {
+        self.is_loaded.get_untracked()
+    }
+
+    pub(crate) fn kind(self, id: ConversationId) -> Option<ConversationKind> {
+        self.list.with_value(|list| list.get(id).map(|summary| summary.kind))
+    }
+
+    pub(crate) fn everyone(self) -> Option<ConversationId> {
+        let is_everyone = |summary: &&Summary| summary.kind == ConversationKind::Everyone;
+        self.list.with_value(|list| list.iter().find(is_everyone).map(|summary| summary.id))
+    }
+
+    pub(crate) fn welcome(self, summaries: Vec<Summary>, has_more: bool) {
+        let ids: Vec<_> = summaries.iter().map(|summary| summary.id).collect();
+        self.change(ids, |list| list.handle_welcome(summaries, has_more));
+        self.is_loaded.set(true);
+    }
+
+    pub(crate) fn summary(self, summary: Summary) {
+        self.change(vec![summary.id], |list| list.handle_summary(summary));
+    }
+
+    /// `false`: the conversation is not known.
+    pub(crate) fn event(self, event: &Event, me: UserId) -> bool {
+        self.change(vec![event.conversation], |list| list.handle_event(event, me))
+    }
+
+    pub(crate) fn read_all(self, id: ConversationId) -> Option<Cursor> {
+        let needed = self.list.with_value(|list| list.get(id).is_some_and(|known| known.read_seq < known.last_seq));
+        if needed { self.change(vec![id], |list| list.read_all(id)) } else { None }
+    }
+
+    /// Loads the next page of the list.
+    pub(crate) async fn load_more(self) {
+        let last = self.list.with_value(|list| list.order().last().copied());
+        if let Some(last) = last
+            && let Ok(page) = api::conversations(last).await
+        {
+            let ids: Vec<_> = page.conversations.iter().map(|summary| summary.id).collect();
+            self.change(ids, |list| list.handle_older(page.conversations, page.more));
+        }
+    }
+
+    pub(crate) fn forget(self) {
+        let known = self.order.get_untracked();
+        self.change(known, |list| *list = Conversations::default());
+        self.is_loaded.set(false);
+    }
+
+    /// Changes the list and then the signals of what it touched.
+    fn change<T>(self, touched: Vec<ConversationId>, act: impl FnOnce(&mut Conversations) -> T) -> T {
+        let result = self.list.try_update_value(act).expect("the list lives as long as the page");
+        for id in touched {
+            let summary = self.list.with_value(|list| list.get(id).cloned());
+            let signal = self.get(id);
+            if signal.with_untracked(|known| *known != summary) {
+                signal.set(summary);
+            }
+        }
+        let (order, unread, has_more) =
+            self.list.with_value(|list| (list.order().to_vec(), list.unread(), list.has_more()));
+        if self.order.with_untracked(|known| *known != order) {
+            self.order.set(order);
+        }
+        if self.unread.get_untracked() != unread {
+            self.unread.set(unread);
+        }
+        if self.has_more.get_untracked() != has_more {
+            self.has_more.set(has_more);
+        }
+        result
+    }
+}

@@ -1,0 +1,338 @@
+//! What the page knows, as signals. Frames are applied here, by one `match`; components read signals
+//! and call the verbs below. Nothing here touches the DOM.
+
+pub(crate) mod conversation;
+pub(crate) mod person;
+pub(crate) mod session;
+pub(crate) mod timeline;
+
+use crate::connection::Link;
+use crate::{api, browser};
+use client::timeline::{Load, RowState};
+use conversation::ConversationState;
+use leptos::prelude::*;
+use person::People;
+use session::SessionState;
+use shared::code::Rejection;
+use shared::conversation::{ConversationKind, Summary};
+use shared::event::{Event, EventKind};
+use shared::frame::{ClientFrame, ServerFrame};
+use shared::ids::{CommandId, ConversationId, Epoch, Seq, UserId};
+use shared::limits::Limits;
+use shared::message::{Accepted, Message, Send, Target};
+use shared::receipt::UpTo;
+use shared::welcome::Welcome;
+use timeline::Timelines;
+
+/// Everything the page knows. `Copy`: what is behind it lives as long as the page.
+#[derive(Clone, Copy)]
+pub(crate) struct State {
+    /// Who is signed in.
+    pub(crate) session: SessionState,
+    /// The connection.
+    pub(crate) link: Link,
+    /// The list of conversations.
+    pub(crate) conversations: ConversationState,
+    /// The rows of those that were opened.
+    pub(crate) timelines: Timelines,
+    /// Names.
+    pub(crate) people: People,
+    /// What the server takes.
+    pub(crate) limits: RwSignal<Limits>,
+    /// Messages to people whose conversation is not known yet, and what became of them.
+    pub(crate) first_messages: RwSignal<Vec<FirstMessage>>,
+    /// The conversation that is on the screen, and whether its end is.
+    open: StoredValue<Option<(ConversationId, bool)>>,
+    epoch: StoredValue<Option<Epoch>>,
+}
+
+/// A message to people, before it is known which conversation that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FirstMessage {
+    pub(crate) id: CommandId,
+    pub(crate) content: String,
+    pub(crate) state: FirstState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FirstState {
+    Pending,
+    Failed(String),
+    /// It is in this conversation.
+    Accepted(ConversationId),
+}
+
+impl State {
+    pub(crate) fn new() -> Self {
+        Self {
+            session: SessionState::new(),
+            link: Link::new(),
+            conversations: ConversationState::new(),
+            timelines: Timelines::new(),
+            people: People::new(),
+            limits: RwSignal::new(Limits::default()),
+            first_messages: RwSignal::new(Vec::new()),
+            open: StoredValue::new(None),
+            epoch: StoredValue::new(None),
+        }
+    }
+
+    /// Takes in what the server says.
+    pub(crate) fn apply(self, frame: ServerFrame) {
+        match frame {
+            ServerFrame::Welcome(welcome) => self.welcome(*welcome),
+            ServerFrame::Event(event) => self.event(event),
+            ServerFrame::Accepted(accepted) => self.accepted(accepted),
+            ServerFrame::Conversation(changed) => self.learn(changed.summary),
+            ServerFrame::Resync(resync) => {
+                self.timelines.reset(resync.conversation);
+                self.load(resync.conversation, Load::Newest);
+            }
+            ServerFrame::Error(error) => browser::log_error(&format!("{}: {}", error.code, error.message)),
+            // Handled by the connection, or shown by a later version of the page.
+            ServerFrame::Rejected(_)
+            | ServerFrame::Resumed(_)
+            | ServerFrame::Receipt(_)
+            | ServerFrame::Typing(_)
+            | ServerFrame::Presence(_)
+            | ServerFrame::Pong(_)
+            | ServerFrame::Draining(_) => {}
+        }
+    }
+
+    fn welcome(self, welcome: Welcome) {
+        let Welcome { user, epoch, limits, conversations, more, .. } = welcome;
+        self.session.set_in(user);
+        self.limits.set(limits);
+        let is_other_history = self.epoch.with_value(|known| known.as_ref().is_some_and(|known| *known != epoch));
+        self.epoch.set_value(Some(epoch));
+        for summary in &conversations {
+            self.people.learn(summary.members.iter().flatten());
+        }
+        let newest: Vec<_> = conversations.iter().map(|summary| (summary.id, summary.last_seq)).collect();
+        self.conversations.welcome(conversations, more);
+        for id in self.timelines.opened() {
+            if is_other_history {
+                self.timelines.reset(id);
+                self.load(id, Load::Newest);
+                continue;
+            }
+            let last_seq = newest.iter().find(|(other, _)| *other == id).map(|(_, last_seq)| *last_seq);
+            if let Some(load) = self.timelines.after_reconnect(id, last_seq) {
+                self.load(id, load);
+            }
+        }
+        self.read_what_is_open();
+    }
+
+    fn event(self, event: Event) {
+        let Some(me) = self.session.me() else { return };
+        self.people.want(event.sender, self);
+        if !self.conversations.event(&event, me) {
+            self.ask_for(event.conversation);
+        }
+        let conversation = event.conversation;
+        if let Some(load) = self.timelines.event(event) {
+            self.load(conversation, load);
+        }
+        self.read_what_is_open();
+    }
+
+    fn accepted(self, accepted: Accepted) {
+        let (Some(me), Some(send)) =
+            (self.session.me(), self.link.drive(self, |machine| machine.take_accepted(accepted.id)))
+        else {
+            return;
+        };
+        let event = accepted_event(accepted, me, send.content.trim().to_owned());
+        if !self.conversations.event(&event, me) {
+            self.ask_for(accepted.conversation);
+        }
+        if let Some(load) = self.timelines.accepted(accepted, me, send.content) {
+            self.load(accepted.conversation, load);
+        }
+        self.set_first(accepted.id, FirstState::Accepted(accepted.conversation));
+    }
+
+    /// Takes in how a conversation stands now.
+    fn learn(self, summary: Summary) {
+        self.people.learn(summary.members.iter().flatten());
+        let (id, last_seq) = (summary.id, summary.last_seq);
+        self.conversations.summary(summary);
+        if let Some(load) = self.timelines.last_seq(id, last_seq) {
+            self.load(id, load);
+        }
+    }
+
+    /// Asks for a conversation that is not in the list.
+    pub(crate) fn ask_for(self, id: ConversationId) {
+        leptos::task::spawn_local(async move {
+            if let Ok(summary) = api::conversation(id).await {
+                self.learn(summary);
+            }
+        });
+    }
+
+    /// Sends a message to a conversation. `false`: too many are waiting; the text is kept.
+    pub(crate) fn send(self, id: ConversationId, content: String) -> bool {
+        let Some(me) = self.session.me() else { return false };
+        let to = match self.conversations.kind(id) {
+            Some(ConversationKind::Everyone) => Target::Everyone,
+            _ => Target::Conversation(id),
+        };
+        let send = Send { id: browser::new_command_id(), to, content, reply_to: None, attachments: Vec::new() };
+        self.timelines.pending(id, &send, me);
+        let is_taken = self.queue(&send);
+        if !is_taken {
+            self.timelines.discard(id, send.id);
+        }
+        is_taken
+    }
+
+    /// Sends a message to people. Where it goes is known once it is accepted.
+    pub(crate) fn send_to(self, users: &[UserId], content: String) -> Option<CommandId> {
+        let to = match users {
+            [user] => Target::User(*user),
+            users => Target::Users(users.to_vec()),
+        };
+        let send = Send { id: browser::new_command_id(), to, content, reply_to: None, attachments: Vec::new() };
+        let first = FirstMessage { id: send.id, content: send.content.clone(), state: FirstState::Pending };
+        self.first_messages.update(|all| all.push(first));
+        let is_taken = self.queue(&send);
+        if !is_taken {
+            self.first_messages.update(|all| all.retain(|first| first.id != send.id));
+        }
+        is_taken.then_some(send.id)
+    }
+
+    fn queue(self, send: &Send) -> bool {
+        let Send { id, to, content, .. } = send.clone();
+        self.link.drive(self, |machine| machine.send(id, to, content, None, browser::monotonic())).is_ok()
+    }
+
+    /// The server refused a message for good.
+    pub(crate) fn fail(self, id: CommandId, target: &Target, rejection: &Rejection) {
+        if let Some(conversation) = self.conversation_of(target) {
+            self.timelines.state(conversation, id, RowState::Failed(rejection.message.clone()));
+        }
+        self.set_first(id, FirstState::Failed(rejection.message.clone()));
+    }
+
+    /// The person wants a failed message tried again.
+    pub(crate) fn retry(self, conversation: Option<ConversationId>, id: CommandId) {
+        if let Some(conversation) = conversation {
+            self.timelines.state(conversation, id, RowState::Pending);
+        }
+        self.set_first(id, FirstState::Pending);
+        self.link.drive(self, |machine| machine.retry(id, browser::monotonic()));
+    }
+
+    /// The person does not want a failed message any more.
+    pub(crate) fn discard(self, conversation: Option<ConversationId>, id: CommandId) {
+        self.link.drive(self, |machine| machine.discard(id));
+        if let Some(conversation) = conversation {
+            self.timelines.discard(conversation, id);
+        }
+        self.first_messages.update(|all| all.retain(|first| first.id != id));
+    }
+
+    /// A conversation comes on the screen.
+    pub(crate) fn open(self, id: ConversationId) {
+        self.open.set_value(Some((id, true)));
+        if self.conversations.kind(id).is_none() && self.conversations.is_loaded() {
+            self.ask_for(id);
+        }
+        if self.timelines.open(id) {
+            self.load(id, Load::Newest);
+        }
+        self.read_what_is_open();
+    }
+
+    /// It leaves the screen.
+    pub(crate) fn close(self, id: ConversationId) {
+        if self.open.with_value(|open| open.is_some_and(|(open, _)| open == id)) {
+            self.open.set_value(None);
+        }
+    }
+
+    /// Whether the newest row is on the screen.
+    pub(crate) fn set_at_end(self, id: ConversationId, is_at_end: bool) {
+        let before = self.open.get_value();
+        if before == Some((id, !is_at_end)) {
+            self.open.set_value(Some((id, is_at_end)));
+            self.read_what_is_open();
+        }
+    }
+
+    /// What is on the screen, down to its end, is read.
+    pub(crate) fn read_what_is_open(self) {
+        let Some((id, true)) = self.open.get_value() else { return };
+        if !browser::is_visible() {
+            return;
+        }
+        if let Some(seq) = self.conversations.read_all(id).and_then(|cursor| Seq::new(cursor.get())) {
+            self.link.transmit(self, ClientFrame::Read(UpTo { conversation: id, seq }));
+        }
+    }
+
+    /// Loads a part of a conversation, once at a time.
+    pub(crate) fn load(self, id: ConversationId, load: Load) {
+        if !self.timelines.begin(id, load) {
+            return;
+        }
+        leptos::task::spawn_local(async move {
+            let answer = api::events(id, load).await;
+            if let Ok(list) = &answer {
+                for event in &list.events {
+                    self.people.want(event.sender, self);
+                }
+            }
+            if let Some(next) = self.timelines.finish(id, load, answer) {
+                self.load(id, next);
+            }
+        });
+    }
+
+    /// Forgets everything of the person who has signed out.
+    pub(crate) fn forget(self) {
+        self.link.drive(self, client::connection::Connection::stop);
+        self.conversations.forget();
+        self.timelines.forget();
+        self.first_messages.set(Vec::new());
+        self.epoch.set_value(None);
+    }
+
+    fn conversation_of(self, target: &Target) -> Option<ConversationId> {
+        match target {
+            Target::Conversation(id) => Some(*id),
+            Target::Everyone => self.conversations.everyone(),
+            Target::User(_) | Target::Users(_) => None,
+        }
+    }
+
+    fn set_first(self, id: CommandId, state: FirstState) {
+        if self.first_messages.with_untracked(|all| all.iter().any(|first| first.id == id)) {
+            self.first_messages.update(|all| {
+                for first in all.iter_mut().filter(|first| first.id == id) {
+                    first.state = state.clone();
+                }
+            });
+        }
+    }
+}
+
+/// One's own message as the event the other sockets are sent.
+fn accepted_event(accepted: Accepted, sender: UserId, content: String) -> Event {
+    let Accepted { id, conversation, seq, at } = accepted;
+    let kind = EventKind::Message(Message {
+        id,
+        content,
+        reply_to: None,
+        attachments: Vec::new(),
+        mentions: Vec::new(),
+        edited_at: None,
+        deleted_at: None,
+        reactions: Vec::new(),
+    });
+    Event { conversation, seq, at, sender, kind }
+}

@@ -1,0 +1,103 @@
+//! Who is signed in.
+
+use super::State;
+use crate::{api, browser};
+use leptos::prelude::*;
+use shared::account::{SignIn, SignUp, User};
+use shared::code::Code;
+use shared::ids::UserId;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Session {
+    /// The server has not been asked yet.
+    Unknown,
+    /// Nobody.
+    Out,
+    /// Somebody.
+    In(User),
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct SessionState {
+    pub(crate) session: RwSignal<Session>,
+}
+
+impl SessionState {
+    pub(crate) fn new() -> Self {
+        Self { session: RwSignal::new(Session::Unknown) }
+    }
+
+    pub(crate) fn me(self) -> Option<UserId> {
+        self.session.with_untracked(|session| match session {
+            Session::In(user) => Some(user.id),
+            Session::Unknown | Session::Out => None,
+        })
+    }
+
+    pub(crate) fn set_in(self, user: User) {
+        let session = Session::In(user);
+        if self.session.with_untracked(|known| *known != session) {
+            self.session.set(session);
+        }
+    }
+
+    /// Asks who is signed in, when the page begins. Without an answer it connects all the same: the
+    /// connection says what is wrong and tries again.
+    pub(crate) fn restore(self, state: State) {
+        state.link.watch(state);
+        leptos::task::spawn_local(async move {
+            match api::session().await {
+                Ok(user) => self.begin(state, user),
+                Err(error) if error.is(Code::Unauthenticated) => self.session.set(Session::Out),
+                Err(_) => state.link.drive(state, |machine| machine.start(browser::monotonic())),
+            }
+        });
+    }
+
+    /// Asks again after a failed handshake, of which a browser does not say why it failed.
+    pub(crate) fn check(self, state: State) {
+        leptos::task::spawn_local(async move {
+            if let Err(error) = api::session().await
+                && error.is(Code::Unauthenticated)
+            {
+                state.link.drive(state, client::connection::Connection::handle_session_over);
+                if self.session.with_untracked(|session| *session == Session::Unknown) {
+                    self.session.set(Session::Out);
+                }
+            }
+        });
+    }
+
+    pub(crate) async fn sign_in(self, state: State, body: SignIn) -> Result<(), api::Error> {
+        let user = api::sign_in(&body).await?;
+        self.begin(state, user);
+        Ok(())
+    }
+
+    pub(crate) async fn sign_up(self, state: State, body: SignUp) -> Result<(), api::Error> {
+        let user = api::sign_up(&body).await?;
+        self.begin(state, user);
+        Ok(())
+    }
+
+    pub(crate) fn sign_out(self, state: State) {
+        leptos::task::spawn_local(async move {
+            match api::sign_out().await {
+                Err(api::Error::Unreachable) => browser::log_error("signing out: the server cannot be reached"),
+                Ok(()) | Err(api::Error::Refused(_)) => self.leave(state),
+            }
+        });
+    }
+
+    /// The session is over: forgets its person and shows the sign-in.
+    pub(crate) fn leave(self, state: State) {
+        state.forget();
+        self.session.set(Session::Out);
+    }
+
+    fn begin(self, state: State, user: User) {
+        state.people.learn([&user]);
+        self.set_in(user);
+        state.link.drive(state, |machine| machine.start(browser::monotonic()));
+    }
+}

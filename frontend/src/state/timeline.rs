@@ -1,0 +1,271 @@
+//! Timelines as signals: `client::Timeline` says what changed, and that is mirrored into a list of
+//! rows, each with a signal of its own. (Reference-counted ones: rows outlive the components that
+//! show them.)
+
+use crate::{api, browser};
+use client::timeline::{Change, Load, Row, RowState, Timeline};
+use leptos::prelude::*;
+use shared::conversation::EventList;
+use shared::event::Event;
+use shared::ids::{CommandId, ConversationId, Cursor, UserId};
+use shared::message::{Accepted, Send};
+use std::collections::HashMap;
+
+/// Rows closer together than this, by one person, stand under one name.
+const GROUP_MS: u64 = 5 * 60 * 1_000;
+
+/// A row and where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct RowHandle {
+    pub(crate) key: CommandId,
+    pub(crate) row: ArcRwSignal<Row>,
+    pub(crate) place: ArcRwSignal<Place>,
+}
+
+/// What a row's neighbours make of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Place {
+    /// It is the first of its day.
+    pub(crate) begins_day: bool,
+    /// It is the first of its sender's.
+    pub(crate) begins_group: bool,
+}
+
+/// What is shown of one conversation.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub(crate) rows: ArcRwSignal<Vec<RowHandle>>,
+    pub(crate) state: ArcRwSignal<ViewState>,
+    pub(crate) has_older: ArcRwSignal<bool>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ViewState {
+    Loading,
+    Ready,
+    /// The first page could not be loaded.
+    Failed,
+    /// There is no such conversation, or it is not one's own.
+    Missing,
+}
+
+struct Entry {
+    timeline: Timeline,
+    view: View,
+    loading: Vec<Load>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Timelines {
+    entries: StoredValue<HashMap<ConversationId, Entry>>,
+    drafts: StoredValue<HashMap<ConversationId, RwSignal<String>>>,
+    /// Drafts outlive the pane that shows them, so they belong to the page and not to the pane.
+    owner: StoredValue<Owner>,
+}
+
+impl Timelines {
+    pub(crate) fn new() -> Self {
+        let owner = Owner::current().expect("the state is made inside the page");
+        Self {
+            entries: StoredValue::new(HashMap::new()),
+            drafts: StoredValue::new(HashMap::new()),
+            owner: StoredValue::new(owner),
+        }
+    }
+
+    /// What to show of a conversation.
+    pub(crate) fn view(self, id: ConversationId) -> View {
+        self.with(id, |entry| entry.view.clone())
+    }
+
+    /// What is being written there; it stays while one looks elsewhere.
+    pub(crate) fn draft(self, id: ConversationId) -> RwSignal<String> {
+        let make = || self.owner.with_value(|owner| owner.with(|| RwSignal::new(String::new())));
+        self.drafts.try_update_value(|all| *all.entry(id).or_insert_with(make)).unwrap_or_else(make)
+    }
+
+    /// `true`: nothing of it was loaded yet.
+    pub(crate) fn open(self, id: ConversationId) -> bool {
+        self.with(id, |entry| !entry.timeline.is_loaded())
+    }
+
+    /// The conversations that were opened since the page began.
+    pub(crate) fn opened(self) -> Vec<ConversationId> {
+        self.entries.with_value(|all| all.keys().copied().collect())
+    }
+
+    pub(crate) fn event(self, event: Event) -> Option<Load> {
+        self.known(event.conversation, |entry| {
+            let (changes, load) = entry.timeline.handle_event(event);
+            entry.mirror(changes);
+            load
+        })?
+    }
+
+    pub(crate) fn accepted(self, accepted: Accepted, sender: UserId, content: String) -> Option<Load> {
+        self.with(accepted.conversation, |entry| {
+            let (changes, load) = entry.timeline.handle_accepted(accepted, sender, content);
+            entry.mirror(changes);
+            load
+        })
+    }
+
+    pub(crate) fn last_seq(self, id: ConversationId, last_seq: Cursor) -> Option<Load> {
+        self.known(id, |entry| entry.timeline.handle_last_seq(last_seq))?
+    }
+
+    /// What is missing after a reconnect. Without the server's newest number it is asked for.
+    pub(crate) fn after_reconnect(self, id: ConversationId, last_seq: Option<Cursor>) -> Option<Load> {
+        self.known(id, |entry| match (entry.timeline.last(), last_seq) {
+            (None, _) => Some(Load::Newest),
+            (Some(_), Some(last_seq)) => entry.timeline.handle_last_seq(last_seq),
+            (Some(last), None) => Some(Load::After(last)),
+        })?
+    }
+
+    pub(crate) fn pending(self, id: ConversationId, send: &Send, sender: UserId) {
+        self.with(id, |entry| {
+            let changes = entry.timeline.push_pending(send, sender, browser::now());
+            entry.mirror(changes);
+        });
+    }
+
+    pub(crate) fn state(self, id: ConversationId, row: CommandId, state: RowState) {
+        self.with(id, |entry| {
+            let changes = entry.timeline.set_pending(row, state);
+            entry.mirror(changes);
+        });
+    }
+
+    pub(crate) fn discard(self, id: ConversationId, row: CommandId) {
+        self.with(id, |entry| {
+            let changes = entry.timeline.remove_pending(row);
+            entry.mirror(changes);
+        });
+    }
+
+    pub(crate) fn reset(self, id: ConversationId) {
+        self.known(id, |entry| {
+            let changes = entry.timeline.reset();
+            entry.mirror(changes);
+            entry.view.state.set(ViewState::Loading);
+        });
+    }
+
+    /// What to load to see older rows.
+    pub(crate) fn older(self, id: ConversationId) -> Option<Load> {
+        self.known(id, |entry| entry.timeline.older())?
+    }
+
+    /// `false`: this part is being loaded already.
+    pub(crate) fn begin(self, id: ConversationId, load: Load) -> bool {
+        self.with(id, |entry| {
+            if entry.loading.contains(&load) {
+                return false;
+            }
+            entry.loading.push(load);
+            if !entry.timeline.is_loaded() {
+                entry.view.state.set(ViewState::Loading);
+            }
+            true
+        })
+    }
+
+    /// Takes in what was loaded, and says what is still missing.
+    pub(crate) fn finish(self, id: ConversationId, load: Load, answer: Result<EventList, api::Error>) -> Option<Load> {
+        self.known(id, |entry| {
+            entry.loading.retain(|other| *other != load);
+            let EventList { events, more } = match answer {
+                Ok(list) => list,
+                Err(error) => {
+                    if !entry.timeline.is_loaded() {
+                        let is_missing = error.is(shared::code::Code::NotFound);
+                        entry.view.state.set(if is_missing { ViewState::Missing } else { ViewState::Failed });
+                    }
+                    return None;
+                }
+            };
+            let (changes, next) = match load {
+                Load::Newest => entry.timeline.handle_newest(events, more),
+                Load::After(_) => entry.timeline.handle_after(events, more),
+                Load::Before(_) => (entry.timeline.handle_older(events, more), None),
+            };
+            entry.mirror(changes);
+            entry.view.state.set(ViewState::Ready);
+            next
+        })?
+    }
+
+    pub(crate) fn forget(self) {
+        self.entries.update_value(HashMap::clear);
+        self.drafts.update_value(HashMap::clear);
+    }
+
+    /// Acts on a conversation's timeline, if there is one. (Without one, what comes in is loaded when
+    /// the conversation is opened.)
+    fn known<T>(self, id: ConversationId, act: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        self.entries.try_update_value(|all| all.get_mut(&id).map(act))?
+    }
+
+    fn with<T>(self, id: ConversationId, act: impl FnOnce(&mut Entry) -> T) -> T {
+        self.entries
+            .try_update_value(|all| act(all.entry(id).or_insert_with(|| Entry::new(id))))
+            .expect("timelines live as long as the page")
+    }
+}
+
+impl Entry {
+    fn new(id: ConversationId) -> Self {
+        let view = View {
+            rows: ArcRwSignal::new(Vec::new()),
+            state: ArcRwSignal::new(ViewState::Loading),
+            has_older: ArcRwSignal::new(false),
+        };
+        Self { timeline: Timeline::new(id), view, loading: Vec::new() }
+    }
+
+    fn mirror(&mut self, changes: Vec<Change>) {
+        if self.view.has_older.get_untracked() != self.timeline.has_older() {
+            self.view.has_older.set(self.timeline.has_older());
+        }
+        if changes.is_empty() {
+            return;
+        }
+        let is_update = changes.iter().all(|change| matches!(change, Change::Update(..)));
+        let mut rows = self.view.rows.get_untracked();
+        for change in changes {
+            match change {
+                Change::Reset => rows = self.timeline.rows().iter().cloned().map(handle).collect(),
+                Change::Insert(index, row) => rows.insert(index, handle(row)),
+                Change::Update(index, row) => rows[index].row.set(row),
+                Change::Remove(index) => drop(rows.remove(index)),
+            }
+        }
+        place(&rows);
+        // The rows' own signals tell what is in them; the list's only which there are.
+        if !is_update {
+            self.view.rows.set(rows);
+        }
+    }
+}
+
+fn handle(row: Row) -> RowHandle {
+    RowHandle { key: row.key, row: ArcRwSignal::new(row), place: ArcRwSignal::new(Place::default()) }
+}
+
+/// Says where each row stands; only what changed is told.
+fn place(rows: &[RowHandle]) {
+    let mut before: Option<(UserId, u64, i64)> = None;
+    for handle in rows {
+        let (sender, at) = handle.row.with_untracked(|row| (row.sender, row.at));
+        let day = browser::day(at);
+        let begins_day = before.is_none_or(|(_, _, other)| other != day);
+        let begins_group = begins_day
+            || before.is_none_or(|(other, then, _)| other != sender || at.as_millis().saturating_sub(then) > GROUP_MS);
+        let place = Place { begins_day, begins_group };
+        if handle.place.with_untracked(|known| *known != place) {
+            handle.place.set(place);
+        }
+        before = Some((sender, at.as_millis(), day));
+    }
+}

@@ -1,0 +1,132 @@
+//! Building the page: style sheets, WebAssembly, compressed forms, and how large it may be.
+
+use crate::process::{command, root, run, say};
+use crate::setup::Tools;
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The page's WebAssembly, brotli compressed, may have so many bytes.
+const WASM_BROTLI_MAX: usize = 250_000;
+/// What the page is made of.
+const SOURCES: [&str; 11] = [
+    "index.html",
+    "boot.js",
+    "Trunk.toml",
+    "Cargo.toml",
+    "Cargo.lock",
+    "styles",
+    "shared/Cargo.toml",
+    "shared/src",
+    "client",
+    "frontend",
+    "xtask/src/page.rs",
+];
+
+/// Builds the release page into `dist/`, unless what is there was built from the same sources.
+pub(crate) fn build(tools: &Tools) -> Result<()> {
+    let dist = root().join("dist");
+    let stamp = dist.join(".built-from");
+    let sources = fingerprint()?;
+    if fs::read_to_string(&stamp).is_ok_and(|built_from| built_from == sources) {
+        return Ok(());
+    }
+    say("Fetching what the page is built from");
+    run(&mut command("cargo", &["fetch", "--quiet", "--locked", "--target", "wasm32-unknown-unknown"]))?;
+    say("Building the page (the first time about 4 minutes on two cores)");
+    // Offline: everything is here, and a tool of another version must not be fetched instead.
+    run(&mut tools.trunk(&["build", "--release", "--offline", "--locked"])?)?;
+    say("Compressing the page");
+    for file in files(&dist)? {
+        compress(&file)?;
+    }
+    fs::write(stamp, sources)?;
+    Ok(())
+}
+
+/// Fails if the page has grown too large.
+pub(crate) fn check_size() -> Result<()> {
+    let files = files(&root().join("dist"))?;
+    let wasm = files.iter().find(|file| file.to_string_lossy().ends_with(".wasm.br"));
+    let wasm = wasm.context("there is no compressed WebAssembly in dist/")?;
+    let bytes = usize::try_from(fs::metadata(wasm)?.len())?;
+    println!("the page's WebAssembly: {bytes} bytes with brotli, of {WASM_BROTLI_MAX} allowed");
+    if bytes > WASM_BROTLI_MAX {
+        bail!("the page's WebAssembly is {} bytes too large", bytes - WASM_BROTLI_MAX);
+    }
+    Ok(())
+}
+
+/// Joins the style sheets, in the order of their names, into one outside of what trunk watches.
+pub(crate) fn css() -> Result<()> {
+    let mut sheets: Vec<_> = files(&root().join("styles"))?;
+    sheets.retain(|sheet| sheet.extension().is_some_and(|end| end == "css"));
+    sheets.sort();
+    let mut joined = String::new();
+    for sheet in sheets {
+        joined.push_str(&fs::read_to_string(sheet)?);
+    }
+    let into = root().join("target/styles");
+    fs::create_dir_all(&into)?;
+    let file = into.join("confab.css");
+    // An untouched file does not wake trunk.
+    if !fs::read_to_string(&file).is_ok_and(|known| known == joined) {
+        fs::write(file, joined)?;
+    }
+    Ok(())
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let entries = fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.append(&mut files(&path)?);
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn fingerprint() -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    for source in SOURCES {
+        let path = root().join(source);
+        let files = if path.is_dir() { files(&path)? } else { vec![path] };
+        for file in files {
+            file.strip_prefix(root())?.hash(&mut hasher);
+            fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?.hash(&mut hasher);
+        }
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+/// Writes the compressed forms beside a file, where they are smaller.
+fn compress(file: &Path) -> Result<()> {
+    const COMPRESSED: [&str; 6] = ["html", "js", "css", "wasm", "svg", "json"];
+    let end = file.extension().map(|end| end.to_string_lossy().into_owned()).unwrap_or_default();
+    if !COMPRESSED.contains(&end.as_str()) {
+        return Ok(());
+    }
+    let data = fs::read(file)?;
+    let mut smaller = Vec::new();
+    let parameters = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 24, ..Default::default() };
+    brotli::BrotliCompress(&mut data.as_slice(), &mut smaller, &parameters)?;
+    let gzip = {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&data)?;
+        encoder.finish()?
+    };
+    for (bytes, end) in [(smaller, "br"), (gzip, "gz")] {
+        if bytes.len() < data.len() {
+            fs::write(format!("{}.{end}", file.display()), bytes)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! Who may know whom: words that must not stand in some folders. The reasons are in ARCHITECTURE.md.
+
+use crate::process::root;
+use anyhow::{Result, bail};
+use std::fs;
+use std::path::Path;
+
+/// (folder, word, why not).
+const FORBIDDEN: &[(&str, &str, &str)] = &[
+    ("shared/src", "SystemTime", "the contract has no clock"),
+    ("shared/src", "std::fs", "the contract does no I/O"),
+    ("client/src", "web_sys", "decisions are made without a browser"),
+    ("client/src", "Instant::now", "decisions are told the time"),
+    ("backend/src/http", "rusqlite", "HTTP asks the store, not the database"),
+    ("backend/src/http", "store::sqlite", "HTTP asks the store, not the database"),
+    ("backend/src/socket", "rusqlite", "a socket's task never waits for the database"),
+    ("backend/src/store", "crate::registry", "the store does not know who is connected"),
+    ("backend/src/store", "crate::chat", "the writer does not know who reads its outcomes"),
+    ("backend/src/store", "axum", "the store does not know how it is asked"),
+    ("backend/src/registry.rs", "crate::store", "the registry does not know what is stored"),
+    ("backend/src", "unbounded_channel", "every queue has a bound"),
+    ("frontend/src", "inner_html", "text becomes nodes, never HTML"),
+    ("frontend/src", "insert_adjacent_html", "text becomes nodes, never HTML"),
+    ("frontend/src/components", "connection::socket", "components know the state, not the socket"),
+    ("frontend/src/state", "web_sys", "state does not touch the DOM"),
+];
+
+pub(crate) fn run() -> Result<()> {
+    let mut found = Vec::new();
+    for (folder, word, why) in FORBIDDEN {
+        let path = root().join(folder);
+        look(&path, word, &mut |file, line| found.push(format!("{file}:{line}: {word} — {why}")))?;
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    bail!("words where they must not be:\n{}", found.join("\n"))
+}
+
+fn look(path: &Path, word: &str, report: &mut dyn FnMut(String, usize)) -> Result<()> {
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            look(&entry?.path(), word, report)?;
+        }
+        return Ok(());
+    }
+    if path.extension().is_some_and(|end| end == "rs") {
+        for (number, line) in fs::read_to_string(path)?.lines().enumerate() {
+            if line.contains(word) {
+                report(path.strip_prefix(root())?.display().to_string(), number + 1);
+            }
+        }
+    }
+    Ok(())
+}
