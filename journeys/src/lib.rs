@@ -1,1 +1,1 @@
-//! x
+//! What people do with Confab, done in a real browser: see `tests/`. There is nothing else here.

@@ -1,1 +1,11 @@
-fn main() {}
+//! The page, used as people use it: real browsers with profiles of their own, the real server, a real
+//! database. Screenshots are kept in `test-output/`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod keyboard;
+mod looks;
+mod restart;
+mod support;
+mod talk;
+mod writing;

@@ -15,8 +15,8 @@ use crate::resume::{Resume, Resumed, Resync};
 use crate::strict::Strict;
 use crate::typing::{Typing, UserTyping};
 use crate::welcome::{Draining, Ping, Welcome};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -66,7 +66,7 @@ macro_rules! frames {
                         if first.0 == "type" {
                             let kind: Key<'de> = map.next_value()?;
                             return match kind.0.as_ref() {
-                                $($type => <$payload>::deserialize(MapAccessDeserializer::new(map))
+                                $($type => <$payload>::deserialize(MapAccessDeserializer::new(Untyped(map)))
                                     .map($name::$variant),)*
                                 _ => Err(de::Error::custom("unknown type")),
                             };
@@ -99,6 +99,27 @@ fn decode<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
             _ => Err(error),
         }
     })
+}
+
+/// The rest of a frame after its type: a second one is refused (the payloads refuse their own keys
+/// when they stand twice).
+struct Untyped<M>(M);
+
+impl<'de, M: MapAccess<'de>> MapAccess<'de> for Untyped<M> {
+    type Error = M::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, M::Error> {
+        match self.0.next_key::<Key<'de>>()? {
+            None => Ok(None),
+            Some(Key(name)) if name == "type" => Err(de::Error::duplicate_field("type")),
+            Some(Key(Cow::Borrowed(name))) => seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some),
+            Some(Key(Cow::Owned(name))) => seed.deserialize(name.into_deserializer()).map(Some),
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, M::Error> {
+        self.0.next_value_seed(seed)
+    }
 }
 
 /// A string of the input, borrowed where it has no escapes.

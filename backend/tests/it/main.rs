@@ -1,1 +1,13 @@
-fn main() {}
+//! The server from outside: the real program, real sockets, a real database; one file for each
+//! promise.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod accounts;
+mod conversations;
+mod delivery;
+mod durability;
+mod errors;
+mod page;
+mod program;
+mod support;

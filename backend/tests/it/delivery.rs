@@ -1,0 +1,232 @@
+//! Who hears what: the right people, each of their sockets, once, in order, and nobody else.
+
+use crate::support::{Server, content, new_id};
+use serde_json::json;
+use shared::frame::ServerFrame;
+
+#[tokio::test]
+async fn a_message_to_a_person_reaches_that_person_only() {
+    let server = Server::start();
+    let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
+    let (mut a, mut b, mut c) = (ada.connect().await, ben.connect().await, cy.connect().await);
+
+    let id = a.says(json!({"user": ben.id}), "hi Ben").await;
+    let (conversation, seq) = a.accepted(id).await;
+    assert_eq!(seq, 1, "the first message of a conversation");
+
+    let seen = b.sees().await;
+    let [ServerFrame::Conversation(changed), ServerFrame::Event(event)] = &seen[..] else { panic!("{seen:?}") };
+    assert_eq!(changed.summary.id, conversation);
+    assert_eq!(changed.summary.members.as_ref().unwrap().len(), 2);
+    assert_eq!((event.sender, event.seq.get(), event.conversation), (ada.id, 1, conversation));
+    assert_eq!(content(&seen[1]).unwrap(), "hi Ben");
+    assert_eq!(c.sees().await, [], "a third person hears nothing");
+    assert!(
+        a.sees().await.iter().all(|frame| content(frame).is_none()),
+        "the sender's socket gets no event of its own"
+    );
+
+    let id = b.says(json!({"user": ada.id}), "hi Ada").await;
+    assert_eq!(b.accepted(id).await, (conversation, 2), "the same conversation from the other side");
+    assert_eq!(a.sees_messages().await, ["hi Ada"]);
+    assert_eq!(c.sees().await, []);
+}
+
+#[tokio::test]
+async fn one_send_reaches_several_and_the_same_set_is_the_same_group() {
+    let server = Server::start();
+    let people = [server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await];
+    let dan = server.sign_up("Dan").await;
+    let [ada, ben, cy] = &people;
+    let (mut a, mut b, mut c, mut d) =
+        (ada.connect().await, ben.connect().await, cy.connect().await, dan.connect().await);
+
+    let id = a.says(json!({"users": [ben.id, cy.id]}), "hi both").await;
+    let (group, _) = a.accepted(id).await;
+    assert_eq!(b.sees_messages().await, ["hi both"]);
+    assert_eq!(c.sees_messages().await, ["hi both"]);
+    assert_eq!(d.sees().await, []);
+
+    let id = c.says(json!({"users": [ada.id, ben.id, ben.id, cy.id]}), "hello").await;
+    assert_eq!(c.accepted(id).await, (group, 2), "the same people, in any order, with repeats and oneself");
+    let id = b.says(json!({"users": [ada.id]}), "just you").await;
+    let (direct, _) = b.accepted(id).await;
+    assert_ne!(direct, group);
+    let id = a.says(json!({"user": ben.id}), "yes").await;
+    assert_eq!(a.accepted(id).await, (direct, 2), "a set of one other person is the direct conversation");
+}
+
+#[tokio::test]
+async fn a_message_to_everyone_reaches_each_connected_person_once() {
+    let server = Server::start();
+    let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
+    let (mut a, mut b, mut c) = (ada.connect().await, ben.connect().await, cy.connect().await);
+    let id = a.says(json!("everyone"), "hello all").await;
+    let (everyone, _) = a.accepted(id).await;
+    assert_eq!(b.sees_messages().await, ["hello all"]);
+    assert_eq!(c.sees_messages().await, ["hello all"]);
+    assert_eq!(a.sees_messages().await, [""; 0]);
+
+    let dan = server.sign_up("Dan").await;
+    let welcome = dan.connect().await.welcome.unwrap();
+    let summary = welcome.conversations.iter().find(|summary| summary.id == everyone).unwrap();
+    assert_eq!((summary.last_seq.get(), summary.unread), (1, 0), "what was said before one came is not unread");
+    assert_eq!(dan.log(everyone).await.len(), 1, "but it can be read");
+}
+
+#[tokio::test]
+async fn all_sockets_of_a_person_hear_it_and_the_senders_other_ones_too() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let (mut a1, mut a2) = (ada.connect().await, ada.connect().await);
+    let (mut b1, mut b2) = (ben.connect().await, ben.connect().await);
+    let id = a1.says(json!({"user": ben.id}), "hi").await;
+    a1.accepted(id).await;
+    for socket in [&mut a2, &mut b1, &mut b2] {
+        assert_eq!(socket.sees_messages().await, ["hi"]);
+    }
+}
+
+#[tokio::test]
+async fn notes_to_oneself_have_a_place() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let (mut a1, mut a2) = (ada.connect().await, ada.connect().await);
+    let id = a1.says(json!({"user": ada.id}), "milk").await;
+    let (notes, seq) = a1.accepted(id).await;
+    assert_eq!(seq, 1);
+    assert_eq!(a2.sees_messages().await, ["milk"]);
+    let (_, body) = ada.get(&format!("/api/conversations/{notes}")).await;
+    assert_eq!(body["conversation"]["kind"], "direct");
+    assert_eq!(body["conversation"]["members"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn closed_sockets_leave_the_registry() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let mut a = ada.connect().await;
+    let mut polite = ben.connect().await;
+    let cut = ben.connect().await;
+    polite.stream.close(None).await.unwrap();
+    drop(cut);
+    // A socket that has left is not asked to go when there are too many: 63 more fit beside these.
+    let mut sockets = Vec::new();
+    for _ in 0..64 {
+        sockets.push(ben.connect().await);
+    }
+    let id = a.says(json!({"user": ben.id}), "still there?").await;
+    a.accepted(id).await;
+    for socket in &mut sockets {
+        assert_eq!(socket.sees_messages().await, ["still there?"]);
+    }
+    let _one_more = ben.connect().await;
+    assert_eq!(sockets[0].closed().await.0, 4409, "the oldest goes");
+    assert_eq!(sockets[1].sees().await, []);
+}
+
+#[tokio::test]
+async fn everybody_sees_one_order_without_gaps() {
+    let server = Server::start();
+    let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
+    let mut reader = cy.connect().await;
+    let mut writers = Vec::new();
+    for person in [&ada, &ben, &ada, &ben] {
+        let mut socket = person.connect().await;
+        writers.push(tokio::spawn(async move {
+            let mut last = 0;
+            for number in 0..100 {
+                let id = socket.says(json!("everyone"), &format!("{number}")).await;
+                let (_, seq) = socket.accepted(id).await;
+                assert!(seq > last, "answers come in the order of the log");
+                last = seq;
+            }
+        }));
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let seqs: Vec<_> = reader
+        .sees()
+        .await
+        .iter()
+        .filter_map(|frame| match frame {
+            ServerFrame::Event(event) => Some(event.seq.get()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(seqs, (1..=400).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn the_same_id_is_stored_once_and_answered_the_same() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let (mut a, mut b) = (ada.connect().await, ben.connect().await);
+    let send = json!({"type": "send", "id": new_id(), "to": {"user": ben.id}, "content": "once"});
+    let id = send["id"].as_str().unwrap().parse().unwrap();
+    a.send(send.clone()).await;
+    let first = a.accepted(id).await;
+    a.send(send.clone()).await;
+    assert_eq!(a.accepted(id).await, first);
+    let mut other = send.clone();
+    other["content"] = json!("twice");
+    a.send(other).await;
+    assert_eq!(a.rejected(id).await, "conflict");
+    let mut elsewhere = send.clone();
+    elsewhere["to"] = json!("everyone");
+    a.send(elsewhere).await;
+    assert_eq!(a.rejected(id).await, "conflict");
+    let mut new_conversation = send.clone();
+    new_conversation["to"] = json!({"user": ada.id});
+    a.send(new_conversation).await;
+    assert_eq!(a.rejected(id).await, "conflict");
+    assert_eq!(b.sees_messages().await, ["once"]);
+
+    let mut bens = send;
+    bens["to"] = json!({"user": ada.id});
+    b.send(bens).await;
+    assert_eq!(b.accepted(id).await, (first.0, 2), "another person's id is another id");
+
+    let (conversation, seq) = first;
+    let path = format!("/api/conversations/{conversation}/messages");
+    let (status, body) = ada.request(reqwest::Method::POST, &path, Some(json!({"id": id, "content": "once"}))).await;
+    assert_eq!((status, &body["seq"]), (200, &json!(seq)), "over HTTP it is the same command");
+}
+
+#[tokio::test]
+async fn read_positions_reach_ones_own_devices_and_the_others() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let mut a = ada.connect().await;
+    let (mut b1, mut b2) = (ben.connect().await, ben.connect().await);
+    let mut conversation = None;
+    for text in ["one", "two", "three"] {
+        let id = a.says(json!({"user": ben.id}), text).await;
+        conversation = Some(a.accepted(id).await.0);
+    }
+    let conversation = conversation.unwrap();
+    let unread = |body: &serde_json::Value| body["conversation"]["unread"].as_u64();
+    let path = format!("/api/conversations/{conversation}");
+    assert_eq!(unread(&ben.get(&path).await.1), Some(3));
+    b1.sees().await;
+    b2.sees().await;
+    b1.send(json!({"type": "read", "conversation": conversation, "seq": 2})).await;
+    let ServerFrame::Conversation(changed) = b2.next().await else { panic!("the other device is told") };
+    assert_eq!((changed.summary.read_seq.get(), changed.summary.unread), (2, 1));
+    let ServerFrame::Receipt(receipt) = a.next().await else { panic!("the sender is told") };
+    assert_eq!((receipt.user, receipt.read.unwrap().get(), receipt.delivered.unwrap().get()), (ben.id, 2, 2));
+    b1.send(json!({"type": "read", "conversation": conversation, "seq": 1})).await;
+    b1.send(json!({"type": "read", "conversation": conversation, "seq": 99})).await;
+    let ServerFrame::Conversation(changed) = b2.next().await else { panic!("the other device is told") };
+    assert_eq!(
+        (changed.summary.read_seq.get(), changed.summary.unread),
+        (3, 0),
+        "never back, and no further than there is"
+    );
+    let ServerFrame::Receipt(receipt) = a.next().await else { panic!("the sender is told") };
+    assert_eq!(receipt.read.unwrap().get(), 3);
+    let id = b1.says(json!({"conversation": conversation}), "four").await;
+    b1.accepted(id).await;
+    assert_eq!(unread(&ben.get(&path).await.1), Some(0), "writing is reading");
+}

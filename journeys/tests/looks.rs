@@ -1,0 +1,69 @@
+//! How it looks, at three widths, in light and dark; and that nothing sticks out.
+
+use crate::support::{Driver, Person, Server};
+use serde_json::json;
+
+#[tokio::test]
+async fn it_fits_phones_tablets_and_desks_in_light_and_dark() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let stranger = Person::arrives("Somebody", &driver, &server).await;
+    for (width, height) in [(1280, 800), (768, 1024), (360, 740)] {
+        stranger.window(width, height).await;
+        for scheme in ["light", "dark"] {
+            stranger.prefers(scheme).await;
+            nothing_sticks_out(&stranger, "/signin").await;
+            stranger.picture(&format!("signin-{width}-{scheme}")).await;
+        }
+    }
+    stranger.leaves().await;
+
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    let cy = Person::joins("Cy Young", &driver, &server).await;
+    ben.writes_to(&["Ada Lovelace", "Cy Young"], "Shall we meet at ten? The kettle is on.").await;
+    cy.opens("Ada Lovelace, Ben Okafor").await;
+    cy.says("Ten is fine").await;
+    cy.opens("Everyone").await;
+    cy.says("Good morning, everybody ☀️").await;
+    ben.writes_to(&["Ada Lovelace"], "Morning! Have you seen the plans for the new engine?").await;
+    ada.opens("Ben Okafor").await;
+    ada.says("Not yet. Are they on the server?").await;
+    ben.says("Yes, in the folder of last week. I have a few questions about the second page, where the numbers do not add up.").await;
+    ben.says("And the cards are missing.").await;
+    ada.says("I'll look at them now 👀").await;
+    ben.sees("I'll look at them now 👀").await;
+    ada.has_sent_all().await;
+    let conversation = ada.js("return location.pathname").await;
+    for (width, height) in [(1280, 800), (768, 1024), (360, 740)] {
+        ada.window(width, height).await;
+        for scheme in ["light", "dark"] {
+            ada.prefers(scheme).await;
+            for (name, path) in [("list", "/"), ("conversation", conversation.as_str().unwrap()), ("new", "/new")] {
+                ada.goes_to(path).await;
+                ada.is_connected().await;
+                let there = match name {
+                    "list" if width > 720 => ".shell__empty",
+                    "list" => ".conversation",
+                    "new" => ".person",
+                    _ => ".message[data-own='true']",
+                };
+                ada.waits_for(there).await;
+                nothing_sticks_out(&ada, name).await;
+                ada.picture(&format!("{name}-{width}-{scheme}")).await;
+            }
+        }
+    }
+    let sizes = "return [...document.querySelectorAll('a, button, input, textarea')]
+        .filter((e) => e.checkVisibility())
+        .map((e) => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
+        .filter(([_, box]) => box.width < 24 || box.height < 24).map(([html]) => html)";
+    assert_eq!(ada.js(sizes).await, json!([]), "targets of at least 24 pixels");
+    for person in [ada, ben, cy] {
+        person.leaves().await;
+    }
+}
+
+async fn nothing_sticks_out(person: &Person, what: &str) {
+    let script = "return document.documentElement.scrollWidth <= innerWidth && document.documentElement.scrollHeight <= innerHeight + 1";
+    assert_eq!(person.js(script).await, json!(true), "{what} does not fit");
+}

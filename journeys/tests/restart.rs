@@ -1,0 +1,87 @@
+//! The server goes away and comes back while somebody is writing.
+
+use crate::support::{Driver, Person, Server, eventually};
+use serde_json::json;
+use thirtyfour::Key;
+
+#[tokio::test]
+async fn what_is_written_while_the_server_is_away_arrives_once_when_it_is_back() {
+    let (mut server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    ada.opens("Everyone").await;
+    ben.opens("Everyone").await;
+    ada.says("before").await;
+    ben.sees("before").await;
+
+    ada.pastes("half a sen").await;
+    server.kill();
+    ada.has_status("waiting").await;
+    ada.pastes("tence").await;
+    ada.presses(Key::Enter).await;
+    ada.sees("half a sentence").await;
+    ada.pastes("and a draft").await;
+    ada.picture("restart-waiting").await;
+    assert_eq!(ada.js("return document.querySelectorAll('[data-state=pending]').length").await, json!(1));
+
+    server.start_again();
+    ada.is_connected().await;
+    ada.has_sent_all().await;
+    ben.sees("half a sentence").await;
+    for person in [&ada, &ben] {
+        assert_eq!(person.texts().await, ["before", "half a sentence"]);
+    }
+    assert_eq!(ada.js("return document.querySelector('.composer__text').value").await, json!("and a draft"));
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}
+
+#[tokio::test]
+async fn the_network_of_the_browser_goes_and_comes() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    ada.opens("Everyone").await;
+    ben.opens("Everyone").await;
+    let network =
+        |offline: bool| json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
+    ada.browser.cdp().send_raw("Network.enable", json!({})).await.unwrap();
+    ada.browser.cdp().send_raw("Network.emulateNetworkConditions", network(true)).await.unwrap();
+    ada.has_status("offline").await;
+    ada.says("from the tunnel").await;
+    for text in ["one", "two"] {
+        ben.says(text).await;
+    }
+    ben.has_sent_all().await;
+    ada.browser.cdp().send_raw("Network.emulateNetworkConditions", network(false)).await.unwrap();
+    ada.is_connected().await;
+    ada.has_sent_all().await;
+    eventually("nothing is missing, nothing twice", || async {
+        ada.texts().await == ["one", "two", "from the tunnel"]
+    })
+    .await;
+    ben.sees("from the tunnel").await;
+    assert_eq!(ben.texts().await, ["one", "two", "from the tunnel"]);
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}
+
+#[tokio::test]
+async fn signing_out_elsewhere_ends_it_here() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let first = ada.browser.window().await.unwrap();
+    let second = ada.browser.new_tab().await.unwrap();
+    ada.browser.switch_to_window(second).await.unwrap();
+    ada.goes_to("/").await;
+    ada.is_connected().await;
+    ada.clicks("button[aria-label='Sign out']").await;
+    ada.waits_for("form.signin__form").await;
+    ada.browser.switch_to_window(first).await.unwrap();
+    ada.has_status("ended").await;
+    ada.clicks_button("Sign in again").await;
+    ada.waits_for("form.signin__form").await;
+    ada.leaves().await;
+}

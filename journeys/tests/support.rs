@@ -1,0 +1,345 @@
+//! A server, browsers and page objects.
+
+use serde_json::{Value, json};
+use std::future::Future;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use thirtyfour::prelude::*;
+
+/// Nothing that works takes this long, not even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server on a port that stays its own through restarts.
+pub(crate) struct Server {
+    child: Child,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        Self { child: spawn(&folder, port), port, folder }
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn start_again(&mut self) {
+        self.child = spawn(&self.folder, self.port);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn spawn(folder: &TempDir, port: u16) -> Child {
+    let binary = std::env::var("CONFAB_BIN").expect("CONFAB_BIN names the server; cargo xtask test sets it");
+    let mut child = Command::new(binary)
+        .args(["serve", "--rate-limits", "off", "--listen", &format!("127.0.0.1:{port}"), "--data"])
+        .arg(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("listening on"), "the server did not start: {line}");
+    child
+}
+
+/// The program that drives browsers.
+pub(crate) struct Driver {
+    child: Child,
+    url: String,
+}
+
+impl Driver {
+    pub(crate) async fn start() -> Self {
+        let port = free_port();
+        let child = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is in PATH");
+        let url = format!("http://127.0.0.1:{port}");
+        let status = format!("{url}/status");
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        eventually("chromedriver answers", || async { http.get(&status).send().await.is_ok() }).await;
+        Self { child, url }
+    }
+
+    /// A browser with a profile of its own, that counts what the policy forbids and what fails.
+    pub(crate) async fn browser(&self) -> WebDriver {
+        let mut options = DesiredCapabilities::chrome();
+        for argument in [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--lang=en-GB",
+        ] {
+            options.add_arg(argument).unwrap();
+        }
+        let browser = WebDriver::new(&self.url, options).await.unwrap();
+        let count = "window.violations = []; window.failures = [];
+            document.addEventListener('securitypolicyviolation', (e) => window.violations.push(e.violatedDirective + ' ' + e.blockedURI));
+            addEventListener('error', (e) => window.failures.push(String(e.message)));
+            addEventListener('unhandledrejection', (e) => window.failures.push(String(e.reason)));";
+        browser.cdp().send_raw("Page.addScriptToEvaluateOnNewDocument", json!({"source": count})).await.unwrap();
+        browser
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until something holds.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < PATIENCE, "it did not come true: {what}");
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+}
+
+/// Somebody in front of a browser.
+pub(crate) struct Person {
+    pub(crate) browser: WebDriver,
+    pub(crate) name: &'static str,
+    origin: String,
+}
+
+impl Person {
+    pub(crate) async fn arrives(name: &'static str, driver: &Driver, server: &Server) -> Self {
+        let browser = driver.browser().await;
+        let person = Self { browser, name, origin: server.origin() };
+        person.window(1280, 800).await;
+        person.goes_to("/signin").await;
+        person.waits_for("form.signin__form").await;
+        person
+    }
+
+    /// Arrives and signs up.
+    pub(crate) async fn joins(name: &'static str, driver: &Driver, server: &Server) -> Self {
+        let person = Self::arrives(name, driver, server).await;
+        person.clicks_link("Create an account").await;
+        person.waits_for("input[autocomplete='new-password']").await;
+        person.types("#displayName", name).await;
+        person.types("#email", &format!("{}@example.org", name.replace(' ', ".").to_lowercase())).await;
+        person.types("#password", "correct horse").await;
+        person.clicks("form.signin__form button[type='submit']").await;
+        person.is_connected().await;
+        person
+    }
+
+    pub(crate) async fn goes_to(&self, path: &str) {
+        self.browser.goto(format!("{}{path}", self.origin)).await.unwrap();
+    }
+
+    pub(crate) async fn window(&self, width: u32, height: u32) {
+        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.browser.cdp().send_raw("Emulation.setDeviceMetricsOverride", metrics).await.unwrap();
+    }
+
+    pub(crate) async fn prefers(&self, scheme: &str) {
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.browser.cdp().send_raw("Emulation.setEmulatedMedia", features).await.unwrap();
+    }
+
+    pub(crate) async fn waits_for(&self, css: &str) -> WebElement {
+        eventually(&format!("{} sees {css}", self.name), || async {
+            match self.browser.find(By::Css(css)).await {
+                Ok(element) => element.is_displayed().await.unwrap_or(false),
+                Err(_) => false,
+            }
+        })
+        .await;
+        self.browser.find(By::Css(css)).await.unwrap()
+    }
+
+    pub(crate) async fn clicks(&self, css: &str) {
+        self.waits_for(css).await;
+        // What is just being drawn anew is clicked on the next try.
+        eventually(&format!("{} clicks {css}", self.name), || async {
+            match self.browser.find(By::Css(css)).await {
+                Ok(element) => element.click().await.is_ok(),
+                Err(_) => false,
+            }
+        })
+        .await;
+    }
+
+    pub(crate) async fn clicks_link(&self, text: &str) {
+        let link = By::XPath(format!("//a[normalize-space()='{text}']"));
+        eventually(&format!("{} clicks {text}", self.name), || async {
+            match self.browser.find(link.clone()).await {
+                Ok(element) => element.click().await.is_ok(),
+                Err(_) => false,
+            }
+        })
+        .await;
+    }
+
+    pub(crate) async fn clicks_button(&self, text: &str) {
+        let button = By::XPath(format!("//button[normalize-space()='{text}' and not(@disabled)]"));
+        eventually(&format!("{} clicks {text}", self.name), || async {
+            match self.browser.find(button.clone()).await {
+                Ok(element) => element.click().await.is_ok(),
+                Err(_) => false,
+            }
+        })
+        .await;
+    }
+
+    pub(crate) async fn types(&self, css: &str, text: &str) {
+        self.waits_for(css).await.send_keys(text).await.unwrap();
+    }
+
+    /// Puts a text into the composer as pasting does. (The driver types no emoji.)
+    pub(crate) async fn pastes(&self, text: &str) {
+        let area = self.waits_for(".composer__text").await;
+        area.click().await.unwrap();
+        self.browser.cdp().send_raw("Input.insertText", json!({"text": text})).await.unwrap();
+    }
+
+    pub(crate) async fn presses(&self, key: Key) {
+        self.browser.active_element().await.unwrap().send_keys(key + "").await.unwrap();
+    }
+
+    pub(crate) async fn status(&self) -> String {
+        self.js("return document.querySelector('[data-status]')?.dataset.status ?? 'none'")
+            .await
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    pub(crate) async fn has_status(&self, status: &str) {
+        eventually(&format!("{} is {status}", self.name), || async { self.status().await == status }).await;
+    }
+
+    pub(crate) async fn is_connected(&self) {
+        self.has_status("open").await;
+    }
+
+    /// Starts a conversation with people and sends its first message.
+    pub(crate) async fn writes_to(&self, names: &[&str], text: &str) {
+        self.clicks("a[href='/new']").await;
+        for name in names {
+            let person = By::XPath(format!("//button[contains(@class, 'person')][.//bdi[text()='{name}']]"));
+            eventually(&format!("{} picks {name}", self.name), || async {
+                match self.browser.find(person.clone()).await {
+                    Ok(element) => element.click().await.is_ok(),
+                    Err(_) => false,
+                }
+            })
+            .await;
+        }
+        self.pastes(text).await;
+        self.clicks("button[aria-label='Send']:not([disabled])").await;
+        self.sees(text).await;
+    }
+
+    /// Opens a conversation from the list.
+    pub(crate) async fn opens(&self, title: &str) {
+        let line = By::XPath(format!("//a[contains(@class, 'conversation')][.//bdi[text()='{title}']]"));
+        eventually(&format!("{} opens {title}", self.name), || async {
+            match self.browser.find(line.clone()).await {
+                Ok(element) => element.click().await.is_ok(),
+                Err(_) => false,
+            }
+        })
+        .await;
+        eventually(&format!("{title} is open"), || async {
+            self.js("return document.querySelector('.pane__name')?.innerText ?? ''").await == json!(title)
+        })
+        .await;
+    }
+
+    /// Writes into what is open.
+    pub(crate) async fn says(&self, text: &str) {
+        self.pastes(text).await;
+        self.presses(Key::Enter).await;
+    }
+
+    /// The texts of the open conversation, in order.
+    pub(crate) async fn texts(&self) -> Vec<String> {
+        let all = "return [...document.querySelectorAll('.timeline .message__text')].map((e) => e.textContent)";
+        serde_json::from_value(self.js(all).await).unwrap()
+    }
+
+    /// The titles of the list, in order.
+    pub(crate) async fn conversations(&self) -> Vec<String> {
+        let all = "return [...document.querySelectorAll('.conversation__name')].map((e) => e.textContent)";
+        serde_json::from_value(self.js(all).await).unwrap()
+    }
+
+    /// How many unread messages a conversation shows.
+    pub(crate) async fn unread(&self, title: &str) -> u64 {
+        let script = "const line = [...document.querySelectorAll('.conversation')]
+                .find((e) => e.querySelector('.conversation__name').textContent === arguments[0]);
+            return parseInt(line?.querySelector('.badge')?.textContent ?? '0')";
+        let answer = self.browser.execute(script, vec![json!(title)]).await.unwrap();
+        answer.json().as_u64().unwrap()
+    }
+
+    pub(crate) async fn sees(&self, text: &str) {
+        let what = format!("{} sees {text:.40}", self.name);
+        eventually(&what, || async { self.texts().await.iter().any(|shown| shown == text) }).await;
+    }
+
+    /// Waits until everything written is accepted.
+    pub(crate) async fn has_sent_all(&self) {
+        let waiting = "return document.querySelectorAll('.message[data-state=\"pending\"]').length";
+        eventually(&format!("{} has sent all", self.name), || async { self.js(waiting).await == json!(0) }).await;
+    }
+
+    pub(crate) async fn js(&self, script: &str) -> Value {
+        self.browser.execute(script, vec![]).await.unwrap().json().clone()
+    }
+
+    /// Keeps a picture of what is on the screen.
+    pub(crate) async fn picture(&self, name: &str) {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../test-output");
+        std::fs::create_dir_all(&folder).unwrap();
+        self.browser.screenshot(&folder.join(format!("{name}.png"))).await.unwrap();
+    }
+
+    /// Leaves, after a look at what went wrong unseen.
+    pub(crate) async fn leaves(self) {
+        assert_eq!(self.js("return window.violations").await, json!([]), "the policy forbade something");
+        assert_eq!(self.js("return window.failures").await, json!([]), "a script failed");
+        self.browser.quit().await.unwrap();
+    }
+}

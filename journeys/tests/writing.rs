@@ -1,0 +1,140 @@
+//! What people type: wrong passwords, very long texts, other scripts, and what looks like code.
+
+use crate::support::{Driver, Person, Server, eventually};
+use serde_json::json;
+use thirtyfour::prelude::*;
+
+#[tokio::test]
+async fn a_bad_password_is_said_and_the_form_can_be_used_again() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    ada.clicks("button[aria-label='Sign out']").await;
+    ada.waits_for("input[autocomplete='current-password']").await;
+    ada.types("#email", "ADA.lovelace@example.org").await;
+    ada.types("#password", "wrong horse").await;
+    ada.presses(Key::Enter).await;
+    let said = ada.waits_for(".signin__alert").await.text().await.unwrap();
+    assert_eq!(said, "The e-mail address or the password is not right");
+    ada.picture("signin-wrong-password").await;
+    let field = ada.waits_for("#password").await;
+    field.send_keys(Key::Control + "a").await.unwrap();
+    field.send_keys("correct horse").await.unwrap();
+    ada.presses(Key::Enter).await;
+    ada.is_connected().await;
+    ada.leaves().await;
+}
+
+#[tokio::test]
+async fn errors_stand_beside_their_fields() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::arrives("Ada", &driver, &server).await;
+    ada.clicks_link("Create an account").await;
+    ada.waits_for("input[autocomplete='new-password']").await;
+    ada.types("#displayName", "Ada").await;
+    ada.types("#email", "ada").await;
+    ada.types("#password", "short").await;
+    for (id, text) in [("email", "e-mail address"), ("password", "at least 8 characters")] {
+        ada.clicks("form.signin__form button[type='submit']").await;
+        let error = ada.waits_for(&format!("#{id}-error .field__error")).await;
+        assert!(error.text().await.unwrap().contains(text));
+        let field = ada.waits_for(&format!("#{id}")).await;
+        assert_eq!(field.attr("aria-invalid").await.unwrap().as_deref(), Some("true"));
+        assert_eq!(field.attr("aria-describedby").await.unwrap(), Some(format!("{id}-error")));
+        ada.picture(&format!("signup-bad-{id}")).await;
+        field.send_keys("@example.org and long enough".split_at(if id == "email" { 12 } else { 28 }).0).await.unwrap();
+    }
+    ada.clicks("form.signin__form button[type='submit']").await;
+    ada.is_connected().await;
+    ada.leaves().await;
+}
+
+#[tokio::test]
+async fn a_message_of_the_full_length_arrives_and_one_byte_more_is_not_sent() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    ada.opens("Everyone").await;
+    ben.opens("Everyone").await;
+    let full: String = "0123456789abcde ".repeat(1_024).trim_end().to_owned() + "!";
+    assert_eq!(full.len(), 16_384);
+    ada.pastes(&format!("{full}?")).await;
+    let note = ada.waits_for(".composer__note--bad").await.text().await.unwrap();
+    assert_eq!(note, "1 bytes too long. Please send it in parts");
+    assert!(!ada.waits_for("button[aria-label='Send']").await.is_enabled().await.unwrap());
+    ada.presses(Key::Backspace).await;
+    ada.presses(Key::Enter).await;
+    ben.sees(&full).await;
+    ben.leaves().await;
+    ada.leaves().await;
+}
+
+#[tokio::test]
+async fn every_text_is_shown_as_it_was_written() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben <b>Bold</b>", &driver, &server).await;
+    ada.opens("Everyone").await;
+    ben.opens("Everyone").await;
+    let texts = [
+        "مرحبا بالعالم، كيف حالك؟",
+        "👩‍👩‍👧‍👦 🏳️‍🌈 👍🏽 ✨",
+        "<script>window.failures.push('ran')</script>",
+        "<img src=x onerror=\"window.failures.push('ran')\">",
+        "line one\nline two\n\n    indented",
+        "שלום and hello",
+        "日本語のテキスト",
+    ];
+    for text in texts {
+        ben.says(text).await;
+        ada.sees(text).await;
+    }
+    assert_eq!(ada.texts().await, texts);
+    let sender = ada.js("return document.querySelector('.message__sender').textContent").await;
+    assert_eq!(sender, json!("Ben <b>Bold</b>"));
+    assert_eq!(
+        ada.js("return document.querySelectorAll('.timeline script, .timeline img, .timeline b').length").await,
+        json!(0)
+    );
+    ada.picture("writing-scripts").await;
+    ada.leaves().await;
+    ben.leaves().await;
+}
+
+#[tokio::test]
+async fn a_long_conversation_opens_at_its_end_and_loads_what_is_before() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    let fill = "const done = arguments[0]; (async () => {
+        const list = await (await fetch('/api/conversations')).json();
+        const path = '/api/conversations/' + list.conversations[0].id + '/messages';
+        for (let i = 1; i <= 230; i++) {
+            const body = JSON.stringify({ id: crypto.randomUUID(), content: 'number ' + i });
+            await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+        }
+        done(true);
+    })()";
+    ben.browser.execute_async(fill, vec![]).await.unwrap();
+    ada.opens("Everyone").await;
+    ada.sees("number 230").await;
+    let scroll =
+        "const pane = document.querySelector('.timeline'); pane.scrollTop = -pane.scrollHeight; return pane.scrollTop";
+    eventually("the first message comes into view", || async {
+        ada.js(scroll).await;
+        ada.texts().await.first().is_some_and(|text| text == "number 1")
+    })
+    .await;
+    let texts = ada.texts().await;
+    let expected: Vec<_> = (1..=230).map(|number| format!("number {number}")).collect();
+    assert_eq!(texts, expected);
+    ben.opens("Everyone").await;
+    ben.says("while she reads above").await;
+    ada.sees("while she reads above").await;
+    ada.clicks_button("Latest messages").await;
+    eventually("the end is in view", || async {
+        ada.js("return document.querySelector('.timeline').scrollTop > -5").await == json!(true)
+    })
+    .await;
+    ada.leaves().await;
+    ben.leaves().await;
+}
