@@ -235,7 +235,7 @@ fn origin(setting: &str, url: &str) -> anyhow::Result<String> {
     let (Some(scheme @ ("http" | "https")), Some(authority)) = (parsed.scheme_str(), parsed.authority()) else {
         bail!("The setting {setting} must begin with http:// or https://, not {url}");
     };
-    if parsed.path().trim_matches('/') != "" || parsed.query().is_some() {
+    if !parsed.path().trim_matches('/').is_empty() || parsed.query().is_some() {
         bail!("The setting {setting} must be a scheme, a host and a port only, not {url}");
     }
     let host = authority.host().to_lowercase();

@@ -551,10 +551,8 @@ mod tests {
             connection.start(now);
             let mut drive = |connection: &mut Connection, step: Option<Step>, now: &mut Millis| {
                 match step {
-                    Some(Step::Send(number)) => {
-                        if written.insert(id(number)) {
-                            connection.send(id(number), Target::Everyone, "x".into(), None, *now).expect("room");
-                        }
+                    Some(Step::Send(number)) if written.insert(id(number)) => {
+                        connection.send(id(number), Target::Everyone, "x".into(), None, *now).expect("room");
                     }
                     Some(Step::Open) => connection.handle_open(*now),
                     Some(Step::Welcome) if *connection.status() == Status::Connecting => {

@@ -76,7 +76,8 @@ pub(crate) fn for_tests() -> Result<()> {
         return Ok(());
     }
     say("Installing Chromium and its driver for the browser tests");
-    apt(&["chromium", "chromium-driver"])
+    // The font is for the pictures the tests keep: without it every emoji is a box.
+    apt(&["chromium", "chromium-driver", "fonts-noto-color-emoji"])
         .context("Please install Chromium and chromedriver, so that both are in PATH, and try again")
 }
 

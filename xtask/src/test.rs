@@ -44,7 +44,7 @@ pub(crate) fn run() -> Result<()> {
             bail!("there is no page, no server or no browser to test with");
         }
         let binary = root().join("target/release/confab");
-        let mut tests = command("cargo", &["test", "--package", "journeys", "--locked"]);
+        let mut tests = command("cargo", &["test", "--package", "journeys", "--locked", "--", "--test-threads=1"]);
         run_command(tests.env("CONFAB_BIN", binary))
     });
 

@@ -13,6 +13,7 @@ use std::fmt::Write;
 
 #[derive(RustEmbed)]
 #[folder = "../dist"]
+#[exclude = ".built-from"]
 #[allow_missing = true]
 struct Page;
 

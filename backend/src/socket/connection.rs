@@ -60,6 +60,11 @@ pub async fn run(app: Arc<App>, ws: WebSocket, session: SessionRow) {
     };
     let code = match connection.serve(session).await {
         End::Gone(code) => code,
+        End::Left(code) => {
+            // tungstenite has the answer to a close frame ready; it only has to go out.
+            let _ = timeout(CLOSE_MAX, connection.ws.flush()).await;
+            code
+        }
         End::Close(code) => {
             connection.close(code).await;
             code
@@ -88,6 +93,8 @@ struct Connection {
 enum End {
     /// The peer is told, with this code.
     Close(u16),
+    /// The peer said good-bye, with this code.
+    Left(u16),
     /// There is nobody left to tell; this code goes into the log.
     Gone(u16),
 }
@@ -164,8 +171,7 @@ impl Connection {
             Some(Ok(Message::Binary(_))) => Err(End::Close(close::UNSUPPORTED)),
             // tungstenite answers pings itself.
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            // The peer says good-bye; `close` lets tungstenite send its answer.
-            Some(Ok(Message::Close(frame))) => Err(End::Close(frame.map_or(close::NORMAL, |frame| frame.code))),
+            Some(Ok(Message::Close(frame))) => Err(End::Left(frame.map_or(close::NORMAL, |frame| frame.code))),
             Some(Err(error)) => Err(end_of(error)),
             None => Err(End::Gone(close::ABNORMAL)),
         }

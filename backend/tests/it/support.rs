@@ -68,13 +68,13 @@ impl Server {
         Self::start_in(folder, arguments, &[])
     }
 
-    /// Asks it to stop, and gives its exit code and how long it took.
-    pub(crate) fn terminate(mut self) -> (Option<i32>, Duration) {
+    /// Asks it to stop, and gives its exit code, how long it took, and what it left.
+    pub(crate) fn terminate(mut self) -> (Option<i32>, Duration, TempDir) {
         let started = std::time::Instant::now();
         let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(killed.success());
         let status = self.child.wait().unwrap();
-        (status.code(), started.elapsed())
+        (status.code(), started.elapsed(), std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap()))
     }
 
     pub(crate) fn http(&self) -> reqwest::Client {
@@ -303,20 +303,6 @@ impl Server {
     /// A server on a folder that another one has left.
     pub(crate) fn start_on(folder: TempDir, arguments: &[&str]) -> Self {
         Self::start_in(folder, arguments, &[])
-    }
-
-    /// Like [`Server::terminate`], with the data folder's files copied before they go.
-    pub(crate) fn terminate_keeping(self, into: &Path) -> (Option<i32>, Duration) {
-        let from = self.data().to_owned();
-        let mut server = self;
-        let folder = std::mem::replace(&mut server.folder, tempfile::tempdir().unwrap());
-        let result = server.terminate();
-        for file in std::fs::read_dir(&from).unwrap() {
-            let file = file.unwrap();
-            std::fs::copy(file.path(), into.join(file.file_name())).unwrap();
-        }
-        drop(folder);
-        result
     }
 }
 

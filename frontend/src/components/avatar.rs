@@ -18,14 +18,15 @@ fn hue(id: &[u8; 16]) -> u8 {
 #[component]
 pub(crate) fn Avatar(
     /// Decides the colour.
-    id: [u8; 16],
+    #[prop(into)]
+    id: Signal<[u8; 16]>,
     /// Decides the letters.
     #[prop(into)]
     name: Signal<String>,
     #[prop(optional)] is_small: bool,
 ) -> impl IntoView {
     view! {
-        <span class="avatar" class:avatar--small=is_small data-hue=hue(&id).to_string() aria-hidden="true">
+        <span class="avatar" class:avatar--small=is_small data-hue=move || id.with(hue).to_string() aria-hidden="true">
             {move || name.with(|name| initials(name))}
         </span>
     }

@@ -71,10 +71,14 @@ fn Line(id: ConversationId) -> impl IntoView {
         let summary = summary.clone();
         move || summary.with(|summary| last_line(state, summary.as_ref()))
     };
+    let face = {
+        let summary = summary.clone();
+        Signal::derive(move || summary.with(|summary| face(state, id, summary.as_ref())))
+    };
     let time = move || summary.with(|summary| last_time(summary.as_ref()));
     view! {
         <a class="conversation" href=path aria-current=is_current data-unread=move || (unread.get() > 0).to_string()>
-            <Avatar id=*id.as_bytes() name=title />
+            <Avatar id=face name=title />
             <span class="conversation__body">
                 <span class="conversation__top">
                     <bdi class="conversation__name">{title}</bdi>
@@ -111,6 +115,13 @@ pub(crate) fn title(state: State, summary: Option<&Summary>) -> String {
             if rest == 0 { names.join(", ") } else { format!("{} and {rest} more", names.join(", ")) }
         }
     }
+}
+
+/// Whose colour a conversation has: the other person's if there is one, else its own.
+pub(crate) fn face(state: State, id: ConversationId, summary: Option<&Summary>) -> [u8; 16] {
+    let direct = summary.filter(|summary| summary.kind == ConversationKind::Direct);
+    let people = direct.map(|summary| others(summary, state.session.me())).unwrap_or_default();
+    people.first().map_or(*id.as_bytes(), |user| *user.id.as_bytes())
 }
 
 fn others(summary: &Summary, me: Option<UserId>) -> Vec<&User> {
@@ -163,7 +174,7 @@ fn Me() -> impl IntoView {
             {move || user().map(|user| view! {
                 <Avatar id=*user.id.as_bytes() name=user.display_name.clone() is_small=true />
                 <div class="sidebar__me">
-                    <p class="sidebar__name"><bdi>{user.display_name.clone()}</bdi></p>
+                    <p class="sidebar__name"><bdi>{user.display_name}</bdi></p>
                     <p class="sidebar__state">
                         <span class="sidebar__dot" data-open=move || (status.get() == Status::Open).to_string() aria-hidden="true"></span>
                         {words}

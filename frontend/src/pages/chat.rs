@@ -26,7 +26,7 @@ pub(crate) fn Chat() -> impl IntoView {
         <Show when=move || !is_out() fallback=|| view! { <Redirect path="/signin" /> }>
             <div class="shell">
                 <StatusBar />
-                <div class="shell__panes" data-open=is_something_open.clone()>
+                <div class="shell__panes" data-open=is_something_open>
                     <Sidebar />
                     <Outlet />
                 </div>

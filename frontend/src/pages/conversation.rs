@@ -3,7 +3,7 @@
 use crate::components::avatar::Avatar;
 use crate::components::composer::Composer;
 use crate::components::icon::{Icon, Picture};
-use crate::components::sidebar::title;
+use crate::components::sidebar::{face, title};
 use crate::components::timeline::TimelinePane;
 use crate::state::State;
 use leptos::prelude::*;
@@ -31,6 +31,10 @@ fn Pane(id: ConversationId) -> impl IntoView {
         let summary = summary.clone();
         move || summary.with(|summary| title(state, summary.as_ref()))
     });
+    let face = Signal::derive({
+        let summary = summary.clone();
+        move || summary.with(|summary| face(state, id, summary.as_ref()))
+    });
     let detail = move || summary.with(|summary| summary.as_ref().map(detail).unwrap_or_default());
     let label = Signal::derive(move || {
         let name = name.get();
@@ -43,7 +47,7 @@ fn Pane(id: ConversationId) -> impl IntoView {
                 <A href="/" attr:class="icon-button pane__back" attr:aria-label="Back to the list">
                     <Icon picture=Picture::Back />
                 </A>
-                <Avatar id=*id.as_bytes() name />
+                <Avatar id=face name />
                 <div class="pane__title">
                     <h2 class="pane__name"><bdi>{name}</bdi></h2>
                     <p class="pane__detail">{detail}</p>

@@ -87,7 +87,7 @@ impl ConversationState {
     }
 
     pub(crate) fn forget(self) {
-        let known = self.order.get_untracked();
+        let known = self.summaries.with_value(|all| all.keys().copied().collect());
         self.change(known, |list| *list = Conversations::default());
         self.is_loaded.set(false);
     }

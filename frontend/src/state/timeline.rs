@@ -224,7 +224,7 @@ impl Entry {
         Self { timeline: Timeline::new(id), view, loading: Vec::new() }
     }
 
-    fn mirror(&mut self, changes: Vec<Change>) {
+    fn mirror(&self, changes: Vec<Change>) {
         if self.view.has_older.get_untracked() != self.timeline.has_older() {
             self.view.has_older.set(self.timeline.has_older());
         }

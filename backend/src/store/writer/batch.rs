@@ -38,6 +38,10 @@ struct Position {
     read_count: u64,
 }
 
+/// The conversation a message is for, with its summary if it is new; or what the sender is told
+/// instead.
+type Resolved = Result<(i64, Option<Box<Summary>>), Effect>;
+
 /// What is done in a transaction and waits for its commit.
 enum Pending<A> {
     Outcome(Outcome<A>),
@@ -171,7 +175,7 @@ impl State {
     }
 
     /// A call that fails is undone alone; the others' work stands.
-    fn call<A>(&mut self, mut call: Box<dyn Call>) -> (Pending<A>, Option<Error>) {
+    fn call<A>(&self, mut call: Box<dyn Call>) -> (Pending<A>, Option<Error>) {
         let fence = |database: &Connection, sql: &str| database.execute_batch(sql).map_err(Error::from);
         if let Err(error) = fence(&self.database, "SAVEPOINT call") {
             return (Pending::Call(call, Ok(())), Some(error));
@@ -233,15 +237,8 @@ impl State {
         Ok(Effect::Stored(Stored { accepted, kind, audience: head.audience.clone(), made }))
     }
 
-    /// Finds the conversation a message is for, or makes it; the second part is its summary if it is
-    /// new. `Err` is what the sender is told instead.
-    #[expect(clippy::type_complexity, reason = "named, it would need a comment longer than itself")]
-    fn resolve(
-        &mut self,
-        user: UserId,
-        message: &NewMessage,
-        at: Timestamp,
-    ) -> Result<Result<(i64, Option<Box<Summary>>), Effect>, Error> {
+    /// Finds the conversation a message is for, or makes it.
+    fn resolve(&mut self, user: UserId, message: &NewMessage, at: Timestamp) -> Result<Resolved, Error> {
         let key = match &message.to {
             Recipients::Everyone => Some(self.everyone()?),
             Recipients::Conversation(id) => self.key(*id)?,
@@ -269,7 +266,7 @@ impl State {
         members: &[UserId],
         set: &[u8; 32],
         at: Timestamp,
-    ) -> Result<Result<(i64, Option<Box<Summary>>), Effect>, Error> {
+    ) -> Result<Resolved, Error> {
         let existing = self.repeated(user, message.id, None)?;
         if matches!(existing, Effect::Refused(ref rejection) if rejection.code == Code::Conflict) {
             return Ok(Err(existing));
