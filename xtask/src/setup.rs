@@ -206,7 +206,10 @@ fn debian_target() -> Result<Vec<(String, String)>> {
     Ok(vec![
         ("RUSTC".into(), text(&compiler)),
         ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER".into(), text(&linker)),
-        ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS".into(), format!("--sysroot={} --cfg erase_components", text(&sysroot))),
+        (
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS".into(),
+            format!("--sysroot={} --cfg erase_components", text(&sysroot)),
+        ),
     ])
 }
 
