@@ -34,6 +34,30 @@ impl Rate {
     }
 }
 
+/// One bucket.
+#[derive(Debug)]
+pub struct Bucket {
+    rate: Rate,
+    full_at: Option<Instant>,
+}
+
+impl Bucket {
+    /// A full one.
+    #[must_use]
+    pub fn new(rate: Rate) -> Self {
+        Self { rate, full_at: None }
+    }
+
+    /// Takes a token.
+    ///
+    /// # Errors
+    /// How long until there is one.
+    pub fn take(&mut self, now: Instant) -> Result<(), Duration> {
+        self.full_at = Some(self.rate.after(self.full_at.unwrap_or(now), now)?);
+        Ok(())
+    }
+}
+
 /// Buckets by key, at most [`KEYS_MAX`]. When there are more, those that are full are forgotten (they
 /// mean nothing); if all still matter, all are: a few may then do more than they should for a moment,
 /// and memory stays bounded.
@@ -68,6 +92,14 @@ impl<K: Hash + Eq> Limiter<K> {
         }
         full_at.insert(key, next);
         Ok(())
+    }
+
+    /// Gives a token back that was not needed after all.
+    pub fn give_back(&self, key: &K) {
+        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(moment) = full_at.get_mut(key) {
+            *moment = moment.checked_sub(self.rate.each).unwrap_or(*moment);
+        }
     }
 
     /// Whether there is a token, without taking it.
@@ -111,6 +143,8 @@ mod tests {
         }
         assert_eq!(limiter.take(1, now), Ok(()));
         assert_eq!(limiter.peek(&1, now), Err(SECOND));
+        limiter.give_back(&1);
+        assert_eq!(limiter.take(1, now), Ok(()));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::outbox::{Full, Outbox, Refusal};
 use shared::close::{self, ComeBack};
 use shared::code::Rejection;
 use shared::frame::{ClientFrame, ServerFrame};
-use shared::ids::{CommandId, Seq};
+use shared::ids::{CommandId, Seq, UserId};
 use shared::message::{Send, Target};
 use shared::welcome::Ping;
 use std::collections::VecDeque;
@@ -71,6 +71,9 @@ pub enum Output {
     /// The handshake failed, and a browser does not say why: ask whether the session is still good,
     /// and call [`Connection::handle_session_over`] if it is not.
     CheckSession,
+    /// The server greets somebody else: another person has signed in in this browser. Nothing of the
+    /// one before may stay on the screen or be sent; the outbox is empty already.
+    OtherPerson,
     /// Something changed for these messages of one's own.
     Outbox(Changed),
 }
@@ -98,6 +101,8 @@ pub struct Connection {
     /// Whether the browser said that the socket is open.
     is_socket_open: bool,
     come_back_ms: Option<Millis>,
+    /// Whom the server greeted last.
+    user: Option<UserId>,
 }
 
 impl Connection {
@@ -115,6 +120,7 @@ impl Connection {
             connecting_since: 0,
             is_socket_open: false,
             come_back_ms: None,
+            user: None,
         }
     }
 
@@ -161,6 +167,7 @@ impl Connection {
         self.output.clear();
         self.output.push_back(Output::Close);
         self.outbox = Outbox::default();
+        self.user = None;
         self.status = Status::Idle;
         self.pong_due = None;
     }
@@ -181,6 +188,10 @@ impl Connection {
                 self.heartbeat = welcome.heartbeat_ms.clamp(1_000, 300_000);
                 self.backoff.reset();
                 self.come_back_ms = None;
+                if self.user.replace(welcome.user.id).is_some_and(|before| before != welcome.user.id) {
+                    self.outbox = Outbox::default();
+                    self.output.push_back(Output::OtherPerson);
+                }
                 self.transmit_due(now);
             }
             ServerFrame::Pong(_) => return None,
@@ -200,8 +211,10 @@ impl Connection {
     }
 
     /// `accepted` came in: takes the message out of the outbox.
-    pub fn take_accepted(&mut self, id: CommandId) -> Option<Send> {
-        self.outbox.accepted(id)
+    pub fn take_accepted(&mut self, id: CommandId, now: Millis) -> Option<Send> {
+        let send = self.outbox.accepted(id);
+        self.transmit_due(now);
+        send
     }
 
     /// The socket is gone, with this close code (1006 if there was none).
@@ -352,14 +365,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use shared::account::User;
-    use shared::ids::{ConversationId, Epoch, SessionId, Timestamp, UserId};
+    use shared::ids::{ConversationId, Epoch, SessionId, Timestamp};
     use shared::limits::Limits;
     use shared::message::Accepted;
     use shared::welcome::{Draining, Welcome};
 
     fn welcome() -> ServerFrame {
+        welcome_to(1)
+    }
+
+    fn welcome_to(person: u8) -> ServerFrame {
         let at = Timestamp::from_millis(1);
-        let id = UserId::v7(at, [1; 10]);
+        let id = UserId::v7(at, [person; 10]);
         ServerFrame::Welcome(Box::new(Welcome {
             user: User { id, display_name: "Ada".into(), avatar: None, email: None },
             session: SessionId::v7(at, [2; 10]),
@@ -434,7 +451,7 @@ mod tests {
         assert_eq!(outputs(&mut connection), [Output::Open]);
         connection.handle_frame(welcome(), until + 5);
         assert!(matches!(&outputs(&mut connection)[..], [Output::Transmit(ClientFrame::Send(_))]));
-        assert!(connection.take_accepted(id(1)).is_some());
+        assert!(connection.take_accepted(id(1), until + 6).is_some());
         assert!(connection.outbox().is_empty());
     }
 
@@ -475,6 +492,18 @@ mod tests {
         assert_eq!(outputs(&mut connection), [Output::CheckSession]);
         connection.handle_session_over();
         assert_eq!(*connection.status(), Status::Ended(Ended::SignedOut));
+    }
+
+    #[test]
+    fn what_one_person_wrote_is_never_sent_as_another() {
+        let mut connection = open();
+        connection.handle_close(1006, 100);
+        connection.send(id(1), Target::Everyone, "mine".into(), None, 110).expect("room");
+        connection.handle_online(200);
+        outputs(&mut connection);
+        connection.handle_frame(welcome_to(2), 300);
+        assert_eq!(outputs(&mut connection), [Output::OtherPerson]);
+        assert!(connection.outbox().is_empty());
     }
 
     #[test]
@@ -564,7 +593,7 @@ mod tests {
                             let conversation = ConversationId::v7(Timestamp::from_millis(1), [9; 10]);
                             let accepted = Accepted { id, conversation, seq: Seq::FIRST, at: Timestamp::default() };
                             connection.handle_frame(ServerFrame::Accepted(accepted), *now);
-                            connection.take_accepted(id);
+                            connection.take_accepted(id, *now);
                         }
                     }
                     Some(Step::Offline) => connection.handle_offline(),

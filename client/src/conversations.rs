@@ -57,8 +57,14 @@ impl Conversations {
                 }
             }
             Some(known) => {
-                let is_newer = summary.last_seq > known.last_seq;
+                let (read_seq, unread, last_seq) = (known.read_seq, known.unread, known.last_seq);
+                let is_newer = summary.last_seq > last_seq;
                 *known = summary;
+                // What was read here is read, also if the server had not heard of it then.
+                if known.read_seq < read_seq {
+                    known.read_seq = read_seq;
+                    known.unread = known.unread.min(unread + known.last_seq.get() - last_seq.get());
+                }
                 if is_newer {
                     self.bump(id);
                 }
@@ -225,6 +231,16 @@ mod tests {
         assert_eq!(list.get(conversation(2)).map(|known| (known.unread, known.last_seq)), Some((1, cursor(4))));
         list.handle_summary(summary(2, 4, 4));
         assert_eq!(list.unread(), 0);
+    }
+
+    #[test]
+    fn what_was_read_here_stays_read_when_an_older_word_arrives() {
+        let mut list = list();
+        list.read_all(conversation(2));
+        list.handle_summary(summary(2, 3, 2));
+        assert_eq!(list.get(conversation(2)).map(|known| (known.unread, known.read_seq)), Some((0, cursor(3))));
+        list.handle_summary(summary(2, 5, 2));
+        assert_eq!(list.get(conversation(2)).map(|known| (known.unread, known.read_seq)), Some((2, cursor(3))));
     }
 
     #[test]

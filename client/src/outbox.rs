@@ -4,13 +4,15 @@
 //! after every reconnect, always under the same id, so the server stores it once.
 
 use crate::Millis;
-use shared::code::Rejection;
+use shared::code::{Code, Rejection};
 use shared::ids::{CommandId, Seq};
 use shared::message::{Send, Target};
 use std::collections::VecDeque;
 
 /// The most that may wait.
 pub const ENTRIES_MAX: usize = 500;
+/// How many are under way at once. Below what a server takes in one go, so that their order holds.
+const UNDER_WAY_MAX: usize = 16;
 /// How often a retryable refusal is tried again without asking the person.
 const ATTEMPTS_MAX: u32 = 8;
 /// The wait after a retryable refusal that names none, in milliseconds.
@@ -47,6 +49,8 @@ pub enum State {
 #[derive(Debug, Clone, Default)]
 pub struct Outbox {
     entries: VecDeque<Entry>,
+    /// The server has asked for patience: one at a time, until everything is accepted.
+    is_slow: bool,
 }
 
 /// What a refusal means for an entry.
@@ -105,7 +109,12 @@ impl Outbox {
     /// so that messages keep their order.
     pub fn due(&mut self, now: Millis) -> Vec<Send> {
         let mut due = Vec::new();
+        let most = if self.is_slow { 1 } else { UNDER_WAY_MAX };
+        let under_way = self.entries.iter().filter(|entry| entry.state == State::UnderWay).count();
         for entry in &mut self.entries {
+            if under_way + due.len() >= most {
+                break;
+            }
             match entry.state {
                 State::Later(at) if at > now => break,
                 State::Later(_) | State::Waiting => {
@@ -130,13 +139,20 @@ impl Outbox {
     /// The server has it: takes it out.
     pub fn accepted(&mut self, id: CommandId) -> Option<Send> {
         let index = self.entries.iter().position(|entry| entry.send.id == id)?;
-        self.entries.remove(index).map(|entry| entry.send)
+        let entry = self.entries.remove(index);
+        self.is_slow &= !self.entries.is_empty();
+        entry.map(|entry| entry.send)
     }
 
     /// The server refused it.
     pub fn rejected(&mut self, id: CommandId, rejection: Rejection, now: Millis) -> Refusal {
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.send.id == id) else { return Refusal::Unknown };
-        entry.attempts += 1;
+        // To be asked for patience is no failure: it is tried again for as long as it takes.
+        if matches!(rejection.code, Code::RateLimited | Code::Overloaded) {
+            self.is_slow = true;
+        } else {
+            entry.attempts += 1;
+        }
         if rejection.code.is_retryable() && entry.attempts < ATTEMPTS_MAX {
             entry.state = State::Later(now + rejection.retry_after_ms.unwrap_or(RETRY).max(1));
             Refusal::Later
@@ -167,7 +183,6 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::code::Code;
     use shared::ids::Timestamp;
 
     fn id(number: u8) -> CommandId {
@@ -208,7 +223,32 @@ mod tests {
         outbox.push(id(9), Target::Everyone, "9".into(), None).expect("room");
         assert!(outbox.due(1_299).is_empty());
         assert_eq!(outbox.next_due(), Some(1_300));
-        assert_eq!(texts(&outbox.due(1_300)), ["0", "9"]);
+        assert_eq!(texts(&outbox.due(1_300)), [""; 0], "one at a time: 1 is still under way");
+        outbox.accepted(id(1));
+        assert_eq!(texts(&outbox.due(1_300)), ["0"]);
+        outbox.accepted(id(0));
+        assert_eq!(texts(&outbox.due(1_300)), ["9"]);
+    }
+
+    #[test]
+    fn being_asked_for_patience_never_fails_a_message() {
+        let mut outbox = filled(40);
+        assert_eq!(outbox.due(0).len(), UNDER_WAY_MAX);
+        let slow = Rejection::new(Code::RateLimited, "slow").retry_after_ms(1);
+        for round in 0..100 {
+            outbox.handle_cut();
+            for send in outbox.due(round * 10) {
+                assert_eq!(outbox.rejected(send.id, slow.clone(), round * 10), Refusal::Later);
+            }
+        }
+        let mut accepted = Vec::new();
+        for round in 100..200 {
+            for send in outbox.due(round * 10) {
+                accepted.push(send.content);
+                outbox.accepted(send.id);
+            }
+        }
+        assert_eq!(accepted, (0..40).map(|number| number.to_string()).collect::<Vec<_>>(), "in order");
     }
 
     #[test]

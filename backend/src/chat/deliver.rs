@@ -43,12 +43,12 @@ impl Asker {
 pub async fn run(mut outcomes: mpsc::Receiver<Vec<Outcome<Asker>>>, store: Store, registry: Arc<Registry>) {
     while let Some(batch) = outcomes.recv().await {
         for outcome in batch {
-            deliver(outcome, &store, &registry).await;
+            deliver(outcome, &store, &registry);
         }
     }
 }
 
-async fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Registry) {
+fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Arc<Registry>) {
     let Outcome { asker, user, command, effect } = outcome;
     match effect {
         Effect::Stored(stored) => event(registry, asker, user, stored),
@@ -59,7 +59,7 @@ async fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Registry) {
                 others(registry, members, user, &ServerFrame::Receipt(receipt), conversation);
             }
             if read.is_some() {
-                own_position(store, registry, user, asker.socket(), conversation).await;
+                own_position(store, registry, user, asker.socket(), conversation);
             }
         }
         Effect::Refused(rejection) => match asker {
@@ -120,9 +120,12 @@ fn others(registry: &Registry, members: &[UserId], user: UserId, frame: &ServerF
 }
 
 /// Tells a reader's other devices how the conversation stands now.
-async fn own_position(
+///
+/// Read on a task of its own: delivery does not wait for the database. A summary says of which moment
+/// it is, so it may arrive late.
+fn own_position(
     store: &Store,
-    registry: &Registry,
+    registry: &Arc<Registry>,
     user: UserId,
     socket: Option<SocketId>,
     conversation: ConversationId,
@@ -130,11 +133,14 @@ async fn own_position(
     if !registry.has_other(user, socket) {
         return;
     }
-    match store.summary(user, conversation).await {
-        Ok(Some(summary)) => registry.push(user, &summary_item(summary), socket),
-        Ok(None) => {}
-        Err(error) => tracing::error!(%error, "deliver.summary_failed"),
-    }
+    let (store, registry) = (store.clone(), registry.clone());
+    tokio::spawn(async move {
+        match store.summary(user, conversation).await {
+            Ok(Some(summary)) => registry.push(user, &summary_item(summary), socket),
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "deliver.summary_failed"),
+        }
+    });
 }
 
 fn summary_item(summary: Summary) -> Item {

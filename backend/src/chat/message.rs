@@ -69,7 +69,7 @@ fn check(app: &App, user: UserId, send: Send) -> Result<NewMessage, Rejection> {
     }
     let to = recipients(user, to)?;
     if app.config.rate_limits == crate::config::Switch::On {
-        app.rates.sends.take(user, Instant::now()).map_err(|wait| too_fast(wait.as_millis()))?;
+        app.rates.sends.take(user, Instant::now()).map_err(|wait| too_fast(wait.as_millis() + 1))?;
     }
     Ok(NewMessage { id, to, content, reply_to })
 }

@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use shared::code::{Code, Rejection};
 use shared::ids::Timestamp;
@@ -21,6 +22,8 @@ use std::time::Duration;
 
 /// The largest JSON body, in bytes: a message of the full length, every byte of it escaped.
 const BODY_BYTES_MAX: usize = 128 * 1024;
+/// How much of a body that is too large is read to throw it away.
+const BODY_BYTES_DISCARDED_MAX: usize = 4 * 1024 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 /// A session that was silent for so long has ended.
@@ -118,16 +121,36 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
     }
 }
 
-async fn read(body: Body) -> Result<bytes::Bytes, Refused> {
-    let limited = axum::body::to_bytes(body, BODY_BYTES_MAX);
-    match tokio::time::timeout(BODY_TIME_MAX, limited).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(Rejection::new(Code::TooLarge, format!("A body has at most {BODY_BYTES_MAX} bytes")).into()),
-        Err(_) => Err(Refused::with_status(
-            Rejection::new(Code::BadJson, "The body did not arrive in time"),
-            axum::http::StatusCode::REQUEST_TIMEOUT,
-        )),
+/// A body that is too large is read on for a while and thrown away: a client that is still writing
+/// when the connection closes would never see the answer.
+async fn read(body: Body) -> Result<Vec<u8>, Refused> {
+    let mut chunks = body.into_data_stream();
+    let (mut bytes, mut total) = (Vec::new(), 0);
+    let reading = async {
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| Rejection::new(Code::BadJson, "The body was cut off"))?;
+            total += chunk.len();
+            if total <= BODY_BYTES_MAX {
+                bytes.extend_from_slice(&chunk);
+            } else if total > BODY_BYTES_DISCARDED_MAX {
+                break;
+            }
+        }
+        Ok::<(), Refused>(())
+    };
+    match tokio::time::timeout(BODY_TIME_MAX, reading).await {
+        Ok(read) => read?,
+        Err(_) => {
+            return Err(Refused::with_status(
+                Rejection::new(Code::BadJson, "The body did not arrive in time"),
+                axum::http::StatusCode::REQUEST_TIMEOUT,
+            ));
+        }
     }
+    if total > BODY_BYTES_MAX {
+        return Err(Rejection::new(Code::TooLarge, format!("A body has at most {BODY_BYTES_MAX} bytes")).into());
+    }
+    Ok(bytes)
 }
 
 /// Refuses what another site's page makes a browser send: methods that change something, and the

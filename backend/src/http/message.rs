@@ -32,10 +32,12 @@ pub async fn create(
     Ok((status, axum::Json(accepted)).into_response())
 }
 
-/// On HTTP every bad field is `invalid`; the field says which.
+/// On HTTP everything wrong with the content is `invalid`; the field says which.
 fn for_http(rejection: Rejection) -> Rejection {
     match rejection.code {
-        Code::BadField => Rejection { code: Code::Invalid, ..rejection },
+        Code::BadField | Code::Empty | Code::TooLong | Code::BadReference => {
+            Rejection { code: Code::Invalid, ..rejection }
+        }
         _ => rejection,
     }
 }

@@ -4,11 +4,13 @@
 //! browsers for ever; everything else, `index.html` first of all, is asked for again each time and
 //! answered by its ETag. Compressed forms were made at build time.
 
+use super::error::Refused;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
+use shared::code::{Code, Rejection};
 use std::fmt::Write;
 
 #[derive(RustEmbed)]
@@ -27,7 +29,8 @@ const MISSING: &str = "The page is not built into this program. Build it with: c
 /// Any `GET` that is no API call: a file of the page, or the page itself for its own routes.
 pub async fn serve(request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+        let message = "This address does not take this method";
+        return Refused::from(Rejection::new(Code::MethodNotAllowed, message)).into_response();
     }
     let path = request.uri().path().trim_start_matches('/');
     let name = if is_route(path) { "index.html" } else { path };
@@ -43,7 +46,7 @@ pub async fn serve(request: Request) -> Response {
 }
 
 fn not_found() -> Response {
-    super::error::Refused::from(shared::code::Rejection::not_found()).into_response()
+    Refused::from(Rejection::not_found()).into_response()
 }
 
 /// The page's own addresses. Anything else that is no file is not there, and says so.

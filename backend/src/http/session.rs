@@ -36,7 +36,9 @@ pub async fn create(
     check_address(&app, address)?;
     let key = body.email.trim().to_lowercase();
     if app.config.rate_limits == Switch::On {
-        app.rates.account_failures.peek(&key, Instant::now()).map_err(too_many)?;
+        // Taken before the password is looked at, so that many at once do not all pass; given back if
+        // it is right.
+        app.rates.account_failures.take(cut(&key).to_owned(), Instant::now()).map_err(too_many)?;
     }
     let wrong =
         || Refused::from(Rejection::new(Code::Unauthenticated, "The e-mail address or the password is not right"));
@@ -51,15 +53,17 @@ pub async fn create(
     };
     let Some(credentials) = credentials.filter(|_| is_right) else {
         count_failure(&app, address);
-        if app.config.rate_limits == Switch::On && key.len() <= shared::limits::EMAIL_BYTES_MAX {
-            // Only a failure more: whether there is room was asked above.
-            let _ = app.rates.account_failures.take(key, Instant::now());
-        }
         return Err(wrong());
     };
+    app.rates.account_failures.give_back(&cut(&key).to_owned());
     let (secret, session) = new(&headers);
     app.writer.create_session(credentials.user.id, session).await?;
     Ok(answer(&app, StatusCode::OK, credentials.user, &secret))
+}
+
+/// What is remembered of an address that may be any text.
+fn cut(key: &str) -> &str {
+    &key[..key.floor_char_boundary(shared::limits::EMAIL_BYTES_MAX)]
 }
 
 /// `GET /api/session`: who is signed in.

@@ -7,6 +7,8 @@
 use super::queue::Taken;
 use crate::app::App;
 use crate::chat;
+use crate::config::Switch;
+use crate::rate::{Bucket, Rate};
 use crate::registry::{Registration, Socket};
 use crate::store::SessionRow;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
@@ -37,6 +39,10 @@ const BAD_JSON_MAX: usize = 3;
 /// See [`BAD_JSON_MAX`].
 const BAD_JSON_WINDOW: Duration = Duration::from_secs(10);
 
+/// Frames of any kind a socket may send at once, far above what a page does.
+const FRAMES_BURST: u32 = 500;
+/// Frames of any kind a socket may go on to send in ten seconds.
+const FRAMES_IN_10_S: u32 = 1_000;
 /// When people are told to come back after a planned stop.
 const DRAIN_MS: u64 = 500;
 /// Rounds of writing before the peer is listened to again.
@@ -55,6 +61,7 @@ pub async fn run(app: Arc<App>, ws: WebSocket, session: SessionRow) {
         last_heard: started,
         is_asked: false,
         bad_json: VecDeque::new(),
+        frames_allowed: Bucket::new(Rate::new(FRAMES_BURST, FRAMES_IN_10_S, Duration::from_secs(10))),
         heard: 0,
         sent: 0,
     };
@@ -84,6 +91,8 @@ struct Connection {
     /// Whether a ping is out that nothing has answered yet.
     is_asked: bool,
     bad_json: VecDeque<Instant>,
+    /// All frames of this socket, whatever they ask for.
+    frames_allowed: Bucket,
     heard: u64,
     sent: u64,
 }
@@ -111,6 +120,19 @@ impl Connection {
     }
 
     async fn serve(&mut self, session: SessionRow) -> End {
+        // The session may have ended, or the server begun to stop, between the handshake and the
+        // registration; whoever did that has not seen this socket.
+        if self.app.stopping.is_cancelled() {
+            return End::Close(close::RESTART);
+        }
+        match self.app.store.has_session(session.id).await {
+            Ok(true) => {}
+            Ok(false) => return End::Close(close::SESSION_ENDED),
+            Err(error) => {
+                tracing::error!(%error, "socket.session_failed");
+                return End::Close(close::FAULT);
+            }
+        }
         match chat::welcome::welcome(&self.app, self.socket(), session).await {
             Ok(welcome) => self.frames.push(welcome),
             Err(error) => {
@@ -166,6 +188,10 @@ impl Connection {
     }
 
     fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+        let is_limited = self.app.config.rate_limits == Switch::On;
+        if is_limited && self.frames_allowed.take(std::time::Instant::now()).is_err() {
+            return Err(End::Close(close::FLOODING));
+        }
         match message {
             Some(Ok(Message::Text(text))) => self.handle(&text),
             Some(Ok(Message::Binary(_))) => Err(End::Close(close::UNSUPPORTED)),

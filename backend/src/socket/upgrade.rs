@@ -34,7 +34,7 @@ pub async fn upgrade(
 ) -> Result<Response, Refused> {
     let upgrade = upgrade.map_err(|rejection| {
         let message = format!("This address speaks WebSocket, version 13: {}", rejection.body_text());
-        Refused::with_status(Rejection::new(Code::BadField, message), rejection.status())
+        Refused::with_status(Rejection::new(Code::Invalid, message), rejection.status())
     })?;
     if app.stopping.is_cancelled() {
         return Err(Rejection::new(Code::Overloaded, "The server is stopping. Please come back in a moment")

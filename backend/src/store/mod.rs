@@ -208,6 +208,14 @@ impl Store {
         self.readers.read(move |database| sqlite::session::find(database, &token_hash, not_before)).await
     }
 
+    /// Whether a session goes on.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_session(&self, id: SessionId) -> Result<bool, Error> {
+        self.readers.read(move |database| sqlite::session::exists(database, id)).await
+    }
+
     /// People whose name has a word that starts with `search`, by name; all of them if it is empty.
     ///
     /// # Errors

@@ -149,9 +149,12 @@ async fn messages_are_sent_over_http_too() {
     other["content"] = json!("other");
     let (status, error) = ada.request(Method::POST, &path, Some(other)).await;
     assert_eq!((status, &error["error"]["code"]), (409, &json!("conflict")));
-    for (content, code) in [("", "empty"), ("a\0b", "invalid"), (&"x".repeat(16_385), "too_long")] {
+    for content in ["", "a\0b", &"x".repeat(16_385)] {
         let body = json!({"id": new_id(), "content": content});
         let (status, error) = ada.request(Method::POST, &path, Some(body)).await;
-        assert_eq!((status, &error["error"]["code"]), (422, &json!(code)));
+        assert_eq!(
+            (status, &error["error"]["code"], &error["error"]["field"]),
+            (422, &json!("invalid"), &json!("content"))
+        );
     }
 }

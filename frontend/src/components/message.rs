@@ -3,6 +3,7 @@
 use super::avatar::Avatar;
 use crate::browser;
 use crate::state::State;
+use crate::state::session::Session;
 use crate::state::timeline::RowHandle;
 use client::timeline::RowState;
 use leptos::prelude::*;
@@ -17,7 +18,10 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
         let name = name.get();
         if name.is_empty() { "…".to_owned() } else { name }
     });
-    let is_own = state.session.me() == Some(sender);
+    // Who one is may become known after the messages.
+    let is_own = Memo::new(move |_| {
+        state.session.session.with(|session| matches!(session, Session::In(user) if user.id == sender))
+    });
     let at = {
         let row = row.clone();
         Memo::new(move |_| row.with(|row| row.at))
@@ -39,12 +43,12 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
         })}
         <article
             class="message"
-            data-own=is_own.to_string()
+            data-own=move || is_own.get().to_string()
             data-first=move || place.get().begins_group.to_string()
             data-state=state_name
             data-key=key.to_string()
         >
-            {(!is_own).then(|| view! {
+            {move || (!is_own.get()).then(|| view! {
                 <div class="message__avatar">
                     {move || place.get().begins_group.then(|| view! { <Avatar id=*sender.as_bytes() name is_small=true /> })}
                 </div>
@@ -56,7 +60,7 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
                 </header>
             </Show>
             <div class="message__body">
-                {is_own.then(|| view! { <Mark state=row_state /> })}
+                {move || is_own.get().then(|| view! { <Mark state=row_state /> })}
                 <p class="message__text" dir="auto">{content}</p>
             </div>
             {move || match row_state.get() {

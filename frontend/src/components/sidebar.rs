@@ -170,6 +170,9 @@ fn Me() -> impl IntoView {
         Status::Idle | Status::Ended(_) => "Not connected",
     };
     view! {
+        {move || state.session.problem.get().map(|problem| view! {
+            <p class="signin__alert" role="alert">{problem}</p>
+        })}
         <div class="sidebar__foot">
             {move || user().map(|user| view! {
                 <Avatar id=*user.id.as_bytes() name=user.display_name.clone() is_small=true />

@@ -73,6 +73,11 @@ impl Link {
         result
     }
 
+    /// Whether the server can be asked just now.
+    pub(crate) fn is_open(self) -> bool {
+        self.status.get_untracked() == Status::Open
+    }
+
     /// Sends a frame that is no command, if there is a connection.
     pub(crate) fn transmit(self, state: State, frame: ClientFrame) {
         self.drive(state, |machine| machine.transmit(frame));
@@ -95,6 +100,8 @@ impl Link {
                 }
             }),
             Output::Close => drop(self.with(|inner| inner.socket.take())),
+            // A page begun anew has nothing of the person before.
+            Output::OtherPerson => _ = browser::window().location().reload(),
             Output::CheckSession => state.session.check(state),
             Output::Outbox(Changed::Failed(id, target, rejection)) => state.fail(id, &target, &rejection),
         }

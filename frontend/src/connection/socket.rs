@@ -6,9 +6,8 @@ use crate::state::State;
 use futures_util::future::{AbortHandle, Abortable, poll_fn};
 use futures_util::stream::SplitSink;
 use futures_util::{FutureExt, Sink, SinkExt, StreamExt};
-use gloo_net::websocket::Message;
-use gloo_net::websocket::WebSocketError;
 use gloo_net::websocket::futures::WebSocket;
+use gloo_net::websocket::{Message, State as WebSocketState, WebSocketError};
 use leptos::prelude::*;
 use shared::close;
 use shared::frame::ServerFrame;
@@ -47,11 +46,12 @@ impl SocketSignals {
     }
 }
 
-type Sending = Rc<RefCell<SplitSink<WebSocket, Message>>>;
+/// The sending half, once the socket is open.
+type Sending = Rc<RefCell<Option<SplitSink<WebSocket, Message>>>>;
 
 /// One socket. Dropping it closes it; nothing it says counts any more.
 pub(crate) struct Socket {
-    sending: Option<Sending>,
+    sending: Sending,
     reading: AbortHandle,
     signals: SocketSignals,
 }
@@ -61,30 +61,27 @@ impl Socket {
     pub(crate) fn open(link: Link, state: State) -> Self {
         let (reading, registration) = AbortHandle::new_pair();
         let signals = link.socket;
-        let sending = match WebSocket::open(&address()) {
+        let sending = Sending::default();
+        match WebSocket::open(&address()) {
             Ok(socket) => {
-                let (sending, receiving) = socket.split();
-                let sending = Rc::new(RefCell::new(sending));
-                let reader = read(link, state, sending.clone(), receiving);
+                let reader = read(link, state, sending.clone(), socket);
                 leptos::task::spawn_local(async move {
                     // Aborted means that somebody closed it on purpose and knows.
                     let _ = Abortable::new(reader, registration).await;
                 });
-                Some(sending)
             }
             Err(error) => {
                 signals.error.set(Some(error.to_string()));
                 leptos::task::spawn_local(async move { closed(link, state, close::ABNORMAL, String::new()) });
-                None
             }
-        };
+        }
         Self { sending, reading, signals }
     }
 
     /// Hands a frame to the browser. That it took it proves nothing; only `accepted` does.
     pub(crate) fn send(&self, text: String) {
-        if let Some(sending) = &self.sending {
-            let sent = sending.borrow_mut().send(Message::Text(text)).now_or_never();
+        if let Some(sending) = self.sending.borrow_mut().as_mut() {
+            let sent = sending.send(Message::Text(text)).now_or_never();
             if let Some(Err(error)) = sent {
                 self.signals.error.set(Some(error.to_string()));
             }
@@ -105,29 +102,22 @@ fn address() -> String {
     format!("{scheme}://{}/ws", location.host().unwrap_or_default())
 }
 
-async fn read(link: Link, state: State, sending: Sending, mut receiving: futures_util::stream::SplitStream<WebSocket>) {
+async fn read(link: Link, state: State, sending: Sending, mut socket: WebSocket) {
     let signals = link.socket;
-    // The browser's `open`: the sink is ready. A socket that fails instead says so as a message.
-    let opened = poll_fn(|context| Pin::new(&mut *sending.borrow_mut()).poll_ready(context));
-    let mut first = futures_util::future::select(opened, receiving.next());
-    let first = match poll_fn(|context| first.poll_unpin(context)).await {
-        futures_util::future::Either::Left(_) => None,
-        futures_util::future::Either::Right((message, _)) => Some(message),
-    };
-    drop(sending);
-    let has_failed = matches!(first, Some(Some(Err(_)) | None));
-    if !has_failed {
+    // Ready means no longer connecting: open, or failed already. (Asked of the whole socket: its
+    // halves are always ready.)
+    let _ = poll_fn(|context| Pin::new(&mut socket).poll_ready(context)).await;
+    if matches!(socket.state(), WebSocketState::Open) {
         signals.is_open.set(true);
         signals.error.set(None);
         signals.close.set(None);
         link.drive(state, |machine| machine.handle_open(browser::monotonic()));
     }
-    let mut next = first;
+    let (sink, mut receiving) = socket.split();
+    *sending.borrow_mut() = Some(sink);
+    drop(sending);
     loop {
-        let message = match next.take() {
-            Some(message) => message,
-            None => receiving.next().await,
-        };
+        let message = receiving.next().await;
         match message {
             Some(Ok(Message::Text(text))) => {
                 signals.messages.update(|count| *count += 1);

@@ -24,6 +24,9 @@ use shared::receipt::UpTo;
 use shared::welcome::Welcome;
 use timeline::Timelines;
 
+/// How long until a part of a conversation that could not be loaded is asked for again.
+const LOAD_AGAIN: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// Everything the page knows. `Copy`: what is behind it lives as long as the page.
 #[derive(Clone, Copy)]
 pub(crate) struct State {
@@ -86,6 +89,7 @@ impl State {
             ServerFrame::Conversation(changed) => self.learn(changed.summary),
             ServerFrame::Resync(resync) => {
                 self.timelines.reset(resync.conversation);
+                self.ask_for(resync.conversation);
                 self.load(resync.conversation, Load::Newest);
             }
             ServerFrame::Error(error) => browser::log_error(&format!("{}: {}", error.code, error.message)),
@@ -122,6 +126,11 @@ impl State {
                 self.load(id, load);
             }
         }
+        if let Some((open, _)) = self.open.get_value()
+            && self.conversations.kind(open).is_none()
+        {
+            self.ask_for(open);
+        }
         self.read_what_is_open();
     }
 
@@ -139,9 +148,10 @@ impl State {
     }
 
     fn accepted(self, accepted: Accepted) {
-        let (Some(me), Some(send)) =
-            (self.session.me(), self.link.drive(self, |machine| machine.take_accepted(accepted.id)))
-        else {
+        let (Some(me), Some(send)) = (
+            self.session.me(),
+            self.link.drive(self, |machine| machine.take_accepted(accepted.id, browser::monotonic())),
+        ) else {
             return;
         };
         let event = accepted_event(accepted, me, send.content.trim().to_owned());
@@ -162,6 +172,7 @@ impl State {
         if let Some(load) = self.timelines.last_seq(id, last_seq) {
             self.load(id, load);
         }
+        self.read_what_is_open();
     }
 
     /// Asks for a conversation that is not in the list.
@@ -287,8 +298,14 @@ impl State {
                     self.people.want(event.sender, self);
                 }
             }
+            let is_gap = !matches!(load, Load::Before(_)) && self.timelines.opened().contains(&id);
+            let has_failed = matches!(&answer, Err(error) if !error.is(shared::code::Code::NotFound));
             if let Some(next) = self.timelines.finish(id, load, answer) {
                 self.load(id, next);
+            }
+            // A gap is not left open. Without a connection the next welcome asks again.
+            if has_failed && is_gap && self.link.is_open() {
+                set_timeout(move || self.load(id, load), LOAD_AGAIN);
             }
         });
     }

@@ -20,11 +20,13 @@ pub(crate) enum Session {
 #[derive(Clone, Copy)]
 pub(crate) struct SessionState {
     pub(crate) session: RwSignal<Session>,
+    /// Why signing out did not work.
+    pub(crate) problem: RwSignal<Option<String>>,
 }
 
 impl SessionState {
     pub(crate) fn new() -> Self {
-        Self { session: RwSignal::new(Session::Unknown) }
+        Self { session: RwSignal::new(Session::Unknown), problem: RwSignal::new(None) }
     }
 
     pub(crate) fn me(self) -> Option<UserId> {
@@ -81,10 +83,12 @@ impl SessionState {
     }
 
     pub(crate) fn sign_out(self, state: State) {
+        self.problem.set(None);
         leptos::task::spawn_local(async move {
             match api::sign_out().await {
-                Err(api::Error::Unreachable) => browser::log_error("signing out: the server cannot be reached"),
-                Ok(()) | Err(api::Error::Refused(_)) => self.leave(state),
+                Ok(()) => self.leave(state),
+                Err(error) if error.is(Code::Unauthenticated) => self.leave(state),
+                Err(error) => self.problem.set(Some(format!("You are still signed in. {}", error.message()))),
             }
         });
     }

@@ -118,6 +118,8 @@ impl Timelines {
     pub(crate) fn after_reconnect(self, id: ConversationId, last_seq: Option<Cursor>) -> Option<Load> {
         self.known(id, |entry| match (entry.timeline.last(), last_seq) {
             (None, _) => Some(Load::Newest),
+            // The server has less than this page: its history is another one.
+            (Some(last), Some(last_seq)) if last_seq < last => Some(Load::Newest),
             (Some(_), Some(last_seq)) => entry.timeline.handle_last_seq(last_seq),
             (Some(last), None) => Some(Load::After(last)),
         })?
@@ -233,9 +235,22 @@ impl Entry {
         }
         let is_update = changes.iter().all(|change| matches!(change, Change::Update(..)));
         let mut rows = self.view.rows.get_untracked();
+        // What is on the screen is bound to its row's signals: a row that stays keeps them, however the
+        // rows around it were changed.
+        let known: HashMap<_, _> = match is_update {
+            true => HashMap::new(),
+            false => rows.iter().map(|handle| (handle.key, handle.clone())).collect(),
+        };
+        let handle = |row: Row| match known.get(&row.key) {
+            Some(handle) => {
+                handle.row.set(row);
+                handle.clone()
+            }
+            None => handle(row),
+        };
         for change in changes {
             match change {
-                Change::Reset => rows = self.timeline.rows().iter().cloned().map(handle).collect(),
+                Change::Reset => rows = self.timeline.rows().iter().cloned().map(&handle).collect(),
                 Change::Insert(index, row) => rows.insert(index, handle(row)),
                 Change::Update(index, row) => rows[index].row.set(row),
                 Change::Remove(index) => drop(rows.remove(index)),

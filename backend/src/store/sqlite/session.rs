@@ -26,6 +26,10 @@ pub(in crate::store) fn find(
         .optional()?)
 }
 
+pub(in crate::store) fn exists(database: &Connection, id: SessionId) -> Result<bool, Error> {
+    Ok(database.prepare_cached("SELECT 1 FROM session WHERE id = ?1")?.exists([Sql(id)])?)
+}
+
 pub(in crate::store) fn insert(
     database: &Connection,
     id: SessionId,

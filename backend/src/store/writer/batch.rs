@@ -141,14 +141,19 @@ impl State {
         outcomes
     }
 
-    /// Applies the whole batch, even behind a failure: every job must end up in `pending` to be
-    /// answered, and the transaction is gone either way.
+    /// Applies the batch in one transaction. Behind a failure nothing more is applied: some failures
+    /// (a full disk is one) make SQLite roll back by itself, and what came then would commit alone.
+    /// Every job ends up in `pending` all the same, to be answered.
     fn transact<A>(&mut self, batch: &mut Vec<Job<A>>, pending: &mut Vec<Pending<A>>) -> Result<(), Error> {
         let mut failure = self.database.execute_batch("BEGIN IMMEDIATE").map_err(Error::from).err();
         for job in batch.drain(..) {
+            if failure.is_some() {
+                pending.push(untouched(job));
+                continue;
+            }
             let (done, error) = self.apply(job);
             pending.push(done);
-            failure = failure.or(error);
+            failure = error;
         }
         if let Some(error) = failure {
             return Err(error);
@@ -480,6 +485,17 @@ impl State {
     }
 }
 
+/// A job that was not looked at, because its transaction has failed already.
+fn untouched<A>(job: Job<A>) -> Pending<A> {
+    let (asker, user, command, effect) = match job {
+        Job::Send { asker, user, message } => (asker, user, Some(message.id), Effect::Nothing),
+        Job::Progress { asker, user, .. } => (asker, user, None, Effect::Nothing),
+        Job::Flush { asker, user, done } => (asker, user, None, Effect::Flushed(done)),
+        Job::Call(call) => return Pending::Call(call, Ok(())),
+    };
+    Pending::Outcome(Outcome { asker, user, command, effect })
+}
+
 /// What the sender of a command is told when the database failed.
 fn refusal(error: &Error) -> Rejection {
     match error {
@@ -505,4 +521,50 @@ fn fingerprint(conversation: &ConversationId, message: &NewMessage) -> [u8; 16] 
     let mut half = [0; 16];
     half.copy_from_slice(&whole[..16]);
     half
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::{account, open};
+
+    fn message(id: CommandId) -> NewMessage {
+        NewMessage { id, to: Recipients::Everyone, content: "x".into(), reply_to: None }
+    }
+
+    fn commit(state: &mut State, user: UserId, count: usize) -> Vec<Effect> {
+        let job = || Job::Send { asker: (), user, message: message(clock::id(CommandId::v7)) };
+        let mut batch: Vec<_> = std::iter::repeat_with(job).take(count).collect();
+        state.commit(&mut batch).into_iter().map(|outcome| outcome.effect).collect()
+    }
+
+    fn seqs(effects: &[Effect]) -> Vec<u64> {
+        let seq = |effect: &Effect| match effect {
+            Effect::Stored(stored) => stored.accepted.seq.get(),
+            other => panic!("not stored: {other:?}"),
+        };
+        effects.iter().map(seq).collect()
+    }
+
+    #[test]
+    fn a_transaction_that_cannot_begin_stores_nothing_and_the_next_one_is_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let opened = open::open(folder.path()).expect("opens");
+        let user = clock::id(UserId::v7);
+        account::insert(&opened.connection, user, "a@b", "Ada", "x", clock::now()).expect("an account");
+        opened.connection.busy_timeout(std::time::Duration::ZERO).expect("set");
+        let mut state = State::new(opened.connection);
+        assert_eq!(seqs(&commit(&mut state, user, 2)), [1, 2]);
+
+        let other = Connection::open(folder.path().join("confab.db")).expect("opens");
+        other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+        let refused = commit(&mut state, user, 3);
+        assert_eq!(refused.len(), 3);
+        assert!(refused.iter().all(|effect| matches!(effect, Effect::Refused(_))), "{refused:?}");
+        other.execute_batch("ROLLBACK").expect("released");
+
+        assert_eq!(seqs(&commit(&mut state, user, 2)), [3, 4]);
+        let count: i64 = other.query_row("SELECT count(*) FROM event", [], |row| row.get(0)).expect("a count");
+        assert_eq!(count, 4);
+    }
 }
