@@ -267,12 +267,13 @@ impl ClientFrame {
 }
 
 impl ServerFrame {
-    /// Reads a frame. `Ok(None)` is a type of a later version, to be ignored.
+    /// Reads a frame. `Ok(None)` is a type of a later version, to be ignored. A server writes the type
+    /// first; the page does not carry the code for any other order.
     ///
     /// # Errors
     /// What is wrong with it: the server and this client do not speak the same contract.
     pub fn decode(text: &str) -> Result<Option<Self>, serde_json::Error> {
-        decode(text).map(Some).or_else(|error| {
+        serde_json::from_str(text).map(Some).or_else(|error| {
             #[derive(Deserialize)]
             struct Typed<'a> {
                 #[serde(borrow, rename = "type")]
