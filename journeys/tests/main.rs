@@ -5,6 +5,7 @@
 
 mod keyboard;
 mod looks;
+mod page;
 mod restart;
 mod support;
 mod talk;

@@ -54,7 +54,7 @@ async fn the_network_of_the_browser_goes_and_comes() {
         ben.says(text).await;
     }
     ben.has_sent_all().await;
-    ada.browser.cdp().send_raw("Network.emulateNetworkConditions", network(false)).await.unwrap();
+    ada.has_network(true).await;
     ada.is_connected().await;
     ada.has_sent_all().await;
     eventually("nothing is missing, nothing twice", || async {
@@ -84,4 +84,67 @@ async fn signing_out_elsewhere_ends_it_here() {
     ada.clicks_button("Sign in again").await;
     ada.waits_for("form.signin__form").await;
     ada.leaves().await;
+}
+
+#[tokio::test]
+async fn a_session_that_ended_while_one_was_offline_asks_to_sign_in() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    ada.has_network(false).await;
+    ada.has_status("offline").await;
+    let cookie = ada.browser.get_named_cookie("confab").await.unwrap().value;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = http
+        .delete(format!("{}/api/session", server.origin()))
+        .header("origin", server.origin())
+        .header("cookie", format!("confab={cookie}"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 204);
+    ada.has_network(true).await;
+    ada.has_status("ended").await;
+    ada.clicks_button("Sign in again").await;
+    ada.waits_for("form.signin__form").await;
+    ada.leaves().await;
+}
+
+#[tokio::test]
+async fn what_one_person_wrote_is_never_sent_as_the_next_one_in_the_same_browser() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    ada.opens("Everyone").await;
+    let first = ada.browser.window().await.unwrap();
+    ada.has_network(false).await;
+    ada.has_status("offline").await;
+    ada.says("Ada's words").await;
+    ada.sees("Ada's words").await;
+
+    let second = ada.browser.new_tab().await.unwrap();
+    ada.browser.switch_to_window(second).await.unwrap();
+    ada.goes_to("/").await;
+    ada.is_connected().await;
+    ada.clicks("button[aria-label='Sign out']").await;
+    ada.waits_for("input[autocomplete='current-password']").await;
+    ada.types("#email", "ben.okafor@example.org").await;
+    ada.types("#password", "correct horse").await;
+    ada.presses(Key::Enter).await;
+    ada.is_connected().await;
+
+    ada.browser.switch_to_window(first).await.unwrap();
+    ada.has_network(true).await;
+    eventually("the first tab is Ben's now", || async {
+        ada.js("return document.querySelector('.sidebar__name')?.innerText ?? ''").await == json!("Ben Okafor")
+            && ada.status().await == "open"
+    })
+    .await;
+    ben.opens("Everyone").await;
+    ben.says("mine").await;
+    ada.sees("mine").await;
+    for person in [&ada, &ben] {
+        assert_eq!(person.texts().await, ["mine"]);
+    }
+    ada.leaves().await;
+    ben.leaves().await;
 }

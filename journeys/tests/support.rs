@@ -177,6 +177,13 @@ impl Person {
         self.browser.cdp().send_raw("Emulation.setEmulatedMedia", features).await.unwrap();
     }
 
+    /// Takes the network away from this tab, or gives it back.
+    pub(crate) async fn has_network(&self, has: bool) {
+        let conditions = json!({"offline": !has, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
+        self.browser.cdp().send_raw("Network.enable", json!({})).await.unwrap();
+        self.browser.cdp().send_raw("Network.emulateNetworkConditions", conditions).await.unwrap();
+    }
+
     pub(crate) async fn waits_for(&self, css: &str) -> WebElement {
         eventually(&format!("{} sees {css}", self.name), || async {
             match self.browser.find(By::Css(css)).await {

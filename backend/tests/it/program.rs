@@ -1,6 +1,7 @@
 //! The program on the command line.
 
 use crate::support::{Server, command};
+use serde_json::json;
 use std::process::Output;
 
 fn text(output: &Output) -> (bool, String, String) {
@@ -46,4 +47,30 @@ fn a_port_in_use_is_said() {
         std::process::Command::new(program).args(["--listen", address, "--data"]).arg(folder.path()).output().unwrap();
     let (is_good, _, said) = text(&output);
     assert!(!is_good && said.contains("Cannot listen on") && said.contains("--listen"), "{said}");
+}
+
+#[tokio::test]
+async fn the_log_is_json_on_demand_and_keeps_secrets_and_texts_to_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let server = Server::start_logging(&["--rate-limits", "off", "--log", "trace", "--log-format", "json"], &log);
+    let ada = server.sign_up("Ada").await;
+    let mut socket = ada.connect().await;
+    let id = socket.says(json!("everyone"), "between you and me").await;
+    socket.accepted(id).await;
+    let wrong = json!({"email": "ada@example.org", "password": "wrong horse"});
+    assert_eq!(server.post("/api/session", None, &wrong).await.status(), 401);
+    ada.request(reqwest::Method::DELETE, "/api/session", None).await;
+    assert_eq!(socket.closed().await.0, 4401);
+    let user = ada.id.to_string();
+    server.terminate();
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.lines().count() > 3 && log.contains(&user), "{log}");
+    for line in log.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
+    let token = ada.cookie.split_once('=').unwrap().1;
+    for secret in ["correct horse", "wrong horse", "ada@example.org", "between you and me", token] {
+        assert!(!log.contains(secret), "{secret}");
+    }
 }

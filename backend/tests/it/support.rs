@@ -37,12 +37,22 @@ impl Server {
         Self::start_in(tempfile::tempdir().unwrap(), arguments, environment)
     }
 
+    /// With its log in a file.
+    pub(crate) fn start_logging(arguments: &[&str], log: &Path) -> Self {
+        let log = std::fs::File::create(log).unwrap();
+        Self::spawn(tempfile::tempdir().unwrap(), arguments, &[], log.into())
+    }
+
     fn start_in(folder: TempDir, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::spawn(folder, arguments, environment, Stdio::null())
+    }
+
+    fn spawn(folder: TempDir, arguments: &[&str], environment: &[(&str, &str)], log: Stdio) -> Self {
         let mut child = command(folder.path())
             .args(arguments)
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
