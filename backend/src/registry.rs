@@ -76,9 +76,9 @@ impl Registry {
     }
 
     /// Puts a frame into the queue of every socket of these users, except one.
-    pub fn push_each(&self, users: &[UserId], item: &Item, except: Option<SocketId>) {
+    pub fn push_each<'a>(&self, users: impl IntoIterator<Item = &'a UserId>, item: &Item, except: Option<SocketId>) {
         let map = self.lock();
-        for sockets in users.iter().filter_map(|user| map.get(user)) {
+        for sockets in users.into_iter().filter_map(|user| map.get(user)) {
             push_all(sockets, item, except);
         }
     }

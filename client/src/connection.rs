@@ -74,14 +74,7 @@ pub enum Output {
     /// The server greets somebody else: another person has signed in in this browser. Nothing of the
     /// one before may stay on the screen or be sent; the outbox is empty already.
     OtherPerson,
-    /// Something changed for these messages of one's own.
-    Outbox(Changed),
-}
-
-/// What changed in the outbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Changed {
-    /// The server refused a message for good.
+    /// The server refused this message of one's own for good.
     Failed(CommandId, Target, Rejection),
 }
 
@@ -201,8 +194,7 @@ impl Connection {
                 let target = target.map(|entry| entry.send.to.clone());
                 let refusal = self.outbox.rejected(rejected.id, rejected.rejection.clone(), now);
                 if let (Refusal::Final, Some(target)) = (refusal, target) {
-                    let failed = Changed::Failed(rejected.id, target, rejected.rejection.clone());
-                    self.output.push_back(Output::Outbox(failed));
+                    self.output.push_back(Output::Failed(rejected.id, target, rejected.rejection.clone()));
                 }
             }
             _ => {}

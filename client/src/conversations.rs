@@ -177,16 +177,7 @@ mod tests {
     }
 
     fn message(number: u8, seq: u64, sender: u8) -> Event {
-        let kind = EventKind::Message(Message {
-            id: CommandId::v7(at(), [number; 10]),
-            content: "x".into(),
-            reply_to: None,
-            attachments: vec![],
-            mentions: vec![],
-            edited_at: None,
-            deleted_at: None,
-            reactions: vec![],
-        });
+        let kind = EventKind::Message(Message::new(CommandId::v7(at(), [number; 10]), "x".into(), None));
         let seq = Seq::new(seq).expect("in range");
         Event { conversation: conversation(number), seq, at: at(), sender: person(sender), kind }
     }

@@ -5,9 +5,9 @@
 //! missing was loaded, so a reader never sees an order that changes later. A message of one's own has
 //! the same key from the keypress on: pending and accepted are one row.
 
-use shared::event::{Event, EventKind};
+use shared::event::Event;
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
-use shared::message::{Accepted, Message, Send};
+use shared::message::{Accepted, Send};
 use std::collections::BTreeMap;
 
 /// Events kept aside behind a gap. What is above it is loaded like any gap.
@@ -189,21 +189,10 @@ impl Timeline {
         &mut self,
         accepted: Accepted,
         sender: UserId,
-        content: String,
+        content: &str,
     ) -> (Vec<Change>, Option<Load>) {
-        let Accepted { id, conversation, seq, at } = accepted;
-        let kind = EventKind::Message(Message {
-            id,
-            // The server stores it trimmed; so it is shown.
-            content: content.trim().to_owned(),
-            reply_to: None,
-            attachments: Vec::new(),
-            mentions: Vec::new(),
-            edited_at: None,
-            deleted_at: None,
-            reactions: Vec::new(),
-        });
-        let event = Event { conversation, seq, at, sender, kind };
+        let Accepted { id, seq, at, .. } = accepted;
+        let event = accepted.into_event(sender, content);
         let Some(index) = self.pending_index(id) else { return self.handle_event(event) };
         let (mut changes, load) = self.handle_event(event);
         // Behind a gap, or in a timeline that is not loaded: it is accepted, and shows where it stands
@@ -361,7 +350,8 @@ fn row(event: &Event) -> Option<Row> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use shared::message::Target;
+    use shared::event::EventKind;
+    use shared::message::{Message, Target};
 
     fn at() -> Timestamp {
         Timestamp::from_millis(1_790_000_000_000)
@@ -386,16 +376,7 @@ mod tests {
         let kind = if number.is_multiple_of(7) {
             EventKind::Unknown
         } else {
-            EventKind::Message(Message {
-                id: command(number),
-                content: format!("{number}"),
-                reply_to: None,
-                attachments: vec![],
-                mentions: vec![],
-                edited_at: None,
-                deleted_at: None,
-                reactions: vec![],
-            })
+            EventKind::Message(Message::new(command(number), format!("{number}"), None))
         };
         let seq = Seq::new(number).expect("in range");
         Event { conversation: conversation(), seq, at: at(), sender: ada(), kind }
@@ -470,7 +451,7 @@ mod tests {
         let mut timeline = loaded(1, 2);
         sending(&mut timeline, 3);
         assert_eq!(timeline.rows()[2].state, RowState::Pending);
-        let (changes, _) = timeline.handle_accepted(accepted(3), ada(), " 3 ".into());
+        let (changes, _) = timeline.handle_accepted(accepted(3), ada(), " 3 ");
         assert!(matches!(&changes[..], [Change::Update(2, row)] if row.key == command(3) && row.content == "3"));
         let (changes, _) = timeline.handle_event(event(3));
         assert_eq!(changes, vec![]);
@@ -482,7 +463,7 @@ mod tests {
         sending(&mut timeline, 4);
         timeline.handle_event(event(3));
         assert_eq!(texts(&timeline), ["1", "2", "3", "4"]);
-        timeline.handle_accepted(accepted(4), ada(), "4".into());
+        timeline.handle_accepted(accepted(4), ada(), "4");
         timeline.check_invariants();
         assert_eq!(texts(&timeline), ["1", "2", "3", "4"]);
     }
@@ -491,7 +472,7 @@ mod tests {
     fn accepted_behind_a_gap_is_accepted_and_stands_right_once_the_gap_is_closed() {
         let mut timeline = loaded(1, 2);
         sending(&mut timeline, 5);
-        let (_, load) = timeline.handle_accepted(accepted(5), ada(), "5".into());
+        let (_, load) = timeline.handle_accepted(accepted(5), ada(), "5");
         assert_eq!(load, Some(Load::After(cursor(2))));
         assert!(matches!(timeline.rows()[2].state, RowState::Accepted(_)));
         timeline.handle_after(vec![event(3), event(4), event(5)], false);
@@ -506,7 +487,7 @@ mod tests {
         timeline.handle_newest(vec![event(1), event(2), event(3)], false);
         timeline.check_invariants();
         assert_eq!(texts(&timeline), ["1", "2", "3"]);
-        timeline.handle_accepted(accepted(3), ada(), "3".into());
+        timeline.handle_accepted(accepted(3), ada(), "3");
         assert_eq!(texts(&timeline), ["1", "2", "3"]);
     }
 
@@ -606,7 +587,7 @@ mod tests {
                         (pushed.into_iter().map(|row| Change::Insert(sent, row)).collect(), None)
                     }
                     3 if !number.is_multiple_of(7) => {
-                        timeline.handle_accepted(accepted(number), ada(), format!("{number}"))
+                        timeline.handle_accepted(accepted(number), ada(), &number.to_string())
                     }
                     4 => (vec![], timeline.older()),
                     5 if !timeline.is_loaded() => (vec![], Some(Load::Newest)),

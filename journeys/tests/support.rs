@@ -195,38 +195,30 @@ impl Person {
         self.browser.find(By::Css(css)).await.unwrap()
     }
 
-    pub(crate) async fn clicks(&self, css: &str) {
-        self.waits_for(css).await;
-        // What is just being drawn anew is clicked on the next try.
-        eventually(&format!("{} clicks {css}", self.name), || async {
-            match self.browser.find(By::Css(css)).await {
+    /// Clicks what is there or will be; what is just being drawn anew is clicked on the next try.
+    async fn clicks_on(&self, what: By, doing: &str) {
+        eventually(doing, || async {
+            match self.browser.find(what.clone()).await {
                 Ok(element) => element.click().await.is_ok(),
                 Err(_) => false,
             }
         })
         .await;
+    }
+
+    pub(crate) async fn clicks(&self, css: &str) {
+        self.waits_for(css).await;
+        self.clicks_on(By::Css(css), &format!("{} clicks {css}", self.name)).await;
     }
 
     pub(crate) async fn clicks_link(&self, text: &str) {
         let link = By::XPath(format!("//a[normalize-space()='{text}']"));
-        eventually(&format!("{} clicks {text}", self.name), || async {
-            match self.browser.find(link.clone()).await {
-                Ok(element) => element.click().await.is_ok(),
-                Err(_) => false,
-            }
-        })
-        .await;
+        self.clicks_on(link, &format!("{} clicks {text}", self.name)).await;
     }
 
     pub(crate) async fn clicks_button(&self, text: &str) {
         let button = By::XPath(format!("//button[normalize-space()='{text}' and not(@disabled)]"));
-        eventually(&format!("{} clicks {text}", self.name), || async {
-            match self.browser.find(button.clone()).await {
-                Ok(element) => element.click().await.is_ok(),
-                Err(_) => false,
-            }
-        })
-        .await;
+        self.clicks_on(button, &format!("{} clicks {text}", self.name)).await;
     }
 
     pub(crate) async fn types(&self, css: &str, text: &str) {
@@ -265,13 +257,7 @@ impl Person {
         self.clicks("a[href='/new']").await;
         for name in names {
             let person = By::XPath(format!("//button[contains(@class, 'person')][.//bdi[text()='{name}']]"));
-            eventually(&format!("{} picks {name}", self.name), || async {
-                match self.browser.find(person.clone()).await {
-                    Ok(element) => element.click().await.is_ok(),
-                    Err(_) => false,
-                }
-            })
-            .await;
+            self.clicks_on(person, &format!("{} picks {name}", self.name)).await;
         }
         self.pastes(text).await;
         self.clicks("button[aria-label='Send']:not([disabled])").await;
@@ -281,13 +267,7 @@ impl Person {
     /// Opens a conversation from the list.
     pub(crate) async fn opens(&self, title: &str) {
         let line = By::XPath(format!("//a[contains(@class, 'conversation')][.//bdi[text()='{title}']]"));
-        eventually(&format!("{} opens {title}", self.name), || async {
-            match self.browser.find(line.clone()).await {
-                Ok(element) => element.click().await.is_ok(),
-                Err(_) => false,
-            }
-        })
-        .await;
+        self.clicks_on(line, &format!("{} opens {title}", self.name)).await;
         eventually(&format!("{title} is open"), || async {
             self.js("return document.querySelector('.pane__name')?.innerText ?? ''").await == json!(title)
         })

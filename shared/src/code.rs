@@ -131,6 +131,12 @@ impl Rejection {
         Self::new(Code::NotFound, "There is nothing here that you can see")
     }
 
+    /// The one answer to a method that an address does not take.
+    #[must_use]
+    pub fn method_not_allowed() -> Self {
+        Self::new(Code::MethodNotAllowed, "This address does not take this method")
+    }
+
     /// The one answer to a fault of the server's: the cause is in its log, not on the wire.
     #[must_use]
     pub fn internal() -> Self {

@@ -1,6 +1,7 @@
 //! Messages: writing, changing and deleting them.
 
 use crate::attachment::Attachment;
+use crate::event::{Event, EventKind};
 use crate::ids::{AttachmentId, CommandId, ConversationId, Seq, Timestamp, UserId};
 use crate::reaction::Reaction;
 use serde::{Deserialize, Serialize};
@@ -77,6 +78,16 @@ pub struct Accepted {
     pub at: Timestamp,
 }
 
+impl Accepted {
+    /// One's own message as everybody else is sent it. (The server stores it trimmed; so it is shown.)
+    #[must_use]
+    pub fn into_event(self, sender: UserId, content: &str) -> Event {
+        let Self { id, conversation, seq, at } = self;
+        let kind = EventKind::Message(Message::new(id, content.trim().to_owned(), None));
+        Event { conversation, seq, at, sender, kind }
+    }
+}
+
 /// The body of `POST /api/conversations/{id}/messages`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -119,6 +130,23 @@ pub struct Message {
     /// Who reacted with what; filled in by history only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reactions: Vec<Reaction>,
+}
+
+impl Message {
+    /// A message as it is first stored: nothing has happened to it yet.
+    #[must_use]
+    pub fn new(id: CommandId, content: String, reply_to: Option<Seq>) -> Self {
+        Self {
+            id,
+            content,
+            reply_to,
+            attachments: Vec::new(),
+            mentions: Vec::new(),
+            edited_at: None,
+            deleted_at: None,
+            reactions: Vec::new(),
+        }
+    }
 }
 
 /// The log's note that a message has another text.

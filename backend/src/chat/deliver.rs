@@ -83,7 +83,7 @@ fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Arc<Registry>) {
 fn event(registry: &Registry, asker: Asker, sender: UserId, stored: Stored) {
     let Stored { accepted, kind, audience, made } = stored;
     if let (Some(summary), Audience::Members(members)) = (made, &audience) {
-        registry.push_each(members, &summary_item(*summary), None);
+        registry.push_each(members.iter(), &summary_item(*summary), None);
     }
     let socket = asker.socket();
     let item = Item {
@@ -93,7 +93,7 @@ fn event(registry: &Registry, asker: Asker, sender: UserId, stored: Stored) {
     answer(registry, asker, sender, Ok((accepted, false)));
     match &audience {
         Audience::Everyone => registry.push_everyone(&item, socket),
-        Audience::Members(members) => registry.push_each(members, &item, socket),
+        Audience::Members(members) => registry.push_each(members.iter(), &item, socket),
     }
 }
 
@@ -114,9 +114,7 @@ fn answer(registry: &Registry, asker: Asker, user: UserId, result: Result<(Accep
 
 fn others(registry: &Registry, members: &[UserId], user: UserId, frame: &ServerFrame, conversation: ConversationId) {
     let item = Item { frame: super::encode(frame), about: About::Conversation(conversation) };
-    for member in members.iter().filter(|member| **member != user) {
-        registry.push(*member, &item, None);
-    }
+    registry.push_each(members.iter().filter(|member| **member != user), &item, None);
 }
 
 /// Tells a reader's other devices how the conversation stands now.

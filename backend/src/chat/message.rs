@@ -173,16 +173,7 @@ mod tests {
             at: Timestamp::from_millis(1_790_000_000_000),
         };
         assert_eq!(accepted_frame(&accepted), ServerFrame::Accepted(accepted).encode());
-        let kind = EventKind::Message(Message {
-            id: accepted.id,
-            content: "\"<&>\\ \u{1f600}\n".into(),
-            reply_to: None,
-            attachments: vec![],
-            mentions: vec![],
-            edited_at: None,
-            deleted_at: None,
-            reactions: vec![],
-        });
+        let kind = EventKind::Message(Message::new(accepted.id, "\"<&>\\ \u{1f600}\n".into(), None));
         let json = serde_json::to_string(&kind).expect("JSON");
         let (conversation, sender) = (accepted.conversation, user());
         let event = Event { conversation, seq: accepted.seq, at: accepted.at, sender, kind };

@@ -10,7 +10,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
-use shared::code::{Code, Rejection};
+use shared::code::Rejection;
 use std::fmt::Write;
 
 #[derive(RustEmbed)]
@@ -29,8 +29,7 @@ const MISSING: &str = "The page is not built into this program. Build it with: c
 /// Any `GET` that is no API call: a file of the page, or the page itself for its own routes.
 pub async fn serve(request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let message = "This address does not take this method";
-        return Refused::from(Rejection::new(Code::MethodNotAllowed, message)).into_response();
+        return Refused::from(Rejection::method_not_allowed()).into_response();
     }
     let path = request.uri().path().trim_start_matches('/');
     let name = if is_route(path) { "index.html" } else { path };

@@ -35,10 +35,11 @@ pub async fn create(
 ) -> Result<Response, Refused> {
     check_address(&app, address)?;
     let key = body.email.trim().to_lowercase();
+    let account = key[..key.floor_char_boundary(shared::limits::EMAIL_BYTES_MAX)].to_owned();
     if app.config.rate_limits == Switch::On {
         // Taken before the password is looked at, so that many at once do not all pass; given back if
         // it is right.
-        app.rates.account_failures.take(cut(&key).to_owned(), Instant::now()).map_err(too_many)?;
+        app.rates.account_failures.take(account.clone(), Instant::now()).map_err(too_many)?;
     }
     let wrong =
         || Refused::from(Rejection::new(Code::Unauthenticated, "The e-mail address or the password is not right"));
@@ -55,15 +56,10 @@ pub async fn create(
         count_failure(&app, address);
         return Err(wrong());
     };
-    app.rates.account_failures.give_back(&cut(&key).to_owned());
+    app.rates.account_failures.give_back(&account);
     let (secret, session) = new(&headers);
     app.writer.create_session(credentials.user.id, session).await?;
     Ok(answer(&app, StatusCode::OK, credentials.user, &secret))
-}
-
-/// What is remembered of an address that may be any text.
-fn cut(key: &str) -> &str {
-    &key[..key.floor_char_boundary(shared::limits::EMAIL_BYTES_MAX)]
 }
 
 /// `GET /api/session`: who is signed in.

@@ -23,8 +23,6 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let listener = listen(config.listen)?;
     let address = listener.local_addr()?;
     let app = App::start(config)?;
-    let (users, sockets) = app.registry.count();
-    debug_assert_eq!((users, sockets), (0, 0));
     announce(&app, address);
     let accepting = tokio::spawn(accept::run(listener, app.clone()));
     signal.wait().await;

@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use shared::code::{Code, Rejection};
+use shared::code::Rejection;
 use std::sync::Arc;
 
 /// Every URL of the server.
@@ -42,7 +42,7 @@ async fn not_found() -> Response {
 }
 
 async fn method_not_allowed() -> Response {
-    refuse(Rejection::new(Code::MethodNotAllowed, "This address does not take this method"))
+    refuse(Rejection::method_not_allowed())
 }
 
 fn refuse(rejection: Rejection) -> Response {

@@ -7,7 +7,7 @@ use crate::state::session::Session;
 use crate::state::timeline::RowHandle;
 use client::timeline::RowState;
 use leptos::prelude::*;
-use shared::ids::ConversationId;
+use shared::ids::{CommandId, ConversationId};
 
 #[component]
 pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> impl IntoView {
@@ -64,16 +64,28 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
                 <p class="message__text" dir="auto">{content}</p>
             </div>
             {move || match row_state.get() {
-                RowState::Failed(reason) => Some(view! {
-                    <div class="message__failed" role="alert">
-                        <span>{format!("Not sent. {reason}")}</span>
-                        <button type="button" on:click=move |_| state.retry(Some(conversation), key)>"Try again"</button>
-                        <button type="button" on:click=move |_| state.discard(Some(conversation), key)>"Discard"</button>
-                    </div>
-                }),
+                RowState::Failed(reason) => Some(view! { <NotSent conversation=Some(conversation) key reason /> }),
                 RowState::Pending | RowState::Accepted(_) => None,
             }}
         </article>
+    }
+}
+
+/// Why a message was refused, and what can be done about it.
+#[component]
+pub(crate) fn NotSent(
+    /// Where it was going, if that was known.
+    conversation: Option<ConversationId>,
+    key: CommandId,
+    reason: String,
+) -> impl IntoView {
+    let state = expect_context::<State>();
+    view! {
+        <div class="message__failed" role="alert">
+            <span>{format!("Not sent. {reason}")}</span>
+            <button type="button" on:click=move |_| state.retry(conversation, key)>"Try again"</button>
+            <button type="button" on:click=move |_| state.discard(conversation, key)>"Discard"</button>
+        </div>
     }
 }
 

@@ -1,6 +1,7 @@
 //! What pages are made of: one file for each thing seen, with a style sheet of the same name.
 
 pub(crate) mod avatar;
+pub(crate) mod back;
 pub(crate) mod composer;
 pub(crate) mod field;
 pub(crate) mod icon;

@@ -6,7 +6,7 @@ pub(crate) mod socket;
 
 use crate::browser;
 use crate::state::State;
-use client::connection::{Changed, Connection, Output, Status};
+use client::connection::{Connection, Output, Status};
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use shared::frame::ClientFrame;
@@ -103,7 +103,7 @@ impl Link {
             // A page begun anew has nothing of the person before.
             Output::OtherPerson => _ = browser::window().location().reload(),
             Output::CheckSession => state.session.check(state),
-            Output::Outbox(Changed::Failed(id, target, rejection)) => state.fail(id, &target, &rejection),
+            Output::Failed(id, target, rejection) => state.fail(id, &target, &rejection),
         }
     }
 

@@ -1,13 +1,13 @@
 //! One conversation: who is in it, what was said, and where to write.
 
 use crate::components::avatar::Avatar;
+use crate::components::back::BackToList;
 use crate::components::composer::Composer;
-use crate::components::icon::{Icon, Picture};
 use crate::components::sidebar::{face, title};
 use crate::components::timeline::TimelinePane;
 use crate::state::State;
 use leptos::prelude::*;
-use leptos_router::components::{A, Redirect};
+use leptos_router::components::Redirect;
 use leptos_router::hooks::use_params_map;
 use shared::conversation::{ConversationKind, Summary};
 use shared::ids::ConversationId;
@@ -44,9 +44,7 @@ fn Pane(id: ConversationId) -> impl IntoView {
     view! {
         <main class="pane">
             <header class="pane__head">
-                <A href="/" attr:class="icon-button pane__back" attr:aria-label="Back to the list">
-                    <Icon picture=Picture::Back />
-                </A>
+                <BackToList />
                 <Avatar id=face name />
                 <div class="pane__title">
                     <h2 class="pane__name"><bdi>{name}</bdi></h2>

@@ -2,12 +2,12 @@
 
 use crate::api;
 use crate::components::avatar::Avatar;
+use crate::components::back::BackToList;
 use crate::components::composer::Composer;
-use crate::components::icon::{Icon, Picture};
+use crate::components::message::NotSent;
 use crate::state::{FirstMessage, FirstState, State};
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
-use leptos_router::components::A;
 use leptos_router::hooks::use_navigate;
 use shared::account::User;
 use shared::ids::CommandId;
@@ -111,9 +111,7 @@ pub(crate) fn New() -> impl IntoView {
     view! {
         <main class="pane">
             <header class="pane__head">
-                <A href="/" attr:class="icon-button pane__back" attr:aria-label="Back to the list">
-                    <Icon picture=Picture::Back />
-                </A>
+                <BackToList />
                 <div class="pane__title">
                     <h2 class="pane__name">"New message"</h2>
                     <p class="pane__detail">"Pick one person, or several for a group"</p>
@@ -192,13 +190,7 @@ fn Sent() -> impl IntoView {
                     <article class="message" data-own="true" data-state=name>
                         <div class="message__body"><p class="message__text" dir="auto">{content}</p></div>
                         {match first {
-                            FirstState::Failed(reason) => Some(view! {
-                                <div class="message__failed" role="alert">
-                                    <span>{format!("Not sent. {reason}")}</span>
-                                    <button type="button" on:click=move |_| state.retry(None, id)>"Try again"</button>
-                                    <button type="button" on:click=move |_| state.discard(None, id)>"Discard"</button>
-                                </div>
-                            }),
+                            FirstState::Failed(reason) => Some(view! { <NotSent conversation=None key=id reason /> }),
                             FirstState::Pending | FirstState::Accepted(_) => None,
                         }}
                     </article>

@@ -22,15 +22,8 @@ pub(crate) fn SignIn() -> impl IntoView {
     view! {
         <Card title="Welcome back" lead="Sign in to go on talking.">
             <Body form submit button="Sign in" busy="Signing in…">
-                <Field name="email" label="E-mail" kind="email" autocomplete="username" value=form.email error=form.error_of("email") />
-                <Field
-                    name="password"
-                    label="Password"
-                    kind="password"
-                    autocomplete="current-password"
-                    value=form.password
-                    error=form.error_of("password")
-                />
+                <Email form />
+                <PasswordField form autocomplete="current-password" hint="" />
             </Body>
             <p class="signin__other">"New here? " <A href="/signup">"Create an account"</A></p>
         </Card>
@@ -60,20 +53,25 @@ pub(crate) fn SignUp() -> impl IntoView {
                     value=form.display_name
                     error=form.error_of("displayName")
                 />
-                <Field name="email" label="E-mail" kind="email" autocomplete="username" value=form.email error=form.error_of("email") />
-                <Field
-                    name="password"
-                    label="Password"
-                    kind="password"
-                    autocomplete="new-password"
-                    hint="At least 8 characters."
-                    value=form.password
-                    error=form.error_of("password")
-                />
+                <Email form />
+                <PasswordField form autocomplete="new-password" hint="At least 8 characters." />
             </Body>
             <p class="signin__other">"Already have an account? " <A href="/signin">"Sign in"</A></p>
         </Card>
     }
+}
+
+#[component]
+fn Email(form: Form) -> impl IntoView {
+    view! {
+        <Field name="email" label="E-mail" kind="email" autocomplete="username" value=form.email error=form.error_of("email") />
+    }
+}
+
+#[component]
+fn PasswordField(form: Form, autocomplete: &'static str, hint: &'static str) -> impl IntoView {
+    let error = form.error_of("password");
+    view! { <Field name="password" label="Password" kind="password" autocomplete hint value=form.password error /> }
 }
 
 /// What is typed and what became of it.

@@ -15,11 +15,11 @@ use person::People;
 use session::SessionState;
 use shared::code::Rejection;
 use shared::conversation::{ConversationKind, Summary};
-use shared::event::{Event, EventKind};
+use shared::event::Event;
 use shared::frame::{ClientFrame, ServerFrame};
 use shared::ids::{CommandId, ConversationId, Epoch, Seq, UserId};
 use shared::limits::Limits;
-use shared::message::{Accepted, Message, Send, Target};
+use shared::message::{Accepted, Send, Target};
 use shared::receipt::UpTo;
 use shared::welcome::Welcome;
 use timeline::Timelines;
@@ -154,11 +154,11 @@ impl State {
         ) else {
             return;
         };
-        let event = accepted_event(accepted, me, send.content.trim().to_owned());
+        let event = accepted.into_event(me, &send.content);
         if !self.conversations.event(&event, me) {
             self.ask_for(accepted.conversation);
         }
-        if let Some(load) = self.timelines.accepted(accepted, me, send.content) {
+        if let Some(load) = self.timelines.accepted(accepted, me, &send.content) {
             self.load(accepted.conversation, load);
         }
         self.set_first(accepted.id, FirstState::Accepted(accepted.conversation));
@@ -298,7 +298,7 @@ impl State {
                     self.people.want(event.sender, self);
                 }
             }
-            let is_gap = !matches!(load, Load::Before(_)) && self.timelines.opened().contains(&id);
+            let is_gap = !matches!(load, Load::Before(_));
             let has_failed = matches!(&answer, Err(error) if !error.is(shared::code::Code::NotFound));
             if let Some(next) = self.timelines.finish(id, load, answer) {
                 self.load(id, next);
@@ -336,20 +336,4 @@ impl State {
             });
         }
     }
-}
-
-/// One's own message as the event the other sockets are sent.
-fn accepted_event(accepted: Accepted, sender: UserId, content: String) -> Event {
-    let Accepted { id, conversation, seq, at } = accepted;
-    let kind = EventKind::Message(Message {
-        id,
-        content,
-        reply_to: None,
-        attachments: Vec::new(),
-        mentions: Vec::new(),
-        edited_at: None,
-        deleted_at: None,
-        reactions: Vec::new(),
-    });
-    Event { conversation, seq, at, sender, kind }
 }

@@ -102,7 +102,7 @@ impl Timelines {
         })?
     }
 
-    pub(crate) fn accepted(self, accepted: Accepted, sender: UserId, content: String) -> Option<Load> {
+    pub(crate) fn accepted(self, accepted: Accepted, sender: UserId, content: &str) -> Option<Load> {
         self.with(accepted.conversation, |entry| {
             let (changes, load) = entry.timeline.handle_accepted(accepted, sender, content);
             entry.mirror(changes);

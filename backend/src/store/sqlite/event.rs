@@ -82,8 +82,6 @@ fn top() -> Cursor {
     Cursor::new(shared::ids::INTEGER_END - 1).unwrap_or_default()
 }
 
-const COLUMNS: &str = "SELECT seq, at, sender, kind FROM event WHERE conversation = ?1";
-
 fn after(
     database: &Connection,
     key: i64,
@@ -91,12 +89,7 @@ fn after(
     cursor: Cursor,
     limit: u32,
 ) -> Result<(Vec<Event>, bool), Error> {
-    let mut statement = database.prepare_cached(&format!("{COLUMNS} AND seq > ?2 ORDER BY seq LIMIT ?3"))?;
-    let rows = statement.query_map(params![key, Sql(cursor), limit + 1], |found| read(found, conversation))?;
-    let mut events = row::all(rows)?;
-    let more = events.len() > limit as usize;
-    events.truncate(limit as usize);
-    Ok((events, more))
+    page(database, key, conversation, "seq > ?2 ORDER BY seq", cursor, limit)
 }
 
 fn before(
@@ -106,12 +99,27 @@ fn before(
     cursor: Cursor,
     limit: u32,
 ) -> Result<(Vec<Event>, bool), Error> {
-    let mut statement = database.prepare_cached(&format!("{COLUMNS} AND seq < ?2 ORDER BY seq DESC LIMIT ?3"))?;
+    let (mut events, more) = page(database, key, conversation, "seq < ?2 ORDER BY seq DESC", cursor, limit)?;
+    events.reverse();
+    Ok((events, more))
+}
+
+/// The events nearest to a bound, in the order asked for, and whether there are more of them.
+fn page(
+    database: &Connection,
+    key: i64,
+    conversation: ConversationId,
+    bound: &'static str,
+    cursor: Cursor,
+    limit: u32,
+) -> Result<(Vec<Event>, bool), Error> {
+    let mut statement = database.prepare_cached(&format!(
+        "SELECT seq, at, sender, kind FROM event WHERE conversation = ?1 AND {bound} LIMIT ?3"
+    ))?;
     let rows = statement.query_map(params![key, Sql(cursor), limit + 1], |found| read(found, conversation))?;
     let mut events = row::all(rows)?;
     let more = events.len() > limit as usize;
     events.truncate(limit as usize);
-    events.reverse();
     Ok((events, more))
 }
 

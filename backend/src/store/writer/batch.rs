@@ -215,17 +215,8 @@ impl State {
             return self.repeated(user, message.id, Some(&print));
         }
         let NewMessage { id: command, content, reply_to, .. } = message;
-        let kind = serde_json::to_string(&EventKind::Message(Message {
-            id: command,
-            content,
-            reply_to,
-            attachments: Vec::new(),
-            mentions: Vec::new(),
-            edited_at: None,
-            deleted_at: None,
-            reactions: Vec::new(),
-        }))
-        .map_err(|error| Error::Corrupt(error.to_string()))?;
+        let kind = serde_json::to_string(&EventKind::Message(Message::new(command, content, reply_to)))
+            .map_err(|error| Error::Corrupt(error.to_string()))?;
         let new = NewEvent { conversation: key, seq, at, sender: user, kind: &kind, message_count };
         let position = event::append(&self.database, &new)?;
 
