@@ -78,8 +78,8 @@ fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Arc<Registry>) {
     }
 }
 
-/// A new event: `conversation` to those who do not know it yet, `accepted` to the asker, the event's
-/// bytes, made once, to every other socket it concerns.
+/// A new event: `conversation` to those who do not know it yet, the event's bytes, made once, to every
+/// other socket it concerns, and `accepted` to the asker.
 fn event(registry: &Registry, asker: Asker, sender: UserId, stored: Stored) {
     let Stored { accepted, kind, audience, made } = stored;
     if let (Some(summary), Audience::Members(members)) = (made, &audience) {
@@ -90,11 +90,12 @@ fn event(registry: &Registry, asker: Asker, sender: UserId, stored: Stored) {
         frame: Utf8Bytes::from(event_frame(&accepted, sender, &kind)),
         about: About::Event(accepted.conversation, accepted.seq),
     };
-    answer(registry, asker, sender, Ok((accepted, false)));
     match &audience {
         Audience::Everyone => registry.push_everyone(&item, socket),
         Audience::Members(members) => registry.push_each(members.iter(), &item, socket),
     }
+    // Last, so that who is told of it may rely on it being on its way to everybody else.
+    answer(registry, asker, sender, Ok((accepted, false)));
 }
 
 fn answer(registry: &Registry, asker: Asker, user: UserId, result: Result<(Accepted, bool), Rejection>) {
