@@ -1,15 +1,19 @@
 //! All that lives as long as the process, built once.
 
+use crate::accounts::SessionKind;
 use crate::accounts::password::Passwords;
 use crate::chat::deliver::{self, Asker};
-use crate::config::Config;
-use crate::rate::{Limiter, Rate};
+use crate::chat::presence::{self, Presences};
+use crate::chat::session;
+use crate::config::{Config, Switch};
+use crate::rate::{Known, Limiter, Rate};
 use crate::registry::Registry;
 use crate::store::{OpenError, Store, Writer};
-use shared::ids::UserId;
+use shared::code::{Code, Rejection};
+use shared::ids::{SessionId, UserId};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,6 +29,8 @@ pub struct App {
     pub writer: Writer<Asker>,
     /// Who is connected.
     pub registry: Arc<Registry>,
+    /// Who is there.
+    pub presences: Arc<Presences>,
     /// Hashes and checks passwords, a few at a time.
     pub passwords: Passwords,
     /// What there may be too much of.
@@ -38,12 +44,57 @@ pub struct App {
 /// What there may be too much of.
 #[derive(Debug)]
 pub struct Rates {
-    /// Messages of a user.
-    pub sends: Limiter<UserId>,
-    /// Wrong passwords for an account (by its address in lower case).
-    pub account_failures: Limiter<String>,
-    /// Wrong passwords from an address, and sign-ups from it.
+    /// Whether anything is limited at all.
+    pub is_on: bool,
+    /// Commands of a person, over all their browsers.
+    commands: Limiter<UserId>,
+    /// Commands of an API token.
+    token_commands: Limiter<SessionId>,
+    /// Accounts made from an address.
+    pub sign_ups: Limiter<IpAddr>,
+    /// Wrong passwords for an account (by its address in lower case): from each place where it was
+    /// signed in to before, and from all others together. So strangers who guess do not lock out its
+    /// owner.
+    pub account_failures: Limiter<(String, Option<IpAddr>)>,
+    /// Where accounts were signed in to.
+    pub known_places: Known<(String, IpAddr)>,
+    /// Wrong passwords from an address.
     pub address_failures: Limiter<IpAddr>,
+}
+
+impl Rates {
+    fn new(config: &Config) -> Self {
+        let ten = Duration::from_secs(10);
+        let quarter = Duration::from_secs(15 * 60);
+        let each_quarter = |count| Rate::new(count, count, quarter);
+        Self {
+            is_on: config.rate_limits == Switch::On,
+            commands: Limiter::new(Rate::new(config.send_burst, config.sends_in_10_s, ten)),
+            token_commands: Limiter::new(Rate::new(config.token_send_burst, config.token_sends_in_10_s, ten)),
+            sign_ups: Limiter::new(each_quarter(config.sign_ups_in_15_min)),
+            account_failures: Limiter::new(each_quarter(config.account_failures_in_15_min)),
+            known_places: Known::default(),
+            address_failures: Limiter::new(each_quarter(config.address_failures_in_15_min)),
+        }
+    }
+
+    /// Takes one from what somebody may send, whatever kind of command it is.
+    ///
+    /// # Errors
+    /// `rate_limited`, with when to try again.
+    pub fn take_command(&self, user: UserId, session: SessionId, kind: SessionKind) -> Result<(), Rejection> {
+        let now = Instant::now();
+        let taken = match kind {
+            _ if !self.is_on => return Ok(()),
+            SessionKind::Browser => self.commands.take(user, now),
+            SessionKind::Token => self.token_commands.take(session, now),
+        };
+        taken.map_err(|wait| {
+            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+            let message = "You are sending very fast. Please wait a moment";
+            Rejection::new(Code::RateLimited, message).retry_after_ms(wait_ms)
+        })
+    }
 }
 
 /// Batches of outcomes between the writer and delivery: when delivery is that far behind, the writer
@@ -60,20 +111,19 @@ impl App {
         let (store, writer) = Store::open(&config.data, outcomes)?;
         let registry = Registry::new(config.sockets_per_user);
         tokio::spawn(deliver::run(delivery, store.clone(), registry.clone()));
-        let quarter = Duration::from_secs(15 * 60);
-        Ok(Arc::new(Self {
-            rates: Rates {
-                sends: Limiter::new(Rate::new(config.send_burst, config.sends_in_10_s, Duration::from_secs(10))),
-                account_failures: Limiter::new(Rate::new(10, 10, quarter)),
-                address_failures: Limiter::new(Rate::new(100, 100, quarter)),
-            },
+        let app = Arc::new(Self {
+            rates: Rates::new(&config),
             store,
             writer,
             registry,
+            presences: Arc::default(),
             passwords: Passwords::default(),
             sockets: TaskTracker::new(),
             stopping: CancellationToken::new(),
             config,
-        }))
+        });
+        tokio::spawn(presence::run(app.clone()));
+        tokio::spawn(session::watch(app.clone()));
+        Ok(app)
     }
 }

@@ -66,6 +66,21 @@ pub struct Settings {
     /// Messages a person may go on to send in each 10 seconds [default: 30]
     #[arg(long, value_name = "N", env = "CONFAB_SENDS_IN_10_S")]
     sends_in_10_s: Option<u32>,
+    /// Messages an API token may send at once [default: 60]
+    #[arg(long, value_name = "N", env = "CONFAB_TOKEN_SEND_BURST")]
+    token_send_burst: Option<u32>,
+    /// Messages an API token may go on to send in each 10 seconds [default: 30]
+    #[arg(long, value_name = "N", env = "CONFAB_TOKEN_SENDS_IN_10_S")]
+    token_sends_in_10_s: Option<u32>,
+    /// Wrong passwords for one account in 15 minutes [default: 10]
+    #[arg(long, value_name = "N", env = "CONFAB_ACCOUNT_FAILURES_IN_15_MIN")]
+    account_failures_in_15_min: Option<u32>,
+    /// Wrong passwords from one address in 15 minutes [default: 100]
+    #[arg(long, value_name = "N", env = "CONFAB_ADDRESS_FAILURES_IN_15_MIN")]
+    address_failures_in_15_min: Option<u32>,
+    /// Accounts made from one address in 15 minutes [default: 1000]
+    #[arg(long, value_name = "N", env = "CONFAB_SIGN_UPS_IN_15_MIN")]
+    sign_ups_in_15_min: Option<u32>,
     /// The longest message, in bytes [default: 16384]
     #[arg(long, value_name = "BYTES", env = "CONFAB_CONTENT_BYTES")]
     content_bytes: Option<u32>,
@@ -125,6 +140,16 @@ pub struct Config {
     pub send_burst: u32,
     /// Messages a user may go on to send in each ten seconds.
     pub sends_in_10_s: u32,
+    /// Messages an API token may send at once.
+    pub token_send_burst: u32,
+    /// Messages an API token may go on to send in each ten seconds.
+    pub token_sends_in_10_s: u32,
+    /// Wrong passwords for one account in 15 minutes.
+    pub account_failures_in_15_min: u32,
+    /// Wrong passwords from one address in 15 minutes.
+    pub address_failures_in_15_min: u32,
+    /// Accounts made from one address in 15 minutes.
+    pub sign_ups_in_15_min: u32,
     /// The longest message, in bytes.
     pub content_bytes: u32,
     /// The longest frame, in bytes.
@@ -181,6 +206,11 @@ impl Config {
             rate_limits: pick!(rate_limits, Switch::On),
             send_burst: pick!(send_burst, 60),
             sends_in_10_s: pick!(sends_in_10_s, 30),
+            token_send_burst: pick!(token_send_burst, 60),
+            token_sends_in_10_s: pick!(token_sends_in_10_s, 30),
+            account_failures_in_15_min: pick!(account_failures_in_15_min, 10),
+            address_failures_in_15_min: pick!(address_failures_in_15_min, 100),
+            sign_ups_in_15_min: pick!(sign_ups_in_15_min, 1_000),
             content_bytes: pick!(content_bytes, limits.content_bytes),
             frame_bytes: pick!(frame_bytes, limits.frame_bytes),
             sockets_per_user: pick!(sockets_per_user, 64),
@@ -191,6 +221,11 @@ impl Config {
         for (name, number) in [
             ("send-burst", u64::from(config.send_burst)),
             ("sends-in-10-s", u64::from(config.sends_in_10_s)),
+            ("token-send-burst", u64::from(config.token_send_burst)),
+            ("token-sends-in-10-s", u64::from(config.token_sends_in_10_s)),
+            ("account-failures-in-15-min", u64::from(config.account_failures_in_15_min)),
+            ("address-failures-in-15-min", u64::from(config.address_failures_in_15_min)),
+            ("sign-ups-in-15-min", u64::from(config.sign_ups_in_15_min)),
             ("content-bytes", u64::from(config.content_bytes)),
             ("sockets-per-user", config.sockets_per_user as u64),
             ("connections-per-address", config.connections_per_address as u64),

@@ -26,5 +26,6 @@ pub mod accounts;
 pub mod clock;
 #[cfg(debug_assertions)]
 pub mod fault;
+pub mod presence;
 pub mod rate;
 pub mod telemetry;

@@ -5,7 +5,7 @@
 //! be asked about without counting, and the number of keys is bounded; the clock is a parameter, so
 //! tests move it by hand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -112,6 +112,33 @@ impl<K: Hash + Eq> Limiter<K> {
     }
 }
 
+/// Keys seen before, at most [`KEYS_MAX`]; when there are more, all are forgotten.
+#[derive(Debug)]
+pub struct Known<K>(Mutex<HashSet<K>>);
+
+impl<K> Default for Known<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Hash + Eq> Known<K> {
+    /// Remembers a key.
+    pub fn insert(&self, key: K) {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= KEYS_MAX {
+            keys.clear();
+        }
+        keys.insert(key);
+    }
+
+    /// Whether it was seen before.
+    #[must_use]
+    pub fn contains(&self, key: &K) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,5 +182,15 @@ mod tests {
             assert_eq!(limiter.take(key, now), Ok(()));
         }
         assert!(limiter.full_at.lock().expect("not poisoned").len() <= KEYS_MAX);
+    }
+
+    #[test]
+    fn what_is_known_is_bounded() {
+        let known = Known::default();
+        for key in 0..KEYS_MAX + 10 {
+            known.insert(key);
+        }
+        assert!(known.contains(&(KEYS_MAX + 9)) && !known.contains(&0));
+        assert!(known.0.lock().expect("not poisoned").len() <= KEYS_MAX);
     }
 }

@@ -3,11 +3,13 @@
 //! A socket is in the map from [`Registry::register`] until its [`Registration`] is dropped, however
 //! its task ends. Pushing never waits: it puts bytes into the sockets' bounded queues.
 
+use crate::accounts::SessionKind;
 use crate::socket::queue::{FrameQueue, Item};
-use shared::ids::{SessionId, UserId};
+use shared::ids::{ConversationId, SessionId, UserId};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Names one socket for as long as the process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,8 +24,46 @@ pub struct Socket {
     pub user: UserId,
     /// By which session it was opened.
     pub session: SessionId,
+    /// Whether that is a browser's or an API token.
+    pub kind: SessionKind,
     /// What it still has to be sent.
     pub queue: FrameQueue,
+    /// Whether it has sent a command.
+    has_written: AtomicBool,
+    /// Where its person was last said to be typing, and when.
+    typed: Mutex<Vec<(ConversationId, Instant)>>,
+}
+
+/// Conversations a socket remembers having typed in.
+const TYPED_MAX: usize = 16;
+
+impl Socket {
+    fn new(id: SocketId, user: UserId, session: SessionId, kind: SessionKind) -> Self {
+        let queue = FrameQueue::default();
+        Self { id, user, session, kind, queue, has_written: AtomicBool::new(false), typed: Mutex::default() }
+    }
+
+    /// Notes that a command was sent: its answer may be on its way from now on.
+    pub fn write(&self) {
+        self.has_written.store(true, Ordering::Release);
+    }
+
+    /// Whether a command was ever sent.
+    #[must_use]
+    pub fn has_written(&self) -> bool {
+        self.has_written.load(Ordering::Acquire)
+    }
+
+    /// Whether others may be told of typing again: once in a while for each conversation.
+    pub fn may_type(&self, conversation: ConversationId, now: Instant, each: Duration) -> bool {
+        let mut typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
+        typed.retain(|(_, at)| now.saturating_duration_since(*at) < each);
+        let may = typed.len() < TYPED_MAX && typed.iter().all(|(other, _)| *other != conversation);
+        if may {
+            typed.push((conversation, now));
+        }
+        may
+    }
 }
 
 /// User id → live sockets, oldest first.
@@ -51,9 +91,9 @@ impl Registry {
 
     /// Adds a socket. If the user has too many, the oldest is told to close with 4409.
     #[must_use]
-    pub fn register(self: &Arc<Self>, user: UserId, session: SessionId) -> Registration {
+    pub fn register(self: &Arc<Self>, user: UserId, session: SessionId, kind: SessionKind) -> Registration {
         let id = SocketId(self.next.fetch_add(1, Ordering::Relaxed));
-        let socket = Arc::new(Socket { id, user, session, queue: FrameQueue::default() });
+        let socket = Arc::new(Socket::new(id, user, session, kind));
         let mut users = self.lock();
         let sockets = users.entry(user).or_default();
         // The ones already told to go do not count: they leave by themselves.
@@ -88,6 +128,30 @@ impl Registry {
         for sockets in self.lock().values() {
             push_all(sockets, item, except);
         }
+    }
+
+    /// Puts a frame into every queue but those of one user.
+    pub fn push_others(&self, user: UserId, item: &Item) {
+        for (_, sockets) in self.lock().iter().filter(|(other, _)| **other != user) {
+            push_all(sockets, item, None);
+        }
+    }
+
+    /// Those of these users who are connected.
+    #[must_use]
+    pub fn connected(&self, users: &[UserId]) -> Vec<UserId> {
+        let map = self.lock();
+        users.iter().copied().filter(|user| map.contains_key(user)).collect()
+    }
+
+    /// Every session with an open socket, with its user.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<(UserId, SessionId)> {
+        let users = self.lock();
+        let mut sessions: Vec<_> = users.values().flatten().map(|socket| (socket.user, socket.session)).collect();
+        sessions.sort_unstable();
+        sessions.dedup();
+        sessions
     }
 
     /// One socket of a user, if it is still there.
@@ -188,7 +252,11 @@ mod tests {
     fn a_frame_reaches_all_sockets_of_its_user_and_nobody_elses() {
         let registry = Registry::new(64);
         let ((ada, a), (ben, b)) = (person(), person());
-        let (first, second, other) = (registry.register(ada, a), registry.register(ada, a), registry.register(ben, b));
+        let (first, second, other) = (
+            registry.register(ada, a, SessionKind::Browser),
+            registry.register(ada, a, SessionKind::Browser),
+            registry.register(ben, b, SessionKind::Browser),
+        );
         registry.push(ada, &Item::answer("x".into()), None);
         registry.check_invariants();
         assert_eq!((frames(&first), frames(&second), frames(&other)), (1, 1, 0));
@@ -202,7 +270,8 @@ mod tests {
     fn a_dropped_registration_takes_out_its_own_socket_only() {
         let registry = Registry::new(64);
         let (ada, a) = person();
-        let (first, second) = (registry.register(ada, a), registry.register(ada, a));
+        let (first, second) =
+            (registry.register(ada, a, SessionKind::Browser), registry.register(ada, a, SessionKind::Browser));
         assert_eq!(registry.count(), (1, 2));
         drop(first);
         registry.check_invariants();
@@ -216,16 +285,30 @@ mod tests {
     fn one_socket_too_many_sends_the_oldest_away() {
         let registry = Registry::new(2);
         let (ada, a) = person();
-        let all: Vec<_> = (0..4).map(|_| registry.register(ada, a)).collect();
+        let all: Vec<_> = (0..4).map(|_| registry.register(ada, a, SessionKind::Browser)).collect();
         let closing: Vec<_> = all.iter().map(|one| one.socket.queue.is_closing()).collect();
         assert_eq!(closing, [true, true, false, false]);
+    }
+
+    #[test]
+    fn typing_is_told_once_in_a_while_for_each_conversation() {
+        let registry = Registry::new(64);
+        let (ada, a) = person();
+        let registration = registry.register(ada, a, SessionKind::Browser);
+        let (one, other) = (clock::id(ConversationId::v7), clock::id(ConversationId::v7));
+        let (now, each) = (Instant::now(), Duration::from_secs(3));
+        let may = |conversation, after| registration.socket.may_type(conversation, now + after, each);
+        assert!(may(one, Duration::ZERO) && !may(one, each / 2) && may(other, each / 2) && may(one, each));
+        let many = (0..99).filter(|_| may(clock::id(ConversationId::v7), each)).count();
+        assert!(many < TYPED_MAX, "and for so many conversations");
     }
 
     #[test]
     fn ending_a_session_closes_its_sockets_only() {
         let registry = Registry::new(64);
         let ((ada, a), (_, other)) = (person(), person());
-        let (mine, theirs) = (registry.register(ada, a), registry.register(ada, other));
+        let (mine, theirs) =
+            (registry.register(ada, a, SessionKind::Browser), registry.register(ada, other, SessionKind::Browser));
         registry.close_session(ada, a, shared::close::SESSION_ENDED);
         assert!(mine.socket.queue.is_closing() && !theirs.socket.queue.is_closing());
     }

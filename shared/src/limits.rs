@@ -44,6 +44,20 @@ pub const PAGE_DEFAULT: u32 = 50;
 pub const PAGE_MAX: u32 = 100;
 /// Conversations in one `welcome`.
 pub const WELCOME_CONVERSATIONS_MAX: usize = 100;
+/// Events a `resume` replays of one conversation; who is further back loads it again.
+pub const REPLAY_MAX: u64 = 10_000;
+/// Signed-in devices of one person; another one ends the one not used for longest.
+pub const SESSIONS_MAX: u32 = 100;
+/// API tokens of one person.
+pub const TOKENS_MAX: u32 = 100;
+/// What an API token is for, in characters after trimming.
+pub const TOKEN_NAME_CHARS_MAX: usize = 64;
+/// People whose presence one is told.
+pub const CONTACTS_MAX: u32 = 1_000;
+/// People named under one reaction.
+pub const REACTION_USERS_MAX: usize = 1_000;
+/// How often somebody who writes says so, in milliseconds.
+pub const TYPING_EACH_MS: u64 = 3_000;
 /// Cursors in one `resume`; what is above it is answered with `resync`.
 pub const CURSORS_MAX: usize = 1_000;
 /// A search text, in characters.

@@ -1,7 +1,11 @@
 //! Reactions: one grapheme on a message, on or off.
 
+use crate::code::{Code, Rejection};
 use crate::ids::{CommandId, ConversationId, Seq, UserId};
+use crate::limits::EMOJI_BYTES_MAX;
+use crate::text;
 use serde::{Deserialize, Serialize};
+use unicode_segmentation::UnicodeSegmentation;
 
 /// `react`: sets or takes back one's own reaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,4 +43,34 @@ pub struct Reaction {
     pub emoji: String,
     /// Who gave it.
     pub users: Vec<UserId>,
+}
+
+/// Whether this may be a reaction: one grapheme (UAX #29) that can be seen, at most 64 bytes.
+///
+/// # Errors
+/// `bad_field` with the sentence to show.
+pub fn check_emoji(emoji: &str) -> Result<(), Rejection> {
+    let is_one = emoji.len() <= EMOJI_BYTES_MAX && emoji.graphemes(true).take(2).count() == 1;
+    if !is_one || text::is_blank(emoji) || emoji.chars().any(char::is_control) {
+        let message = format!("A reaction is one emoji or character, at most {EMOJI_BYTES_MAX} bytes");
+        return Err(Rejection::new(Code::BadField, message).field("emoji"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_emoji;
+
+    #[test]
+    fn a_reaction_is_one_grapheme_that_can_be_seen() {
+        for good in ["👍", "❤️", "👩‍👩‍👧‍👦", "🇩🇪", "a", "é", "नि", "👍🏽"] {
+            assert!(check_emoji(good).is_ok(), "{good}");
+        }
+        let zalgo = format!("a{}", "\u{301}".repeat(40));
+        for bad in ["", " ", "👍👍", "ab", ":smile:", "\u{200b}", "\0", "\n", "\u{fe0f}", &zalgo, &"x".repeat(1 << 20)]
+        {
+            assert!(check_emoji(bad).is_err(), "{bad:.40}");
+        }
+    }
 }

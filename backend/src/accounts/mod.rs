@@ -2,3 +2,12 @@
 
 pub mod password;
 pub mod token;
+
+/// What a secret belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionKind {
+    /// A browser somebody has signed in with.
+    Browser,
+    /// An API token.
+    Token,
+}

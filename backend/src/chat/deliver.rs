@@ -4,17 +4,16 @@
 //! decided that) and never waits for a socket: it puts bytes into bounded queues. A tab closed after
 //! its message was committed cancels nothing here.
 
-use super::message::{accepted_frame, event_frame, refused_frame};
+use super::message::{accepted_frame, event_frame};
 use crate::registry::{Registry, SocketId};
 use crate::socket::queue::{About, Item};
 use crate::store::Store;
-use crate::store::writer::{Audience, Effect, Outcome, Stored};
+use crate::store::writer::{Audience, Effect, News, Outcome, Place, Stored};
 use axum::extract::ws::Utf8Bytes;
-use shared::code::Rejection;
+use shared::code::{Rejected, Rejection};
 use shared::conversation::{ConversationChanged, Summary};
 use shared::frame::ServerFrame;
-use shared::ids::{ConversationId, Cursor, UserId};
-use shared::message::Accepted;
+use shared::ids::{CommandId, ConversationId, Cursor, UserId};
 use shared::receipt::Receipt;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -24,10 +23,21 @@ use tokio::sync::{mpsc, oneshot};
 pub enum Asker {
     /// Into the queue of this socket, if it is still there.
     Socket(SocketId),
-    /// To an HTTP call that waits. The second part tells whether it had been stored before.
-    Caller(oneshot::Sender<Result<(Accepted, bool), Rejection>>),
+    /// To an HTTP call that waits.
+    Caller(oneshot::Sender<Result<Answer, Rejection>>),
     /// Nowhere.
     Nobody,
+}
+
+/// What a command that was not refused comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It is stored here, now.
+    Stored(Place),
+    /// It had been stored before, here.
+    Repeated(Place),
+    /// It was so already.
+    Unchanged,
 }
 
 impl Asker {
@@ -50,26 +60,26 @@ pub async fn run(mut outcomes: mpsc::Receiver<Vec<Outcome<Asker>>>, store: Store
 
 fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Arc<Registry>) {
     let Outcome { asker, user, command, effect } = outcome;
+    let answer = |asker, result| answer(registry, asker, user, command, result);
     match effect {
-        Effect::Stored(stored) => event(registry, asker, user, stored),
-        Effect::Repeated(accepted) => answer(registry, asker, user, Ok((accepted, true))),
+        Effect::Stored(stored) => {
+            let place = stored.place;
+            event(store, registry, asker.socket(), user, stored);
+            // Last, so that who is told of it may rely on it being on its way to everybody else.
+            answer(asker, Ok(Answer::Stored(place)));
+        }
+        Effect::Repeated(place) => answer(asker, Ok(Answer::Repeated(place))),
+        Effect::Unchanged => answer(asker, Ok(Answer::Unchanged)),
         Effect::Moved { conversation, audience, delivered, read } => {
             if let Audience::Members(members) = &audience {
                 let receipt = Receipt { conversation, user, delivered, read };
                 others(registry, members, user, &ServerFrame::Receipt(receipt), conversation);
             }
-            if read.is_some() {
-                own_position(store, registry, user, asker.socket(), conversation);
+            if read.is_some() && registry.has_other(user, asker.socket()) {
+                tell_of(store, registry, vec![user], conversation, asker.socket());
             }
         }
-        Effect::Refused(rejection) => match asker {
-            Asker::Socket(id) => {
-                if let Some(socket) = registry.find(user, id) {
-                    super::answer(&socket, &refused_frame(command, rejection));
-                }
-            }
-            Asker::Caller(_) | Asker::Nobody => answer(registry, asker, user, Err(rejection)),
-        },
+        Effect::Refused(rejection) => answer(asker, Err(rejection)),
         Effect::Flushed(done) => {
             // Whoever waited may have gone.
             let _ = done.send(());
@@ -78,38 +88,65 @@ fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Arc<Registry>) {
     }
 }
 
-/// A new event: `conversation` to those who do not know it yet, the event's bytes, made once, to every
-/// other socket it concerns, and `accepted` to the asker.
-fn event(registry: &Registry, asker: Asker, sender: UserId, stored: Stored) {
-    let Stored { accepted, kind, audience, made } = stored;
-    if let (Some(summary), Audience::Members(members)) = (made, &audience) {
-        registry.push_each(members.iter(), &summary_item(*summary), None);
+/// A new event: `conversation` to those who do not know it yet, and the event's bytes, made once, to
+/// every other socket it concerns. Whose list looks different now is told so afterwards.
+fn event(store: &Store, registry: &Arc<Registry>, socket: Option<SocketId>, sender: UserId, stored: Stored) {
+    let Stored { place, kind, audience, news } = stored;
+    let mut changed = Vec::new();
+    if let Audience::Members(members) = &audience {
+        match news {
+            News::None => {}
+            News::Made(summary) => registry.push_each(members.iter(), &summary_item(*summary), None),
+            News::Joined(user, summary) => {
+                registry.push(user, &summary_item(*summary), None);
+                changed = members.iter().copied().filter(|member| *member != user).collect();
+            }
+            News::Changed => changed = members.to_vec(),
+        }
     }
-    let socket = asker.socket();
     let item = Item {
-        frame: Utf8Bytes::from(event_frame(&accepted, sender, &kind)),
-        about: About::Event(accepted.conversation, accepted.seq),
+        frame: Utf8Bytes::from(event_frame(&place, sender, &kind)),
+        about: About::Event(place.conversation, place.seq),
     };
     match &audience {
         Audience::Everyone => registry.push_everyone(&item, socket),
         Audience::Members(members) => registry.push_each(members.iter(), &item, socket),
     }
-    // Last, so that who is told of it may rely on it being on its way to everybody else.
-    answer(registry, asker, sender, Ok((accepted, false)));
+    let changed = registry.connected(&changed);
+    if !changed.is_empty() {
+        tell_of(store, registry, changed, place.conversation, None);
+    }
 }
 
-fn answer(registry: &Registry, asker: Asker, user: UserId, result: Result<(Accepted, bool), Rejection>) {
-    match (asker, result) {
-        (Asker::Socket(id), Ok((accepted, _))) => {
-            if let Some(socket) = registry.find(user, id) {
-                socket.queue.push(Item::answer(Utf8Bytes::from(accepted_frame(&accepted))));
-            }
-        }
-        (Asker::Caller(reply), result) => {
+fn answer(
+    registry: &Registry,
+    asker: Asker,
+    user: UserId,
+    command: Option<CommandId>,
+    result: Result<Answer, Rejection>,
+) {
+    let socket = match asker {
+        Asker::Nobody => return,
+        Asker::Caller(reply) => {
             // The caller may have hung up; what is stored is stored.
             let _ = reply.send(result);
+            return;
         }
-        (Asker::Socket(_), Err(_)) | (Asker::Nobody, _) => {}
+        Asker::Socket(id) => registry.find(user, id),
+    };
+    let Some(socket) = socket else { return };
+    match (command, result) {
+        (Some(id), Ok(Answer::Stored(place))) => {
+            let frame = Utf8Bytes::from(accepted_frame(&place.accepted(id)));
+            socket.queue.push(Item { frame, about: About::Accepted(place.conversation, place.seq) });
+        }
+        (Some(id), Ok(Answer::Repeated(place))) => {
+            socket.queue.push(Item::answer(Utf8Bytes::from(accepted_frame(&place.accepted(id)))));
+        }
+        (Some(id), Err(rejection)) => super::answer(&socket, &ServerFrame::Rejected(Rejected { id, rejection })),
+        (None, Err(rejection)) => super::refuse_frame(&socket, rejection),
+        // Frames without an id have no answer when all is well.
+        (_, Ok(_)) => {}
     }
 }
 
@@ -118,31 +155,30 @@ fn others(registry: &Registry, members: &[UserId], user: UserId, frame: &ServerF
     registry.push_each(members.iter().filter(|member| **member != user), &item, None);
 }
 
-/// Tells a reader's other devices how the conversation stands now.
+/// Tells people how a conversation stands now, each on all their sockets but one.
 ///
 /// Read on a task of its own: delivery does not wait for the database. A summary says of which moment
-/// it is, so it may arrive late.
-fn own_position(
+/// it is, so it may arrive late. Who is no member any more is told nothing.
+pub(super) fn tell_of(
     store: &Store,
     registry: &Arc<Registry>,
-    user: UserId,
-    socket: Option<SocketId>,
+    users: Vec<UserId>,
     conversation: ConversationId,
+    except: Option<SocketId>,
 ) {
-    if !registry.has_other(user, socket) {
-        return;
-    }
     let (store, registry) = (store.clone(), registry.clone());
     tokio::spawn(async move {
-        match store.summary(user, conversation).await {
-            Ok(Some(summary)) => registry.push(user, &summary_item(summary), socket),
-            Ok(None) => {}
-            Err(error) => tracing::error!(%error, "deliver.summary_failed"),
+        for user in users {
+            match store.summary(user, conversation).await {
+                Ok(Some(summary)) => registry.push(user, &summary_item(summary), except),
+                Ok(None) => {}
+                Err(error) => tracing::error!(%error, "deliver.summary_failed"),
+            }
         }
     });
 }
 
-fn summary_item(summary: Summary) -> Item {
+pub(super) fn summary_item(summary: Summary) -> Item {
     let about = About::Conversation(summary.id);
     let changed = ConversationChanged { summary };
     Item { frame: super::encode(&ServerFrame::Conversation(Box::new(changed))), about }

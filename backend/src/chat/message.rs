@@ -3,24 +3,67 @@
 //! Checked here is what needs no look into the database; who may write where is decided in the
 //! transaction that stores the message, so that nothing can change in between.
 
-use super::deliver::Asker;
+use super::deliver::{Answer, Asker};
 use crate::app::App;
 use crate::registry::Socket;
-use crate::store::writer::{NewMessage, Recipients};
+use crate::store::SessionRow;
+use crate::store::writer::{Action, Amendment, NewMessage, Place, Recipients};
 use crate::store::{self};
 use shared::code::{Code, Rejected, Rejection};
 use shared::frame::ServerFrame;
 use shared::ids::{CommandId, ConversationId, UserId};
 use shared::limits::MEMBERS_MAX;
-use shared::message::{Accepted, PostMessage, Send, Target};
-use std::time::Instant;
+use shared::message::{Accepted, Delete, Edit, PostMessage, Send, Target};
+use shared::reaction::{React, check_emoji};
 use tokio::sync::oneshot;
 
 /// A `send` frame. The answer comes through the socket's queue, after the commit.
 pub fn send(app: &App, socket: &Socket, send: Send) {
     let id = send.id;
-    let queued =
-        check(app, socket.user, send).and_then(|message| queue(app, Asker::Socket(socket.id), socket.user, message));
+    let queued = take(app, socket).and_then(|()| {
+        let message = check(app, socket.user, send)?;
+        app.writer.send(Asker::Socket(socket.id), socket.user, message).map_err(|error| refusal(&error))
+    });
+    refuse(socket, id, queued);
+}
+
+/// An `edit` frame.
+pub fn edit(app: &App, socket: &Socket, edit: Edit) {
+    let Edit { id, conversation, target, content } = edit;
+    let action = checked_content(content, app.config.content_bytes as usize).map(Action::Edit);
+    let amendment = action.map(|action| Amendment { id, conversation, target, action });
+    amend(app, socket, id, amendment);
+}
+
+/// A `delete` frame.
+pub fn delete(app: &App, socket: &Socket, delete: Delete) {
+    let Delete { id, conversation, target } = delete;
+    amend(app, socket, id, Ok(Amendment { id, conversation, target, action: Action::Delete }));
+}
+
+/// A `react` frame.
+pub fn react(app: &App, socket: &Socket, react: React) {
+    let React { id, conversation, target, emoji, on } = react;
+    let checked = check_emoji(&emoji);
+    let amendment = checked.map(|()| Amendment { id, conversation, target, action: Action::React { emoji, on } });
+    amend(app, socket, id, amendment);
+}
+
+fn amend(app: &App, socket: &Socket, id: CommandId, amendment: Result<Amendment, Rejection>) {
+    let queued = take(app, socket).and_then(|()| {
+        let amendment = amendment?;
+        app.writer.amend(Asker::Socket(socket.id), socket.user, amendment).map_err(|error| refusal(&error))
+    });
+    refuse(socket, id, queued);
+}
+
+/// Notes that a command comes, and takes it from what its person may send.
+fn take(app: &App, socket: &Socket) -> Result<(), Rejection> {
+    socket.write();
+    app.rates.take_command(socket.user, socket.session, socket.kind)
+}
+
+fn refuse(socket: &Socket, id: CommandId, queued: Result<(), Rejection>) {
     if let Err(rejection) = queued {
         super::answer(socket, &ServerFrame::Rejected(Rejected { id, rejection }));
     }
@@ -33,20 +76,21 @@ pub fn send(app: &App, socket: &Socket, send: Send) {
 /// The refusal, the same as on a socket.
 pub async fn post(
     app: &App,
-    user: UserId,
+    session: &SessionRow,
     conversation: ConversationId,
     body: PostMessage,
 ) -> Result<(Accepted, bool), Rejection> {
     let PostMessage { id, content, reply_to, attachments } = body;
     let to = Target::Conversation(conversation);
-    let message = check(app, user, Send { id, to, content, reply_to, attachments })?;
+    app.rates.take_command(session.user.id, session.id, session.kind)?;
+    let message = check(app, session.user.id, Send { id, to, content, reply_to, attachments })?;
     let (reply, answer) = oneshot::channel();
-    queue(app, Asker::Caller(reply), user, message)?;
-    answer.await.unwrap_or_else(|_| Err(Rejection::internal()))
-}
-
-fn queue(app: &App, asker: Asker, user: UserId, message: NewMessage) -> Result<(), Rejection> {
-    app.writer.send(asker, user, message).map_err(|error| refusal(&error))
+    app.writer.send(Asker::Caller(reply), session.user.id, message).map_err(|error| refusal(&error))?;
+    match answer.await.unwrap_or_else(|_| Err(Rejection::internal()))? {
+        Answer::Stored(place) => Ok((place.accepted(id), false)),
+        Answer::Repeated(place) => Ok((place.accepted(id), true)),
+        Answer::Unchanged => Err(Rejection::internal()),
+    }
 }
 
 /// What somebody is told when their command could not even be queued.
@@ -68,15 +112,7 @@ fn check(app: &App, user: UserId, send: Send) -> Result<NewMessage, Rejection> {
         return Err(rejection.field("attachments"));
     }
     let to = recipients(user, to)?;
-    if app.config.rate_limits == crate::config::Switch::On {
-        app.rates.sends.take(user, Instant::now()).map_err(|wait| too_fast(wait.as_millis() + 1))?;
-    }
     Ok(NewMessage { id, to, content, reply_to })
-}
-
-fn too_fast(wait_ms: u128) -> Rejection {
-    let wait_ms = u64::try_from(wait_ms).unwrap_or(u64::MAX).max(1);
-    Rejection::new(Code::RateLimited, "You are sending very fast. Please wait a moment").retry_after_ms(wait_ms)
 }
 
 /// Trims in place: nearly every message has nothing to trim and is not copied.
@@ -117,20 +153,12 @@ pub(super) fn accepted_frame(accepted: &Accepted) -> String {
 }
 
 /// The `event` frame around a `kind` that is JSON already.
-pub(super) fn event_frame(accepted: &Accepted, sender: UserId, kind: &str) -> String {
-    let Accepted { conversation, seq, at, .. } = accepted;
+pub(super) fn event_frame(place: &Place, sender: UserId, kind: &str) -> String {
+    let Place { conversation, seq, at } = place;
     let at = at.as_millis();
     format!(
         r#"{{"type":"event","conversation":"{conversation}","seq":{seq},"at":{at},"sender":"{sender}","kind":{kind}}}"#
     )
-}
-
-/// The id a refusal is about, if it is about a command.
-pub(super) fn refused_frame(command: Option<CommandId>, rejection: Rejection) -> ServerFrame {
-    match command {
-        Some(id) => ServerFrame::Rejected(Rejected { id, rejection }),
-        None => ServerFrame::Error(super::error_frame(rejection)),
-    }
 }
 
 #[cfg(test)]
@@ -177,6 +205,7 @@ mod tests {
         let json = serde_json::to_string(&kind).expect("JSON");
         let (conversation, sender) = (accepted.conversation, user());
         let event = Event { conversation, seq: accepted.seq, at: accepted.at, sender, kind };
-        assert_eq!(event_frame(&accepted, sender, &json), ServerFrame::Event(event).encode());
+        let place = Place { conversation, seq: accepted.seq, at: accepted.at };
+        assert_eq!(event_frame(&place, sender, &json), ServerFrame::Event(event).encode());
     }
 }

@@ -1,8 +1,13 @@
 //! What a frame does. The switch here is a `match` and nothing else; each command has its own file.
 
+pub mod conversation;
 pub mod deliver;
 pub mod message;
+pub mod presence;
 pub mod receipt;
+pub mod resume;
+pub mod session;
+pub mod typing;
 pub mod welcome;
 
 use crate::app::App;
@@ -10,27 +15,30 @@ use crate::registry::Socket;
 use crate::socket::queue::Item;
 use crate::store::writer::Progress;
 use axum::extract::ws::Utf8Bytes;
-use shared::code::{Code, ErrorFrame, Rejected, Rejection};
+use shared::code::{ErrorFrame, Rejection};
 use shared::frame::{ClientFrame, ServerFrame};
+use std::sync::Arc;
 
 /// Does what a frame asks for. Never waits: what has to be stored is queued, and its answer comes
 /// through the socket's own queue.
-pub fn handle(app: &App, socket: &Socket, frame: ClientFrame) {
+pub fn handle(app: &Arc<App>, socket: &Arc<Socket>, frame: ClientFrame) {
     match frame {
         ClientFrame::Send(send) => message::send(app, socket, send),
+        ClientFrame::Edit(edit) => message::edit(app, socket, edit),
+        ClientFrame::Delete(delete) => message::delete(app, socket, delete),
+        ClientFrame::React(react) => message::react(app, socket, react),
         ClientFrame::Delivered(up_to) => receipt::progress(app, socket, up_to, Progress::Delivered),
         ClientFrame::Read(up_to) => receipt::progress(app, socket, up_to, Progress::Read),
+        ClientFrame::Typing(typing) => typing::typing(app, socket, typing),
+        ClientFrame::Resume(resume) => resume::resume(app, socket, resume),
         ClientFrame::Ping(ping) => answer(socket, &ServerFrame::Pong(ping)),
-        ClientFrame::Edit(_)
-        | ClientFrame::Delete(_)
-        | ClientFrame::React(_)
-        | ClientFrame::Typing(_)
-        | ClientFrame::Resume(_) => refuse(
-            socket,
-            &frame,
-            Rejection::new(Code::UnknownType, "This server cannot do this yet. A newer version may"),
-        ),
     }
+}
+
+/// Whether a frame says that somebody is there, and not only their device.
+#[must_use]
+pub fn is_activity(frame: &ClientFrame) -> bool {
+    !matches!(frame, ClientFrame::Ping(_) | ClientFrame::Delivered(_) | ClientFrame::Resume(_))
 }
 
 /// Puts an answer into the socket's own queue.
@@ -38,19 +46,10 @@ pub fn answer(socket: &Socket, frame: &ServerFrame) {
     socket.queue.push(Item::answer(encode(frame)));
 }
 
-/// Refuses a frame in the form it is due: `rejected` for commands, `error` for the rest.
-fn refuse(socket: &Socket, frame: &ClientFrame, rejection: Rejection) {
-    answer(
-        socket,
-        &match frame.command() {
-            Some(id) => ServerFrame::Rejected(Rejected { id, rejection }),
-            None => ServerFrame::Error(error_frame(rejection)),
-        },
-    );
-}
-
-fn error_frame(rejection: Rejection) -> ErrorFrame {
-    ErrorFrame { code: rejection.code, message: rejection.message, reference: None }
+/// Refuses a frame that was no command.
+fn refuse_frame(socket: &Socket, rejection: Rejection) {
+    let Rejection { code, message, .. } = rejection;
+    answer(socket, &ServerFrame::Error(ErrorFrame { code, message, reference: None }));
 }
 
 fn encode(frame: &ServerFrame) -> Utf8Bytes {

@@ -17,18 +17,22 @@ use std::collections::HashMap;
 
 /// The `welcome` of a socket that is registered already.
 ///
+/// `None`: the session has ended.
+///
 /// # Errors
 /// When the database fails.
-pub async fn welcome(app: &App, socket: &Socket, session: SessionRow) -> Result<Utf8Bytes, Error> {
+pub async fn welcome(app: &App, socket: &Socket, session: SessionRow) -> Result<Option<Utf8Bytes>, Error> {
     let limit = u32::try_from(WELCOME_CONVERSATIONS_MAX).expect("it is 100");
-    let snapshot = app.store.conversations(session.user.id, None, limit).await?;
+    let Some((snapshot, contacts)) = app.store.first_screen(session.user.id, session.id, limit).await? else {
+        return Ok(None);
+    };
     let known: HashMap<ConversationId, Cursor> =
         snapshot.conversations.iter().map(|summary| (summary.id, summary.last_seq)).collect();
     socket
         .queue
         .forget_events(|conversation, seq| known.get(&conversation).is_some_and(|last_seq| includes(*last_seq, seq)));
     let heartbeat_ms = u64::try_from(socket::connection::HEARTBEAT.as_millis()).expect("it is seconds");
-    Ok(super::encode(&ServerFrame::Welcome(Box::new(Welcome {
+    Ok(Some(super::encode(&ServerFrame::Welcome(Box::new(Welcome {
         user: session.user,
         session: session.id,
         epoch: app.store.epoch().clone(),
@@ -37,6 +41,6 @@ pub async fn welcome(app: &App, socket: &Socket, session: SessionRow) -> Result<
         limits: app.config.limits(),
         conversations: snapshot.conversations,
         more: snapshot.more,
-        presence: Vec::new(),
-    }))))
+        presence: app.presences.of(&contacts),
+    })))))
 }

@@ -1,18 +1,24 @@
-//! Signing up.
+//! Accounts: signing up, changing and deleting one.
 
 use super::error::Refused;
-use super::extract::{Json, PeerAddress};
-use super::session;
+use super::extract::{Browser, Json, PeerAddress};
+use super::session::{self, too_many};
+use crate::accounts::token::Secret;
 use crate::app::App;
+use crate::chat;
 use crate::clock;
+use crate::store::SessionRow;
+use crate::store::account::{AccountChange, NewPassword};
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
-use shared::account::{self, SignUp, User};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use shared::account::{self, ChangeAccount, DeleteAccount, Password, SessionBody, SignUp, User};
 use shared::code::{Code, Rejection};
 use shared::ids::UserId;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// `POST /api/accounts`: makes an account and signs it in.
 ///
@@ -27,14 +33,11 @@ pub async fn create(
     let email = account::email(&body.email)?.to_owned();
     let display_name = account::display_name(&body.display_name)?.to_owned();
     body.password.check()?;
-    session::check_address(&app, address)?;
+    if app.rates.is_on {
+        app.rates.sign_ups.take(address, Instant::now()).map_err(too_many)?;
+    }
 
-    let taken = || {
-        let message = "There is an account with this address already. Sign in, or use another address";
-        Refused::from(Rejection::new(Code::Conflict, message).field("email"))
-    };
     if app.store.credentials(&email).await?.is_some() {
-        session::count_failure(&app, address);
         return Err(taken());
     }
     let hash = app.passwords.hash(body.password).await?;
@@ -46,4 +49,94 @@ pub async fn create(
     }
     tracing::info!(user = %user.id, "account.created");
     Ok(session::answer(&app, StatusCode::CREATED, user, &secret))
+}
+
+/// `PATCH /api/account`: another name, address or password. Another password ends every other session
+/// and token, and gives this one a new secret.
+///
+/// # Errors
+/// 401 without a session, 403 with a token or a wrong password, 409 for an address that is taken, 422
+/// with the field at fault.
+pub async fn change(
+    State(app): State<Arc<App>>,
+    Extension(PeerAddress(address)): Extension<PeerAddress>,
+    Browser { session }: Browser,
+    Json(body): Json<ChangeAccount>,
+) -> Result<Response, Refused> {
+    let ChangeAccount { display_name, email, password, current_password } = body;
+    let display_name = display_name.as_deref().map(account::display_name).transpose()?.map(str::to_owned);
+    let email = email.as_deref().map(account::email).transpose()?.map(str::to_owned);
+    password.as_ref().map(|password| password.check()).transpose()?;
+    if email.is_some() || password.is_some() {
+        check_owner(&app, address, &session, current_password).await?;
+    }
+    let secret = Secret::new();
+    let password = match password {
+        None => None,
+        Some(password) => {
+            let hash = app.passwords.hash(password).await?;
+            Some(NewPassword { hash, session: session.id, token_hash: secret.hash() })
+        }
+    };
+    let is_new_secret = password.is_some();
+    let is_new_name = display_name.is_some();
+    let user = User {
+        display_name: display_name.clone().unwrap_or_else(|| session.user.display_name.clone()),
+        email: email.clone().or_else(|| session.user.email.clone()),
+        ..session.user.clone()
+    };
+    let change = AccountChange { display_name, email, password };
+    let ended = app.writer.change_account(user.id, change).await?.ok_or_else(taken)?;
+    chat::session::end(&app, user.id, &ended);
+    if is_new_name {
+        chat::conversation::tell_contacts(&app, user.id).await?;
+    }
+    Ok(match is_new_secret {
+        true => session::answer(&app, StatusCode::OK, user, &secret),
+        false => axum::Json(SessionBody { user }).into_response(),
+    })
+}
+
+/// `DELETE /api/account`: leaves all groups and channels, signs out everywhere, and forgets name and
+/// address. What was written stays, under "Deleted account".
+///
+/// # Errors
+/// 401 without a session, 403 with a token or a wrong password.
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Extension(PeerAddress(address)): Extension<PeerAddress>,
+    Browser { session }: Browser,
+    Json(body): Json<DeleteAccount>,
+) -> Result<Response, Refused> {
+    check_owner(&app, address, &session, Some(body.current_password)).await?;
+    let user = session.user.id;
+    chat::conversation::leave_all(&app, user).await?;
+    let ended = app.writer.delete_account(user).await?;
+    chat::session::end(&app, user, &ended);
+    tracing::info!(%user, "account.deleted");
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    response.headers_mut().insert(header::SET_COOKIE, session::cookie(&app, "", 0));
+    Ok(response)
+}
+
+/// Whoever changes or deletes an account shows that they know its password: a browser left open is
+/// not enough.
+async fn check_owner(
+    app: &App,
+    address: IpAddr,
+    session: &SessionRow,
+    password: Option<Password>,
+) -> Result<(), Refused> {
+    let wrong = || Rejection::new(Code::Forbidden, "This is not your password").field("currentPassword");
+    let email = session.user.email.clone().unwrap_or_default();
+    let stored = app.store.credentials(&email).await?.map(|credentials| credentials.password_hash);
+    let password = password.ok_or_else(|| {
+        Rejection::new(Code::Invalid, "Please give your password as it is now").field("currentPassword")
+    })?;
+    if session::verify(app, address, &email, password, stored).await? { Ok(()) } else { Err(wrong().into()) }
+}
+
+fn taken() -> Refused {
+    let message = "There is an account with this address already. Sign in, or use another address";
+    Rejection::new(Code::Conflict, message).field("email").into()
 }

@@ -1,14 +1,16 @@
 //! Conversations, as they stand in somebody's list.
 
 use super::error::Refused;
-use super::extract::SignedIn;
+use super::extract::{Json, SignedIn};
 use crate::app::App;
+use crate::chat;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequest, Path, Query, Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use shared::code::{Code, Rejection};
-use shared::conversation::{ConversationBody, ConversationList};
+use shared::conversation::{ConversationBody, ConversationList, CreateConversation, RenameConversation};
 use shared::ids::ConversationId;
 use shared::limits;
 use std::sync::Arc;
@@ -44,6 +46,40 @@ pub async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Refused> {
     let conversation = app.store.summary(session.user.id, parse(&id)?).await?.ok_or_else(Rejection::not_found)?;
+    Ok(axum::Json(ConversationBody { conversation }).into_response())
+}
+
+/// `POST /api/conversations`: makes a group or channel.
+///
+/// # Errors
+/// 401 without a session, 422 with the field at fault.
+pub async fn create(
+    State(app): State<Arc<App>>,
+    SignedIn { session }: SignedIn,
+    Json(body): Json<CreateConversation>,
+) -> Result<Response, Refused> {
+    let id = chat::conversation::create(&app, &session, body).await?;
+    let conversation = app.store.summary(session.user.id, id).await?.ok_or_else(Rejection::not_found)?;
+    Ok((StatusCode::CREATED, axum::Json(ConversationBody { conversation })).into_response())
+}
+
+/// `PATCH /api/conversations/{id}`: gives it another name.
+///
+/// # Errors
+/// 401 without a session, 404 if it is not there or not yours, 409 if its name is fixed, 422 for a
+/// bad name.
+pub async fn rename(
+    State(app): State<Arc<App>>,
+    SignedIn { session }: SignedIn,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let id = parse(&id)?;
+    // Asked before the body is read, so that a bad body does not tell whether the conversation exists.
+    app.store.member(session.user.id, id).await?.ok_or_else(Rejection::not_found)?;
+    let Json(body) = Json::<RenameConversation>::from_request(request, &app).await?;
+    chat::conversation::rename(&app, &session, id, &body.name).await?;
+    let conversation = app.store.summary(session.user.id, id).await?.ok_or_else(Rejection::not_found)?;
     Ok(axum::Json(ConversationBody { conversation }).into_response())
 }
 

@@ -2,7 +2,7 @@
 //! the contract's: origin 403, session 401, there-and-yours 404, media type 415, JSON 400, content 422.
 
 use super::error::Refused;
-use crate::accounts::token;
+use crate::accounts::{SessionKind, token};
 use crate::app::App;
 use crate::clock;
 use crate::store::SessionRow;
@@ -28,6 +28,8 @@ const BODY_BYTES_DISCARDED_MAX: usize = 4 * 1024 * 1024;
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 /// A session that was silent for so long has ended.
 const SESSION_IDLE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How often it is noted that an API token is in use.
+const TOKEN_TOUCH: Duration = Duration::from_secs(60);
 /// How often it is noted that a session is in use.
 const SESSION_TOUCH: Duration = Duration::from_secs(60 * 60);
 
@@ -62,10 +64,20 @@ impl FromRequestParts<Arc<App>> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refused> {
         let signed_out = || Refused::from(Rejection::new(Code::Unauthenticated, "Please sign in first"));
-        let hash = cookie(&parts.headers, cookie_name(app)).and_then(token::hash).ok_or_else(signed_out)?;
+        let secret = match bearer(&parts.headers) {
+            Some(secret) => Some(secret),
+            None => cookie(&parts.headers, cookie_name(app)),
+        };
+        let hash = secret.and_then(token::hash).ok_or_else(signed_out)?;
         let now = clock::now();
         let session = app.store.session(hash, before(now, SESSION_IDLE_MAX)).await?.ok_or_else(signed_out)?;
-        if session.last_seen_at < before(now, SESSION_TOUCH) {
+        // A browser's secret is good as a cookie only, and a token only where no browser puts it by
+        // itself: otherwise the check of the origin could be walked around.
+        if bearer(&parts.headers).is_some() != (session.kind == SessionKind::Token) {
+            return Err(signed_out());
+        }
+        let each = if session.kind == SessionKind::Token { TOKEN_TOUCH } else { SESSION_TOUCH };
+        if session.last_seen_at < before(now, each) {
             // Only a note; the request does not depend on it.
             let (app, id) = (app.clone(), session.id);
             tokio::spawn(async move { app.writer.touch_session(id).await });
@@ -75,6 +87,34 @@ impl FromRequestParts<Arc<App>> for SignedIn {
         }
         Ok(Self { session })
     }
+}
+
+/// A session of a browser's: what an API token may not do (managing sessions, tokens and the account)
+/// asks for this.
+#[derive(Debug)]
+pub struct Browser {
+    /// The session.
+    pub session: SessionRow,
+}
+
+impl FromRequestParts<Arc<App>> for Browser {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refused> {
+        let SignedIn { session } = SignedIn::from_request_parts(parts, app).await?;
+        match session.kind {
+            SessionKind::Browser => Ok(Self { session }),
+            SessionKind::Token => {
+                Err(Rejection::new(Code::Forbidden, "An API token cannot do this. Sign in with a browser").into())
+            }
+        }
+    }
+}
+
+/// The secret of `Authorization: Bearer …` (RFC 6750 section 2.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, secret) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
 }
 
 fn before(now: Timestamp, ago: Duration) -> Timestamp {
@@ -160,7 +200,8 @@ pub async fn check_origin(State(app): State<Arc<App>>, request: Request, next: N
     if is_safe && request.uri().path() != "/ws" {
         return next.run(request).await;
     }
-    if is_own(&app, request.headers()) {
+    // No browser sends a bearer token by itself, so no other site can make one send it.
+    if is_own(&app, request.headers()) || bearer(request.headers()).is_some() {
         return next.run(request).await;
     }
     let message = "This request does not come from this server's own page. Open the page at the server's address, or \

@@ -27,7 +27,7 @@ pub async fn create(
     // Asked before the body is read, so that a bad body does not tell whether the conversation exists.
     app.store.member(session.user.id, id).await?.ok_or_else(Rejection::not_found)?;
     let Json(body) = Json::<PostMessage>::from_request(request, &app).await?;
-    let (accepted, is_repeated) = chat::message::post(&app, session.user.id, id, body).await.map_err(for_http)?;
+    let (accepted, is_repeated) = chat::message::post(&app, &session, id, body).await.map_err(for_http)?;
     let status = if is_repeated { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, axum::Json(accepted)).into_response())
 }

@@ -2,11 +2,14 @@
 
 pub mod account;
 pub mod conversation;
+pub mod document;
 pub mod error;
 pub mod event;
 pub mod extract;
 pub mod health;
+pub mod member;
 pub mod message;
 pub mod page;
 pub mod session;
+pub mod token;
 pub mod user;

@@ -1,17 +1,18 @@
 //! Signing in and out.
 
 use super::error::Refused;
-use super::extract::{Json, PeerAddress, SignedIn, cookie_name};
+use super::extract::{Browser, Json, PeerAddress, SignedIn, cookie_name};
 use crate::accounts::token::Secret;
 use crate::app::App;
+use crate::chat;
 use crate::clock;
-use crate::config::Switch;
-use crate::store::writer::NewSession;
+use crate::store::SessionRow;
+use crate::store::account::NewSession;
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use shared::account::{SessionBody, SignIn, User};
+use shared::account::{Password, SessionBody, SessionList, SignIn, User};
 use shared::code::{Code, Rejection};
 use shared::ids::SessionId;
 use std::net::IpAddr;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a browser keeps the cookie: as long as an unused session lasts.
-const COOKIE_SECONDS: u32 = 30 * 24 * 60 * 60;
+pub(super) const COOKIE_SECONDS: u32 = 30 * 24 * 60 * 60;
 /// What is kept of what a browser calls itself.
 const USER_AGENT_BYTES_MAX: usize = 256;
 
@@ -30,35 +31,28 @@ const USER_AGENT_BYTES_MAX: usize = 256;
 pub async fn create(
     State(app): State<Arc<App>>,
     Extension(PeerAddress(address)): Extension<PeerAddress>,
+    old: Result<Browser, Refused>,
     headers: HeaderMap,
     Json(body): Json<SignIn>,
 ) -> Result<Response, Refused> {
-    check_address(&app, address)?;
     let key = body.email.trim().to_lowercase();
-    let account = key[..key.floor_char_boundary(shared::limits::EMAIL_BYTES_MAX)].to_owned();
-    if app.config.rate_limits == Switch::On {
-        // Taken before the password is looked at, so that many at once do not all pass; given back if
-        // it is right.
-        app.rates.account_failures.take(account.clone(), Instant::now()).map_err(too_many)?;
-    }
-    let wrong =
-        || Refused::from(Rejection::new(Code::Unauthenticated, "The e-mail address or the password is not right"));
     let credentials = match key.len() {
         0..=shared::limits::EMAIL_BYTES_MAX => app.store.credentials(&key).await?,
         _ => None,
     };
     let stored = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
-    let is_right = match body.password.reveal().len() {
-        0..=shared::limits::PASSWORD_BYTES_MAX => app.passwords.verify(body.password, stored).await?,
-        _ => false,
-    };
+    let is_right = verify(&app, address, &key, body.password, stored).await?;
     let Some(credentials) = credentials.filter(|_| is_right) else {
-        count_failure(&app, address);
-        return Err(wrong());
+        let message = "The e-mail address or the password is not right";
+        return Err(Rejection::new(Code::Unauthenticated, message).into());
     };
-    app.rates.account_failures.give_back(&account);
     let (secret, session) = new(&headers);
-    app.writer.create_session(credentials.user.id, session).await?;
+    // A browser that was signed in already is signed in anew: the old secret does not go on.
+    if let Ok(Browser { session: old }) = old {
+        sign_out(&app, &old).await?;
+    }
+    let ended = app.writer.create_session(credentials.user.id, session).await?;
+    chat::session::end(&app, credentials.user.id, &ended);
     Ok(answer(&app, StatusCode::OK, credentials.user, &secret))
 }
 
@@ -71,12 +65,43 @@ pub async fn show(SignedIn { session }: SignedIn) -> Response {
 ///
 /// # Errors
 /// 401 without a session.
-pub async fn delete(State(app): State<Arc<App>>, SignedIn { session }: SignedIn) -> Result<Response, Refused> {
-    app.writer.delete_session(session.id).await?;
-    app.registry.close_session(session.user.id, session.id, shared::close::SESSION_ENDED);
+pub async fn delete(State(app): State<Arc<App>>, Browser { session }: Browser) -> Result<Response, Refused> {
+    sign_out(&app, &session).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     response.headers_mut().insert(header::SET_COOKIE, cookie(&app, "", 0));
     Ok(response)
+}
+
+/// `GET /api/sessions`: one's signed-in devices, those used last first.
+///
+/// # Errors
+/// 401 without a session.
+pub async fn list(State(app): State<Arc<App>>, SignedIn { session }: SignedIn) -> Result<Response, Refused> {
+    let sessions = app.store.sessions(session.user.id, session.id).await?;
+    Ok(axum::Json(SessionList { sessions }).into_response())
+}
+
+/// `DELETE /api/sessions/{id}`: ends one of them and closes its sockets.
+///
+/// # Errors
+/// 401 without a session, 404 if it is not one's own.
+pub async fn end(
+    State(app): State<Arc<App>>,
+    Browser { session }: Browser,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Refused> {
+    let id: SessionId = id.parse().map_err(|_| Rejection::not_found())?;
+    if !app.writer.delete_session(session.user.id, id, false).await? {
+        return Err(Rejection::not_found().into());
+    }
+    chat::session::end(&app, session.user.id, &[id]);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn sign_out(app: &App, session: &SessionRow) -> Result<(), Refused> {
+    app.writer.delete_session(session.user.id, session.id, false).await?;
+    chat::session::end(app, session.user.id, &[session.id]);
+    Ok(())
 }
 
 /// A session to be stored, and the secret for the browser.
@@ -95,19 +120,46 @@ pub(super) fn answer(app: &App, status: StatusCode, user: User, secret: &Secret)
     response
 }
 
-fn cookie(app: &App, value: &str, seconds: u32) -> HeaderValue {
+pub(super) fn cookie(app: &App, value: &str, seconds: u32) -> HeaderValue {
     let name = cookie_name(app);
     let secure = if app.config.is_https() { "; Secure" } else { "" };
     let line = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
     HeaderValue::from_str(&line).expect("names, digits and hexadecimal digits are visible ASCII")
 }
 
-/// Refuses an address with too many wrong passwords behind it.
-pub(super) fn check_address(app: &App, address: IpAddr) -> Result<(), Refused> {
-    if app.config.rate_limits == Switch::On {
-        app.rates.address_failures.peek(&address, Instant::now()).map_err(too_many)?;
+/// Whether this is the account's password. Without a stored hash it takes as long and says no. Wrong
+/// ones are counted, for the account and for the address they come from.
+///
+/// # Errors
+/// 429 after too many wrong ones.
+pub(super) async fn verify(
+    app: &App,
+    address: IpAddr,
+    email: &str,
+    password: Password,
+    stored: Option<String>,
+) -> Result<bool, Refused> {
+    let rates = &app.rates;
+    let account = email[..email.floor_char_boundary(shared::limits::EMAIL_BYTES_MAX)].to_lowercase();
+    let place = (account.clone(), address);
+    let key = (account, rates.known_places.contains(&place).then_some(address));
+    if rates.is_on {
+        rates.address_failures.peek(&address, Instant::now()).map_err(too_many)?;
+        // Taken before the password is looked at, so that many at once do not all pass; given back if
+        // it is right.
+        rates.account_failures.take(key.clone(), Instant::now()).map_err(too_many)?;
     }
-    Ok(())
+    let is_right = match password.reveal().len() {
+        0..=shared::limits::PASSWORD_BYTES_MAX => app.passwords.verify(password, stored).await?,
+        _ => false,
+    };
+    if is_right {
+        rates.account_failures.give_back(&key);
+        rates.known_places.insert(place);
+    } else {
+        count_failure(app, address);
+    }
+    Ok(is_right)
 }
 
 pub(super) fn count_failure(app: &App, address: IpAddr) {
@@ -115,7 +167,7 @@ pub(super) fn count_failure(app: &App, address: IpAddr) {
     let _ = app.rates.address_failures.take(address, Instant::now());
 }
 
-fn too_many(wait: Duration) -> Refused {
+pub(super) fn too_many(wait: Duration) -> Refused {
     let minutes = wait.as_secs().div_ceil(60).max(1);
     let unit = if minutes == 1 { "minute" } else { "minutes" };
     Rejection::new(Code::RateLimited, format!("Too many wrong passwords. Please try again in {minutes} {unit}"))

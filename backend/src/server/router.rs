@@ -1,40 +1,72 @@
 //! All URLs, on one screen.
 
 use crate::app::App;
-use crate::http::{account, conversation, event, extract, health, message, page, session, user};
+use crate::http::{
+    account, conversation, document, event, extract, health, member, message, page, session, token, user,
+};
 use crate::socket::upgrade;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodFilter, on};
 use shared::code::Rejection;
 use std::sync::Arc;
 
+macro_rules! routes {
+    ($($method:ident $path:literal => $handler:expr,)*) => {
+        /// Every method and path below `/api` and beside it, the page's own files aside. The permission
+        /// matrix and the OpenAPI document have a row for each, or their tests fail.
+        pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),*];
+
+        fn routes() -> Router<Arc<App>> {
+            Router::new()$(.route($path, on(MethodFilter::$method, $handler)))*
+        }
+    };
+}
+
+routes! {
+    POST "/api/accounts" => account::create,
+    PATCH "/api/account" => account::change,
+    DELETE "/api/account" => account::delete,
+    POST "/api/session" => session::create,
+    GET "/api/session" => session::show,
+    DELETE "/api/session" => session::delete,
+    GET "/api/sessions" => session::list,
+    DELETE "/api/sessions/{id}" => session::end,
+    POST "/api/tokens" => token::create,
+    GET "/api/tokens" => token::list,
+    DELETE "/api/tokens/{id}" => token::delete,
+    GET "/api/users" => user::list,
+    GET "/api/conversations" => conversation::list,
+    POST "/api/conversations" => conversation::create,
+    GET "/api/conversations/{id}" => conversation::show,
+    PATCH "/api/conversations/{id}" => conversation::rename,
+    PUT "/api/conversations/{id}/members/{user}" => member::add,
+    DELETE "/api/conversations/{id}/members/{user}" => member::remove,
+    GET "/api/conversations/{id}/events" => event::list,
+    POST "/api/conversations/{id}/messages" => message::create,
+    GET "/api/openapi.json" => document::openapi,
+    GET "/api/socket.json" => document::socket,
+    GET "/ws" => upgrade::upgrade,
+    GET "/healthz" => health::live,
+    GET "/readyz" => health::ready,
+}
+
 /// Every URL of the server.
 pub fn router(app: Arc<App>) -> Router {
-    let api = Router::new()
-        .route("/accounts", post(account::create))
-        .route("/session", post(session::create).get(session::show).delete(session::delete))
-        .route("/users", get(user::list))
-        .route("/conversations", get(conversation::list))
-        .route("/conversations/{id}", get(conversation::show))
-        .route("/conversations/{id}/events", get(event::list))
-        .route("/conversations/{id}/messages", post(message::create))
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::map_response(private));
-    Router::new()
-        .nest("/api", api)
-        .route("/ws", get(upgrade::upgrade))
-        .route("/healthz", get(health::live))
-        .route("/readyz", get(health::ready))
-        .fallback(page::serve)
+    routes()
+        .fallback(anything_else)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), extract::check_origin))
         .layer(middleware::from_fn(protect))
         .with_state(app)
+}
+
+/// What is no API call is the page's.
+async fn anything_else(request: Request) -> Response {
+    if request.uri().path().starts_with("/api/") { not_found().await } else { page::serve(request).await }
 }
 
 async fn not_found() -> Response {
@@ -49,18 +81,16 @@ fn refuse(rejection: Rejection) -> Response {
     crate::http::error::Refused::from(rejection).into_response()
 }
 
-/// Answers about somebody are nobody else's, and no cache's.
-async fn private(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
-    response
-}
-
-/// What every answer carries: the page's policy, and no guessing of types.
+/// What every answer carries: the page's policy, and no guessing of types. Answers about somebody are
+/// nobody else's, and no cache's.
 async fn protect(request: Request, next: Next) -> Response {
+    let is_private = request.uri().path().starts_with("/api/");
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    if is_private {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
+    }
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

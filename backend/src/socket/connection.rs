@@ -7,6 +7,7 @@
 use super::queue::Taken;
 use crate::app::App;
 use crate::chat;
+use crate::chat::presence::Mark;
 use crate::config::Switch;
 use crate::rate::{Bucket, Rate};
 use crate::registry::{Registration, Socket};
@@ -16,7 +17,6 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use shared::close;
 use shared::code::Code;
 use shared::frame::{ClientFrame, ServerFrame};
-use shared::resume::Resync;
 use shared::welcome::Draining;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -52,11 +52,13 @@ const WRITES_AT_ONCE: usize = 8;
 pub async fn run(app: Arc<App>, ws: WebSocket, session: SessionRow) {
     let started = Instant::now();
     let user = session.user.id;
-    let registration = app.registry.register(user, session.id);
+    let registration = app.registry.register(user, session.id, session.kind);
+    let mark = app.presences.connected(user);
     let mut connection = Connection {
         app,
         ws,
         registration,
+        mark,
         frames: Vec::new(),
         last_heard: started,
         is_asked: false,
@@ -85,6 +87,8 @@ struct Connection {
     app: Arc<App>,
     ws: WebSocket,
     registration: Registration,
+    /// The person is there for as long as this lives.
+    mark: Mark,
     /// Reused for what is written together.
     frames: Vec<Utf8Bytes>,
     last_heard: Instant,
@@ -125,16 +129,9 @@ impl Connection {
         if self.app.stopping.is_cancelled() {
             return End::Close(close::RESTART);
         }
-        match self.app.store.has_session(session.id).await {
-            Ok(true) => {}
-            Ok(false) => return End::Close(close::SESSION_ENDED),
-            Err(error) => {
-                tracing::error!(%error, "socket.session_failed");
-                return End::Close(close::FAULT);
-            }
-        }
         match chat::welcome::welcome(&self.app, self.socket(), session).await {
-            Ok(welcome) => self.frames.push(welcome),
+            Ok(Some(welcome)) => self.frames.push(welcome),
+            Ok(None) => return End::Close(close::SESSION_ENDED),
             Err(error) => {
                 tracing::error!(%error, "socket.welcome_failed");
                 return End::Close(close::FAULT);
@@ -206,7 +203,12 @@ impl Connection {
     fn handle(&mut self, text: &str) -> Result<(), End> {
         self.heard += 1;
         match ClientFrame::decode(text) {
-            Ok(frame) => chat::handle(&self.app, &self.registration.socket, frame),
+            Ok(frame) => {
+                if chat::is_activity(&frame) {
+                    self.mark.active();
+                }
+                chat::handle(&self.app, &self.registration.socket, frame);
+            }
             Err(refusal) => {
                 let is_bad_json = refusal.code() == Code::BadJson;
                 chat::answer(self.socket(), &ServerFrame::from(refusal));
@@ -227,17 +229,13 @@ impl Connection {
 
     /// Writes what waits. `true`: there is still more, but the peer should be listened to first.
     async fn drain(&mut self) -> Result<bool, End> {
+        let socket = &self.registration.socket;
+        if socket.queue.claim() {
+            self.app.sockets.spawn(chat::resume::run(self.app.clone(), socket.clone()));
+        }
         for _ in 0..WRITES_AT_ONCE {
             match self.registration.socket.queue.take(&mut self.frames) {
                 Taken::Frames => {}
-                Taken::Missed(conversations) => {
-                    tracing::debug!(conversations = conversations.len(), "socket.missed");
-                    self.frames.extend(
-                        conversations
-                            .into_iter()
-                            .map(|conversation| Utf8Bytes::from(ServerFrame::Resync(Resync { conversation }).encode())),
-                    );
-                }
                 Taken::Close(code) => return Err(End::Close(code)),
                 Taken::Nothing => return Ok(false),
             }

@@ -1,25 +1,40 @@
 //! What a socket still has to be sent.
 //!
 //! Bounded in frames and bytes. Answers to the socket's own commands always fit, because what a
-//! socket may have under way is bounded where commands are read. What others cause (events, receipts)
-//! is refused when the queue is full; the conversation is then noted and the socket is told to load it
-//! again (`resync`) as soon as the queue has drained: the log is the truth, so nothing is lost and
-//! nothing is dropped in silence.
+//! socket may have under way is bounded where commands are read. What others cause is refused when
+//! the queue is full: events are then read from the log as soon as there is room, since the log is the
+//! truth, and for the rest the reader is told how the conversation stands. Only what passes anyway
+//! (typing, presence) is dropped.
+//!
+//! A **replay** is a conversation whose events come from the log and not live, because the reader
+//! asked for it (`resume`) or because the queue was full. While it lasts, live events of that
+//! conversation only move its end, and answers to the reader's own commands are kept to be sent in
+//! their place; so what leaves is in `seq` order, without a gap and once. Whoever replays reads a page
+//! from [`FrameQueue::replays`]' cursors, waits for [`FrameQueue::room`], and hands it to
+//! [`FrameQueue::replay`].
 
 use axum::extract::ws::Utf8Bytes;
-use shared::ids::{ConversationId, Seq};
-use std::collections::{BTreeSet, VecDeque};
+use shared::frame::ServerFrame;
+use shared::ids::{ConversationId, Cursor, Seq};
+use shared::limits::CURSORS_MAX;
+use shared::resume::{Resumed, Resync};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// Frames that may wait for one socket.
 pub const FRAMES_MAX: usize = 4_096;
-/// Bytes that may wait for one socket: one reader that sleeps costs at most this much memory.
+/// Bytes that may wait for one socket: one reader that sleeps costs at most this much memory, and one
+/// page of a replay.
 pub const BYTES_MAX: usize = 1 << 20;
-/// Conversations a slow socket may miss events of before it has to start over.
-const MISSED_MAX: usize = 1_000;
+/// Conversations a slow socket may miss something of before it has to start over.
+const MISSED_MAX: usize = CURSORS_MAX;
 /// How much [`FrameQueue::take`] hands out at once: what one write carries.
 const TAKE_BYTES: usize = 32 * 1024;
+/// Below so many waiting bytes, and frames, there is room for a page of a replay.
+const ROOM_BYTES: usize = 64 * 1024;
+/// See [`ROOM_BYTES`].
+const ROOM_FRAMES: usize = 512;
 
 /// A frame to be sent, with what the queue must know of it. Cloning shares the bytes.
 #[derive(Debug, Clone)]
@@ -35,10 +50,14 @@ pub struct Item {
 pub enum About {
     /// The socket's own command, or the socket itself: always taken.
     Answer,
+    /// The first answer to the socket's own command, in the place of its event: always taken.
+    Accepted(ConversationId, Seq),
     /// An event of a conversation.
     Event(ConversationId, Seq),
-    /// Anything else others cause in a conversation.
+    /// How a conversation stands, or somebody in it.
     Conversation(ConversationId),
+    /// What passes: dropped when there is no room.
+    Passing,
 }
 
 impl Item {
@@ -54,37 +73,53 @@ impl Item {
 pub struct FrameQueue {
     state: Mutex<State>,
     changed: Notify,
+    drained: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     items: VecDeque<Item>,
     bytes: usize,
-    missed: BTreeSet<ConversationId>,
+    replays: BTreeMap<ConversationId, Replay>,
+    /// Up to where finished replays went: live events up to there have been sent.
+    floors: HashMap<ConversationId, Cursor>,
+    /// Conversations whose state the reader has to be told anew.
+    stale: BTreeSet<ConversationId>,
+    /// Whether somebody replays.
+    is_replaying: bool,
     close: Option<u16>,
+}
+
+/// One conversation whose events come from the log.
+#[derive(Debug)]
+struct Replay {
+    /// Up to where it has been handed out.
+    cursor: Cursor,
+    /// The last live event or answer that came meanwhile.
+    live: Cursor,
+    /// Answers that wait for their place, and their bytes.
+    answers: BTreeMap<Seq, Utf8Bytes>,
+    /// Whether the reader asked for it, and hears when it is complete.
+    is_asked: bool,
+}
+
+/// A page of a replay, read from the log.
+#[derive(Debug)]
+pub enum Page {
+    /// These events come next, and then there are more.
+    Some(Vec<(Seq, Utf8Bytes)>),
+    /// These events come next, and that was all there was.
+    All(Vec<(Seq, Utf8Bytes)>),
+    /// The log cannot be read from there; the reader has to load the conversation again.
+    Unknown,
 }
 
 impl FrameQueue {
     /// Adds a frame, or notes that it was missed. After [`FrameQueue::close`] it is ignored.
     pub fn push(&self, item: Item) {
         let mut state = self.lock();
-        if state.close.is_some() {
-            return;
-        }
-        let is_full = state.items.len() >= FRAMES_MAX || state.bytes + item.frame.len() > BYTES_MAX;
-        match item.about {
-            About::Event(conversation, _) | About::Conversation(conversation)
-                if is_full || state.missed.contains(&conversation) =>
-            {
-                state.missed.insert(conversation);
-                if state.missed.len() > MISSED_MAX {
-                    state.close = Some(shared::close::SLOW_CONSUMER);
-                }
-            }
-            _ => {
-                state.bytes += item.frame.len();
-                state.items.push_back(item);
-            }
+        if state.close.is_none() {
+            state.push(item);
         }
         drop(state);
         self.changed.notify_one();
@@ -94,6 +129,7 @@ impl FrameQueue {
     pub fn close(&self, code: u16) {
         self.lock().close.get_or_insert(code);
         self.changed.notify_one();
+        self.drained.notify_waiters();
     }
 
     /// Whether the socket was told to close.
@@ -106,7 +142,8 @@ impl FrameQueue {
     #[must_use]
     pub fn is_crowded(&self) -> bool {
         let state = self.lock();
-        state.items.len() >= FRAMES_MAX / 2 || state.bytes >= BYTES_MAX / 2
+        let held: usize = state.replays.values().map(|replay| replay.answers.len()).sum();
+        state.items.len() + held >= FRAMES_MAX / 2 || state.bytes >= BYTES_MAX / 2
     }
 
     /// Moves about 32 KiB of waiting frames, at least one if there is any, to `frames`.
@@ -120,11 +157,11 @@ impl FrameQueue {
             frames.push(item.frame);
         }
         state.bytes -= bytes;
+        if state.has_room() {
+            self.drained.notify_waiters();
+        }
         if !frames.is_empty() {
             return Taken::Frames;
-        }
-        if !state.missed.is_empty() {
-            return Taken::Missed(std::mem::take(&mut state.missed));
         }
         // A burst must not be paid for in memory for ever after.
         if state.items.capacity() > 64 {
@@ -143,6 +180,98 @@ impl FrameQueue {
         state.bytes = state.items.iter().map(|item| item.frame.len()).sum();
     }
 
+    /// Begins to replay these conversations from their cursors; one that was being replayed begins
+    /// anew. Those above the bound are given back.
+    #[must_use]
+    pub fn begin(&self, cursors: impl IntoIterator<Item = (ConversationId, Cursor)>) -> Vec<ConversationId> {
+        let mut state = self.lock();
+        let mut refused = Vec::new();
+        for (conversation, cursor) in cursors {
+            if state.replays.len() >= CURSORS_MAX && !state.replays.contains_key(&conversation) {
+                refused.push(conversation);
+                continue;
+            }
+            let before = state.replays.remove(&conversation);
+            let (live, answers) =
+                before.map_or((Cursor::START, BTreeMap::new()), |before| (before.live, before.answers));
+            state.floors.remove(&conversation);
+            state.replays.insert(conversation, Replay { cursor, live, answers, is_asked: true });
+        }
+        drop(state);
+        self.changed.notify_one();
+        refused
+    }
+
+    /// Whether somebody has to replay now, and it is the caller. (Only one at a time.)
+    #[must_use]
+    pub fn claim(&self) -> bool {
+        let mut state = self.lock();
+        let is_needed = !(state.is_replaying || state.replays.is_empty() && state.stale.is_empty());
+        state.is_replaying |= is_needed;
+        is_needed
+    }
+
+    /// Waits until there is room for a page. `false`: the socket closes, nobody needs it any more.
+    ///
+    /// # Cancel safety
+    /// Safe: it changes nothing.
+    pub async fn room(&self) -> bool {
+        loop {
+            let drained = self.drained.notified();
+            tokio::pin!(drained);
+            // Before looking, so that a wake-up in between is not lost.
+            drained.as_mut().enable();
+            {
+                let state = self.lock();
+                if state.close.is_some() {
+                    return false;
+                }
+                if state.has_room() {
+                    return true;
+                }
+            }
+            drained.await;
+        }
+    }
+
+    /// What is being replayed, and from where on.
+    #[must_use]
+    pub fn replays(&self) -> Vec<(ConversationId, Cursor)> {
+        self.lock().replays.iter().map(|(conversation, replay)| (*conversation, replay.cursor)).collect()
+    }
+
+    /// Takes the conversations whose state has to be told anew.
+    #[must_use]
+    pub fn take_stale(&self) -> BTreeSet<ConversationId> {
+        std::mem::take(&mut self.lock().stale)
+    }
+
+    /// Queues a page that was read from `from` on; it is ignored if the replay has begun anew since.
+    pub fn replay(&self, conversation: ConversationId, from: Cursor, page: Page) {
+        let mut state = self.lock();
+        if state.close.is_none() {
+            state.replay(conversation, from, page);
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Ends replaying if there is nothing left to replay. `false`: something has come up.
+    #[must_use]
+    pub fn finish(&self) -> bool {
+        let mut state = self.lock();
+        if !state.replays.is_empty() || !state.stale.is_empty() {
+            return state.close.is_some();
+        }
+        state.is_replaying = false;
+        true
+    }
+
+    /// Forgets up to where replays went: everything they may have sent has come by live, too.
+    pub fn forget_floors(&self) {
+        self.lock().floors = HashMap::new();
+    }
+
     /// Waits until something may have changed since the last [`FrameQueue::take`].
     ///
     /// # Cancel safety
@@ -156,13 +285,122 @@ impl FrameQueue {
     }
 }
 
+impl State {
+    fn push(&mut self, item: Item) {
+        match item.about {
+            About::Answer => self.add(item),
+            About::Accepted(conversation, seq) => match self.replays.get_mut(&conversation) {
+                Some(replay) if Cursor::from(seq) > replay.cursor => {
+                    replay.live = replay.live.max(seq.into());
+                    self.bytes += item.frame.len();
+                    if let Some(twin) = replay.answers.insert(seq, item.frame) {
+                        self.bytes -= twin.len();
+                    }
+                }
+                _ => self.add(item),
+            },
+            About::Event(conversation, seq) => {
+                if self.floors.get(&conversation).is_some_and(|floor| Cursor::from(seq) <= *floor) {
+                    return;
+                }
+                if let Some(replay) = self.replays.get_mut(&conversation) {
+                    replay.live = replay.live.max(seq.into());
+                } else if self.is_full(&item) {
+                    // From here on the log is read; what waits comes before it.
+                    let cursor = Cursor::new(seq.get() - 1).unwrap_or_default();
+                    let replay = Replay { cursor, live: seq.into(), answers: BTreeMap::new(), is_asked: false };
+                    self.replays.insert(conversation, replay);
+                    self.close_if_too_much();
+                } else {
+                    self.add(item);
+                }
+            }
+            About::Conversation(conversation) => {
+                if self.is_full(&item) {
+                    self.stale.insert(conversation);
+                    self.close_if_too_much();
+                } else {
+                    self.add(item);
+                }
+            }
+            About::Passing => {
+                if !self.is_full(&item) {
+                    self.add(item);
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, item: Item) {
+        self.bytes += item.frame.len();
+        self.items.push_back(item);
+    }
+
+    fn is_full(&self, item: &Item) -> bool {
+        self.items.len() >= FRAMES_MAX || self.bytes + item.frame.len() > BYTES_MAX
+    }
+
+    fn has_room(&self) -> bool {
+        self.items.len() < ROOM_FRAMES && self.items.iter().map(|item| item.frame.len()).sum::<usize>() < ROOM_BYTES
+    }
+
+    fn close_if_too_much(&mut self) {
+        if self.replays.len() > MISSED_MAX || self.stale.len() > MISSED_MAX {
+            self.close = Some(shared::close::SLOW_CONSUMER);
+        }
+    }
+
+    fn replay(&mut self, conversation: ConversationId, from: Cursor, page: Page) {
+        let Some(mut replay) = self.replays.remove(&conversation) else { return };
+        if replay.cursor != from {
+            self.replays.insert(conversation, replay);
+            return;
+        }
+        let (events, is_all) = match page {
+            Page::Some(events) => (events, false),
+            Page::All(events) => (events, true),
+            Page::Unknown => {
+                for frame in std::mem::take(&mut replay.answers).into_values() {
+                    self.bytes -= frame.len();
+                    self.add(Item::answer(frame));
+                }
+                self.add(answer(&ServerFrame::Resync(Resync { conversation })));
+                return;
+            }
+        };
+        for (seq, frame) in events {
+            replay.cursor = seq.into();
+            match replay.answers.remove(&seq) {
+                // One's own: the answer stands in the event's place.
+                Some(answer) => {
+                    self.bytes -= answer.len();
+                    self.add(Item::answer(answer));
+                }
+                None => self.add(Item { frame, about: About::Answer }),
+            }
+        }
+        if !is_all || replay.live > replay.cursor {
+            self.replays.insert(conversation, replay);
+            return;
+        }
+        self.floors.insert(conversation, replay.cursor);
+        if replay.is_asked {
+            self.add(answer(&ServerFrame::Resumed(Resumed { conversation, seq: replay.cursor })));
+        } else {
+            self.stale.insert(conversation);
+        }
+    }
+}
+
+fn answer(frame: &ServerFrame) -> Item {
+    Item::answer(Utf8Bytes::from(frame.encode()))
+}
+
 /// What [`FrameQueue::take`] found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Taken {
     /// Frames to write.
     Frames,
-    /// The queue was full for a while; these conversations have to be loaded again.
-    Missed(BTreeSet<ConversationId>),
     /// All is sent; close with this code.
     Close(u16),
     /// Nothing waits.
@@ -174,60 +412,168 @@ mod tests {
     use super::*;
     use crate::clock;
 
-    fn event(conversation: ConversationId, seq: u64, bytes: usize) -> Item {
-        let seq = Seq::new(seq).expect("in range");
-        Item { frame: "x".repeat(bytes).into(), about: About::Event(conversation, seq) }
+    fn conversation() -> ConversationId {
+        clock::id(ConversationId::v7)
     }
 
-    fn drain(queue: &FrameQueue) -> (usize, Taken) {
-        let mut count = 0;
+    fn seq(number: u64) -> Seq {
+        Seq::new(number).expect("in range")
+    }
+
+    fn cursor(number: u64) -> Cursor {
+        Cursor::new(number).expect("in range")
+    }
+
+    fn event(conversation: ConversationId, number: u64, bytes: usize) -> Item {
+        Item { frame: format!("{number:0bytes$}").into(), about: About::Event(conversation, seq(number)) }
+    }
+
+    fn accepted(conversation: ConversationId, number: u64) -> Item {
+        Item { frame: format!("own {number}").into(), about: About::Accepted(conversation, seq(number)) }
+    }
+
+    fn page(numbers: impl IntoIterator<Item = u64>) -> Vec<(Seq, Utf8Bytes)> {
+        numbers.into_iter().map(|number| (seq(number), format!("{number}").into())).collect()
+    }
+
+    fn drain(queue: &FrameQueue) -> Vec<String> {
+        let mut all = Vec::new();
         loop {
             let mut frames = Vec::new();
-            match queue.take(&mut frames) {
-                Taken::Frames => count += frames.len(),
-                end => return (count, end),
+            if queue.take(&mut frames) != Taken::Frames {
+                return all;
             }
+            all.extend(frames.iter().map(ToString::to_string));
         }
+    }
+
+    fn numbers(queue: &FrameQueue) -> Vec<u64> {
+        drain(queue).iter().filter_map(|text| text.parse().ok()).collect()
     }
 
     #[test]
-    fn a_full_queue_refuses_events_and_says_which_conversations_were_missed() {
+    fn what_a_full_queue_refuses_is_read_from_the_log_once_there_is_room() {
         let queue = FrameQueue::default();
-        let (one, other) = (clock::id(ConversationId::v7), clock::id(ConversationId::v7));
-        for seq in 1..=(FRAMES_MAX as u64) {
-            queue.push(event(one, seq, 10));
+        let (one, other) = (conversation(), conversation());
+        for number in 1..=(FRAMES_MAX as u64) {
+            queue.push(event(one, number, 1));
         }
-        assert!(queue.is_crowded());
-        queue.push(event(other, 1, 10));
+        assert!(queue.is_crowded() && !queue.claim());
+        queue.push(event(other, 7, 1));
+        queue.push(event(other, 8, 1));
         queue.push(Item::answer("accepted".into()));
-        let (count, end) = drain(&queue);
-        assert_eq!((count, end), (FRAMES_MAX + 1, Taken::Missed([other].into())));
-        assert_eq!(drain(&queue).1, Taken::Nothing);
-        queue.push(event(other, 2, 10));
-        assert_eq!(drain(&queue).0, 1);
+        assert!(queue.claim() && !queue.claim(), "one replays");
+        assert_eq!(drain(&queue).len(), FRAMES_MAX + 1);
+        assert_eq!(queue.replays(), [(other, cursor(6))]);
+        queue.push(event(other, 9, 1));
+        queue.replay(other, cursor(6), Page::All(page([7, 8])));
+        assert_eq!(numbers(&queue), [7, 8]);
+        assert!(!queue.finish(), "9 came meanwhile");
+        queue.replay(other, cursor(8), Page::All(page([9])));
+        queue.push(event(other, 9, 1));
+        queue.push(event(other, 10, 1));
+        assert_eq!(numbers(&queue), [9, 10], "each once");
+        assert_eq!(queue.take_stale(), [other].into());
+        assert!(queue.finish());
     }
 
     #[test]
     fn bytes_are_bounded_too() {
         let queue = FrameQueue::default();
-        let one = clock::id(ConversationId::v7);
-        for seq in 1..=17 {
-            queue.push(event(one, seq, 65_536));
+        let one = conversation();
+        for number in 1..=17 {
+            queue.push(event(one, number, 65_535));
         }
-        assert_eq!(drain(&queue), (16, Taken::Missed([one].into())));
+        assert_eq!(drain(&queue).len(), 16);
+        assert_eq!(queue.replays(), [(one, cursor(16))]);
     }
 
     #[test]
-    fn after_a_miss_nothing_of_that_conversation_is_queued_until_it_is_announced() {
+    fn a_replay_is_one_run_with_live_events_in_it() {
         let queue = FrameQueue::default();
-        let one = clock::id(ConversationId::v7);
-        for seq in 1..=(FRAMES_MAX as u64 + 1) {
-            queue.push(event(one, seq, 1));
+        let one = conversation();
+        queue.push(event(one, 9, 1));
+        assert_eq!(queue.begin([(one, cursor(5))]), []);
+        queue.push(event(one, 10, 1));
+        queue.replay(one, cursor(5), Page::Some(page([6, 7])));
+        queue.replay(one, cursor(7), Page::All(page([8, 9])));
+        assert_eq!(queue.replays(), [(one, cursor(9))], "10 is not there yet");
+        queue.replay(one, cursor(9), Page::All(page([10])));
+        queue.push(event(one, 11, 1));
+        let texts = drain(&queue);
+        let resumed = format!("{{\"type\":\"resumed\",\"conversation\":\"{one}\",\"seq\":10}}");
+        assert_eq!(texts, ["9", "6", "7", "8", "9", "10", &resumed, "11"]);
+    }
+
+    #[test]
+    fn ones_own_answers_stand_where_their_events_would() {
+        let queue = FrameQueue::default();
+        let one = conversation();
+        assert_eq!(queue.begin([(one, cursor(1))]), []);
+        queue.push(accepted(one, 3));
+        assert_eq!(drain(&queue), [""; 0], "not before 2");
+        queue.replay(one, cursor(1), Page::All(page([2, 3, 4])));
+        assert_eq!(drain(&queue)[..3], ["2", "own 3", "4"]);
+        queue.push(accepted(one, 5));
+        assert_eq!(drain(&queue), ["own 5"]);
+    }
+
+    #[test]
+    fn a_second_resume_begins_anew_and_loses_nothing_of_the_first() {
+        let queue = FrameQueue::default();
+        let (one, other) = (conversation(), conversation());
+        assert_eq!(queue.begin([(one, cursor(1)), (other, cursor(1))]), []);
+        queue.replay(one, cursor(1), Page::Some(page([2, 3])));
+        assert_eq!(queue.begin([(one, cursor(0))]), []);
+        queue.replay(one, cursor(3), Page::All(page([4])));
+        queue.replay(one, cursor(0), Page::All(page([1, 2, 3, 4])));
+        queue.replay(other, cursor(1), Page::All(page([2])));
+        assert_eq!(numbers(&queue), [2, 3, 1, 2, 3, 4, 2]);
+    }
+
+    #[test]
+    fn replays_are_bounded() {
+        let queue = FrameQueue::default();
+        let all: Vec<_> = (0..CURSORS_MAX + 2).map(|_| (conversation(), cursor(0))).collect();
+        assert_eq!(queue.begin(all.clone()), [all[CURSORS_MAX].0, all[CURSORS_MAX + 1].0]);
+    }
+
+    #[test]
+    fn what_cannot_be_replayed_is_said_and_answers_still_leave() {
+        let queue = FrameQueue::default();
+        let one = conversation();
+        assert_eq!(queue.begin([(one, cursor(9))]), []);
+        queue.push(accepted(one, 10));
+        queue.replay(one, cursor(9), Page::Unknown);
+        let resync = format!("{{\"type\":\"resync\",\"conversation\":\"{one}\"}}");
+        assert_eq!(drain(&queue), ["own 10", &resync]);
+        assert!(queue.finish());
+    }
+
+    #[test]
+    fn what_passes_is_dropped_when_there_is_no_room_and_the_rest_is_told_later() {
+        let queue = FrameQueue::default();
+        let one = conversation();
+        for number in 1..=(FRAMES_MAX as u64) {
+            queue.push(event(one, number, 1));
         }
-        let mut frames = Vec::new();
-        queue.take(&mut frames);
-        queue.push(event(one, 9_999, 1));
-        assert_eq!(drain(&queue).1, Taken::Missed([one].into()));
+        queue.push(Item { frame: "typing".into(), about: About::Passing });
+        queue.push(Item { frame: "receipt".into(), about: About::Conversation(one) });
+        assert_eq!(drain(&queue).len(), FRAMES_MAX);
+        assert!(queue.claim());
+        assert_eq!(queue.take_stale(), [one].into());
+    }
+
+    #[test]
+    fn too_much_missed_ends_the_socket() {
+        let queue = FrameQueue::default();
+        for number in 1..=(FRAMES_MAX as u64) {
+            queue.push(event(conversation(), number, 1));
+        }
+        for _ in 0..=MISSED_MAX {
+            queue.push(event(conversation(), 1, 1));
+        }
+        assert!(queue.is_closing());
     }
 
     #[test]
@@ -237,17 +583,37 @@ mod tests {
         queue.close(4401);
         queue.close(1012);
         queue.push(Item::answer("too late".into()));
-        assert_eq!(drain(&queue), (1, Taken::Close(4401)));
+        assert_eq!(drain(&queue), ["last words"]);
+        assert_eq!(queue.take(&mut Vec::new()), Taken::Close(4401));
     }
 
     #[test]
     fn a_snapshot_makes_older_events_unnecessary() {
         let queue = FrameQueue::default();
-        let one = clock::id(ConversationId::v7);
-        for seq in 1..=5 {
-            queue.push(event(one, seq, 1));
+        let one = conversation();
+        for number in 1..=5 {
+            queue.push(event(one, number, 1));
         }
         queue.forget_events(|conversation, seq| conversation == one && seq.get() <= 3);
-        assert_eq!(drain(&queue).0, 2);
+        assert_eq!(numbers(&queue), [4, 5]);
+    }
+
+    #[tokio::test]
+    async fn room_comes_with_writing_and_ends_with_the_socket() {
+        let queue = std::sync::Arc::new(FrameQueue::default());
+        let one = conversation();
+        for number in 1..=(ROOM_FRAMES as u64) {
+            queue.push(event(one, number, 1));
+        }
+        let waiting = tokio::spawn({
+            let queue = queue.clone();
+            async move { queue.room().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drain(&queue);
+        assert!(waiting.await.expect("no panic"));
+        queue.close(1012);
+        assert!(!queue.room().await);
     }
 }

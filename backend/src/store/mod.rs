@@ -8,6 +8,7 @@
 //! There is one implementation, SQLite (`sqlite/`), and therefore no trait. The verbs here are the
 //! product's, not the tables', so that a second one can take their place.
 
+pub mod account;
 pub mod writer;
 
 mod sqlite;
@@ -15,7 +16,8 @@ mod sqlite;
 pub use sqlite::pool::Readers;
 pub use writer::Writer;
 
-use shared::account::User;
+use crate::accounts::SessionKind;
+use shared::account::{Session, Token, User};
 use shared::conversation::{ConversationKind, Summary};
 use shared::event::Event;
 use shared::ids::{ConversationId, Cursor, Epoch, SessionId, Timestamp, UserId};
@@ -128,13 +130,15 @@ pub struct Credentials {
     pub password_hash: String,
 }
 
-/// A session somebody presented the token of.
+/// A session somebody presented the secret of.
 #[derive(Debug, Clone)]
 pub struct SessionRow {
     /// Which.
     pub id: SessionId,
     /// Whose, with the address.
     pub user: User,
+    /// Of what kind.
+    pub kind: SessionKind,
     /// When it was last heard of.
     pub last_seen_at: Timestamp,
 }
@@ -152,13 +156,47 @@ pub enum Range {
     Around(Cursor),
 }
 
-/// What `welcome` needs, read at one moment.
+/// Some of somebody's conversations, read at one moment.
 #[derive(Debug)]
 pub struct Snapshot {
     /// The most recent conversations first.
     pub conversations: Vec<Summary>,
     /// Whether there are more.
     pub more: bool,
+}
+
+/// Those one shares a conversation with, other than the one for everyone, and when they were last
+/// there.
+pub type Contacts = Vec<(UserId, Option<Timestamp>)>;
+
+/// A page of what somebody has missed: what is said of each conversation it reaches.
+#[derive(Debug, Default)]
+pub struct MissedPage {
+    /// In the order asked for.
+    pub conversations: Vec<(ConversationId, Missed)>,
+}
+
+/// What somebody has missed of one conversation.
+#[derive(Debug)]
+pub enum Missed {
+    /// Nothing: they have its end.
+    Nothing,
+    /// These events, and then they have its end.
+    All(Vec<Event>),
+    /// These events, and there are more.
+    Some(Vec<Event>),
+    /// It cannot be said: the cursor is too far back or in the future, or the conversation is not
+    /// theirs or not there.
+    Unknown,
+}
+
+/// A conversation's members.
+#[derive(Debug)]
+pub enum Members {
+    /// Everybody with an account.
+    Everyone,
+    /// These people.
+    These(Vec<UserId>),
 }
 
 impl Store {
@@ -208,12 +246,91 @@ impl Store {
         self.readers.read(move |database| sqlite::session::find(database, &token_hash, not_before)).await
     }
 
-    /// Whether a session goes on.
+    /// What the first screen needs, read at one moment; `None` if the session has ended.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn has_session(&self, id: SessionId) -> Result<bool, Error> {
-        self.readers.read(move |database| sqlite::session::exists(database, id)).await
+    pub async fn first_screen(
+        &self,
+        user: UserId,
+        session: SessionId,
+        limit: u32,
+    ) -> Result<Option<(Snapshot, Contacts)>, Error> {
+        self.readers
+            .read(move |database| {
+                let transaction = database.unchecked_transaction()?;
+                if !sqlite::session::exists(&transaction, session)? {
+                    return Ok(None);
+                }
+                let snapshot = sqlite::conversation::summaries_in(&transaction, user, None, limit)?;
+                Ok(Some((snapshot, sqlite::account::contacts(&transaction, user)?)))
+            })
+            .await
+    }
+
+    /// Those of these sessions that have ended.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ended_sessions(&self, ids: Vec<SessionId>) -> Result<Vec<SessionId>, Error> {
+        self.readers.read(move |database| sqlite::session::missing(database, &ids)).await
+    }
+
+    /// The signed-in devices of `user`, those used last first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sessions(&self, user: UserId, current: SessionId) -> Result<Vec<Session>, Error> {
+        self.readers.read(move |database| sqlite::session::list(database, user, current)).await
+    }
+
+    /// The API tokens of `user`, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tokens(&self, user: UserId) -> Result<Vec<Token>, Error> {
+        self.readers.read(move |database| sqlite::session::tokens(database, user)).await
+    }
+
+    /// The contacts of each of these people.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn contacts(&self, users: Vec<UserId>) -> Result<Vec<Contacts>, Error> {
+        self.readers
+            .read(move |database| users.iter().map(|user| sqlite::account::contacts(database, *user)).collect())
+            .await
+    }
+
+    /// Groups and channels of `user`, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn groups(&self, user: UserId, limit: u32) -> Result<Vec<ConversationId>, Error> {
+        self.readers.read(move |database| sqlite::conversation::left_on_leaving(database, user, limit)).await
+    }
+
+    /// Who is in a conversation.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn members(&self, member: &Member) -> Result<Members, Error> {
+        let key = member.key;
+        self.readers
+            .read(move |database| match sqlite::conversation::kind(database, key)? {
+                ConversationKind::Everyone => Ok(Members::Everyone),
+                _ => sqlite::conversation::member_ids(database, key).map(Members::These),
+            })
+            .await
+    }
+
+    /// The next page of what comes after these cursors, in their order. The reader's membership is
+    /// looked at in the same moment.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn missed(&self, user: UserId, cursors: Vec<(ConversationId, Cursor)>) -> Result<MissedPage, Error> {
+        self.readers.read(move |database| sqlite::resume::page(database, user, &cursors)).await
     }
 
     /// People whose name has a word that starts with `search`, by name; all of them if it is empty.

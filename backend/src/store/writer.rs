@@ -12,19 +12,23 @@
 //! When a transaction fails, nothing of it is in the database and every command in it is refused with
 //! a code that says whether to try again. What was refused may be sent again under the same id.
 
+mod amend;
 mod batch;
+mod change;
+mod head;
+mod job;
+mod send;
+
+pub use job::{
+    Action, Amendment, Audience, Change, Effect, NewMessage, News, Outcome, Place, Progress, Recipients, Stored,
+};
 
 use super::Error;
-use super::sqlite::{account, session};
-use crate::clock;
+use job::Job;
 use rusqlite::Connection;
-use shared::account::User;
-use shared::code::Rejection;
-use shared::conversation::Summary;
-use shared::ids::{CommandId, ConversationId, Cursor, Seq, SessionId, Timestamp, UserId};
-use shared::message::Accepted;
+use shared::ids::{ConversationId, Seq, UserId};
 use std::fs::File;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
@@ -34,116 +38,6 @@ pub const QUEUE_MAX: usize = 8_192;
 
 /// Jobs in one transaction: bounds how long the first of them waits for the last.
 pub const BATCH_MAX: usize = 1_024;
-
-/// Whom a message is for, checked: who is meant exists only once the writer has looked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recipients {
-    /// The conversation of exactly these people, sorted, each once, the sender among them.
-    Set(Vec<UserId>),
-    /// A conversation that may exist and that the sender may be a member of.
-    Conversation(ConversationId),
-    /// The conversation everybody is in.
-    Everyone,
-}
-
-/// A message to be stored; its content is checked and trimmed.
-#[derive(Debug)]
-pub struct NewMessage {
-    /// The command's id.
-    pub id: CommandId,
-    /// Whom it is for.
-    pub to: Recipients,
-    /// Its text.
-    pub content: String,
-    /// The message it answers.
-    pub reply_to: Option<Seq>,
-}
-
-/// How far somebody has come in a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// It has arrived.
-    Delivered,
-    /// It was read, and so has arrived.
-    Read,
-}
-
-/// What came of a command, after its commit.
-#[derive(Debug)]
-pub struct Outcome<A> {
-    /// Where the answer goes.
-    pub asker: A,
-    /// Who asked.
-    pub user: UserId,
-    /// The command's id, for those that have one.
-    pub command: Option<CommandId>,
-    /// What happened.
-    pub effect: Effect,
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum Effect {
-    /// An event was stored.
-    Stored(Stored),
-    /// The command had been stored before; this was its answer.
-    Repeated(Accepted),
-    /// Somebody's positions moved forward.
-    Moved {
-        /// Where.
-        conversation: ConversationId,
-        /// Whom it concerns; [`Audience::Everyone`] gets no receipts.
-        audience: Audience,
-        /// The new position of what has arrived, if it moved.
-        delivered: Option<Cursor>,
-        /// The new position of what was read, if it moved.
-        read: Option<Cursor>,
-    },
-    /// Nothing changed, and nobody needs to know.
-    Nothing,
-    /// It was refused.
-    Refused(Rejection),
-    /// Everything before this one has been handed on; see [`Writer::flushed`].
-    Flushed(oneshot::Sender<()>),
-}
-
-/// A stored event and who is to hear of it.
-#[derive(Debug)]
-pub struct Stored {
-    /// What the asker is told.
-    pub accepted: Accepted,
-    /// The contract's `kind` object, as JSON: the same bytes that are in the database.
-    pub kind: String,
-    /// Who hears of it.
-    pub audience: Audience,
-    /// The conversation as it stood before this event, if this command made it.
-    pub made: Option<Box<Summary>>,
-}
-
-/// Who hears of an event.
-#[derive(Debug, Clone)]
-pub enum Audience {
-    /// Everybody connected.
-    Everyone,
-    /// These people, sorted.
-    Members(Arc<[UserId]>),
-}
-
-impl Audience {
-    fn contains(&self, user: UserId) -> bool {
-        match self {
-            Audience::Everyone => true,
-            Audience::Members(members) => members.binary_search(&user).is_ok(),
-        }
-    }
-}
-
-enum Job<A> {
-    Send { asker: A, user: UserId, message: NewMessage },
-    Progress { asker: A, user: UserId, conversation: ConversationId, seq: Seq, progress: Progress },
-    Call(Box<dyn Call>),
-    Flush { asker: A, user: UserId, done: oneshot::Sender<()> },
-}
 
 /// The writer's queue and its thread. All handles share one; the last one dropped does not stop it,
 /// [`Writer::close`] does.
@@ -185,6 +79,22 @@ impl<A: Send + 'static> Writer<A> {
         self.push(Job::Send { asker, user, message })
     }
 
+    /// Queues something to be done to a message. Its outcome comes through the channel.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] or [`Error::Closed`]; then nothing was queued.
+    pub fn amend(&self, asker: A, user: UserId, amendment: Amendment) -> Result<(), Error> {
+        self.push(Job::Amend { asker, user, amendment })
+    }
+
+    /// Queues a change of a conversation. Its outcome comes through the channel.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] or [`Error::Closed`]; then nothing was queued.
+    pub fn change(&self, asker: A, user: UserId, change: Change) -> Result<(), Error> {
+        self.push(Job::Change { asker, user, change })
+    }
+
     /// Queues a position: everything up to `seq` has arrived or was read.
     ///
     /// # Errors
@@ -200,47 +110,6 @@ impl<A: Send + 'static> Writer<A> {
         self.push(Job::Progress { asker, user, conversation, seq, progress })
     }
 
-    /// Makes an account with its first session. `Ok(false)`: the address is taken.
-    ///
-    /// # Errors
-    /// When the database fails or is overloaded; then there is no account.
-    pub async fn create_account(&self, user: User, password_hash: String, session: NewSession) -> Result<bool, Error> {
-        self.call(move |database| {
-            let email = user.email.as_deref().unwrap_or_default();
-            let at = clock::now();
-            let made = account::insert(database, user.id, email, &user.display_name, &password_hash, at)?;
-            if made {
-                session.insert(database, user.id, at)?;
-            }
-            Ok(made)
-        })
-        .await
-    }
-
-    /// Signs somebody in.
-    ///
-    /// # Errors
-    /// When the database fails or is overloaded; then there is no session.
-    pub async fn create_session(&self, user: UserId, session: NewSession) -> Result<(), Error> {
-        self.call(move |database| session.insert(database, user, clock::now())).await
-    }
-
-    /// Ends a session.
-    ///
-    /// # Errors
-    /// When the database fails or is overloaded; then it goes on.
-    pub async fn delete_session(&self, id: SessionId) -> Result<(), Error> {
-        self.call(move |database| session::delete(database, id)).await
-    }
-
-    /// Notes that a session was used.
-    ///
-    /// # Errors
-    /// When the database fails or is overloaded.
-    pub async fn touch_session(&self, id: SessionId) -> Result<(), Error> {
-        self.call(move |database| session::touch(database, id, clock::now())).await
-    }
-
     /// Waits until everything queued so far is committed and its outcomes were handled.
     pub async fn flushed(&self, asker: A, user: UserId) {
         let (done, waiting) = oneshot::channel();
@@ -252,7 +121,7 @@ impl<A: Send + 'static> Writer<A> {
 
     /// Runs `work` in the next transaction and answers after its commit. What it did is undone if it
     /// fails, and only that.
-    async fn call<T, F>(&self, work: F) -> Result<T, Error>
+    pub(super) async fn call<T, F>(&self, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
@@ -269,23 +138,6 @@ impl<A: Send + 'static> Writer<A> {
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("writer.panicked");
         }
-    }
-}
-
-/// A session to be made; the token itself stays with the caller.
-#[derive(Debug)]
-pub struct NewSession {
-    /// Which.
-    pub id: SessionId,
-    /// SHA-256 of its token.
-    pub token_hash: [u8; 32],
-    /// What the browser calls itself.
-    pub user_agent: String,
-}
-
-impl NewSession {
-    fn insert(&self, database: &Connection, user: UserId, at: Timestamp) -> Result<(), Error> {
-        session::insert(database, self.id, &self.token_hash, user, &self.user_agent, at)
     }
 }
 

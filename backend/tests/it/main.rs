@@ -4,10 +4,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod accounts;
+mod amend;
 mod conversations;
 mod delivery;
 mod durability;
 mod errors;
+mod group;
 mod page;
+mod permission;
+mod presence;
 mod program;
+mod resume;
+mod session;
 mod support;

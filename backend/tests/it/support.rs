@@ -190,6 +190,11 @@ impl Person {
         socket
     }
 
+    /// A socket of this person's that was opened in another way.
+    pub(crate) fn socket(&self, stream: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Socket {
+        Socket { stream, welcome: None, me: self.clone() }
+    }
+
     /// The handshake, with whatever comes of it.
     pub(crate) async fn connect_raw(&self) -> Result<(Socket, Option<String>), Error> {
         let mut request = format!("{}/ws", self.origin.replace("http:", "ws:")).into_client_request().unwrap();
@@ -252,6 +257,30 @@ impl Socket {
                 other => panic!("a close frame was expected, not {other:?}"),
             }
         }
+    }
+
+    /// Waits for the frame that `pick` finds, whatever comes before it.
+    pub(crate) async fn until<T>(&mut self, mut pick: impl FnMut(ServerFrame) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = pick(self.next().await) {
+                return found;
+            }
+        }
+    }
+
+    /// Sends a command and gives what it is answered with.
+    pub(crate) async fn asks(&mut self, mut command: Value) -> Result<(ConversationId, u64), String> {
+        let id = new_id();
+        command["id"] = json!(id);
+        self.send(command).await;
+        self.until(|frame| match frame {
+            ServerFrame::Accepted(accepted) if accepted.id == id => {
+                Some(Ok((accepted.conversation, accepted.seq.get())))
+            }
+            ServerFrame::Rejected(rejected) if rejected.id == id => Some(Err(rejected.rejection.code.to_string())),
+            _ => None,
+        })
+        .await
     }
 
     /// Everything that has been sent to this socket up to now: what is there when the answer to a

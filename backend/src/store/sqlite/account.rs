@@ -5,6 +5,7 @@ use crate::store::{Credentials, Error};
 use rusqlite::{Connection, OptionalExtension, params};
 use shared::account::User;
 use shared::ids::{Timestamp, UserId};
+use shared::limits::CONTACTS_MAX;
 
 pub(in crate::store) fn credentials(database: &Connection, email_key: &str) -> Result<Option<Credentials>, Error> {
     let mut statement =
@@ -21,7 +22,7 @@ pub(in crate::store) fn users(database: &Connection, key: &str, limit: u32) -> R
     // not a pattern.
     let mut statement = database.prepare_cached(
         "SELECT id, display_name FROM user
-         WHERE ?1 = '' OR instr(name_key, ?1) = 1 OR instr(name_key, ' ' || ?1) > 0
+         WHERE deleted_at IS NULL AND (?1 = '' OR instr(name_key, ?1) = 1 OR instr(name_key, ' ' || ?1) > 0)
          ORDER BY name_key, id LIMIT ?2",
     )?;
     row::all(statement.query_map(params![key, limit], row::user)?)
@@ -70,4 +71,73 @@ pub(in crate::store) fn insert(
         )?
         .execute(params![Sql(id), Sql(at)])?;
     Ok(true)
+}
+
+/// `Ok(false)`: the address is somebody else's.
+pub(in crate::store) fn set_email(database: &Connection, user: UserId, email: &str) -> Result<bool, Error> {
+    let changed = database
+        .prepare_cached("UPDATE OR IGNORE user SET email = ?2, email_key = ?3 WHERE id = ?1")?
+        .execute(params![Sql(user), email, email.to_lowercase()])?;
+    Ok(changed == 1)
+}
+
+pub(in crate::store) fn set_display_name(database: &Connection, user: UserId, name: &str) -> Result<(), Error> {
+    database.prepare_cached("UPDATE user SET display_name = ?2, name_key = ?3 WHERE id = ?1")?.execute(params![
+        Sql(user),
+        name,
+        name.to_lowercase()
+    ])?;
+    Ok(())
+}
+
+pub(in crate::store) fn set_password(database: &Connection, user: UserId, hash: &str) -> Result<(), Error> {
+    database.prepare_cached("UPDATE user SET password_hash = ?2 WHERE id = ?1")?.execute(params![Sql(user), hash])?;
+    Ok(())
+}
+
+pub(in crate::store) fn set_last_seen(database: &Connection, people: &[(UserId, Timestamp)]) -> Result<(), Error> {
+    let mut statement = database.prepare_cached("UPDATE user SET last_seen_at = ?2 WHERE id = ?1")?;
+    for (user, at) in people {
+        statement.execute(params![Sql(*user), Sql(*at)])?;
+    }
+    Ok(())
+}
+
+/// Takes away all that says who it was. The row stays, because messages name it.
+pub(in crate::store) fn delete(database: &Connection, user: UserId, at: Timestamp) -> Result<(), Error> {
+    // What stands in place of the address can be nobody's: it has no `@`.
+    database
+        .prepare_cached(
+            "UPDATE user SET email = '', email_key = 'deleted ' || hex(id), display_name = 'Deleted account',
+               name_key = 'deleted account', password_hash = '', last_seen_at = NULL, deleted_at = ?2
+             WHERE id = ?1",
+        )?
+        .execute(params![Sql(user), Sql(at)])?;
+    database
+        .prepare_cached(
+            "DELETE FROM member WHERE user = ?1
+               AND conversation = (SELECT key FROM conversation WHERE kind = 'everyone')",
+        )?
+        .execute([Sql(user)])?;
+    Ok(())
+}
+
+/// Those one shares a direct, group or channel conversation with, and when they were last there; at
+/// most [`CONTACTS_MAX`].
+pub(in crate::store) fn contacts(
+    database: &Connection,
+    user: UserId,
+) -> Result<Vec<(UserId, Option<Timestamp>)>, Error> {
+    let mut statement = database.prepare_cached(
+        "SELECT DISTINCT user.id, user.last_seen_at FROM member AS own
+         JOIN conversation ON conversation.key = own.conversation AND conversation.kind <> 'everyone'
+         JOIN member AS other ON other.conversation = own.conversation AND other.user <> own.user
+         JOIN user ON user.id = other.user AND user.deleted_at IS NULL
+         WHERE own.user = ?1 LIMIT ?2",
+    )?;
+    let contact = |found: &rusqlite::Row<'_>| {
+        let at: Option<Sql<Timestamp>> = found.get("last_seen_at")?;
+        Ok((row::get(found, "id")?, at.map(|Sql(at)| at)))
+    };
+    row::all(statement.query_map(params![Sql(user), CONTACTS_MAX], contact)?)
 }

@@ -47,6 +47,16 @@ pub(in crate::store) fn summaries(
     limit: u32,
 ) -> Result<Snapshot, Error> {
     let transaction = database.unchecked_transaction()?;
+    summaries_in(&transaction, user, before, limit)
+}
+
+/// The same, inside a transaction that reads more than this.
+pub(in crate::store) fn summaries_in(
+    transaction: &Connection,
+    user: UserId,
+    before: Option<ConversationId>,
+    limit: u32,
+) -> Result<Snapshot, Error> {
     let (position, key) = match before {
         None => (i64::MAX, i64::MAX),
         Some(before) => {
@@ -68,7 +78,7 @@ pub(in crate::store) fn summaries(
     let mut found = row::all(statement.query_map(params![Sql(user), position, key, limit + 1], columns)?)?;
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
-    let conversations = found.into_iter().map(|found| fill(&transaction, found)).collect::<Result<_, _>>()?;
+    let conversations = found.into_iter().map(|found| fill(transaction, found)).collect::<Result<_, _>>()?;
     Ok(Snapshot { conversations, more })
 }
 
@@ -144,7 +154,7 @@ pub(in crate::store) fn find_everyone(database: &Connection) -> Result<i64, Erro
 
 /// Whether all of these people have accounts.
 pub(in crate::store) fn all_exist(database: &Connection, users: &[UserId]) -> Result<bool, Error> {
-    let mut statement = database.prepare_cached("SELECT 1 FROM user WHERE id = ?1")?;
+    let mut statement = database.prepare_cached("SELECT 1 FROM user WHERE id = ?1 AND deleted_at IS NULL")?;
     for user in users {
         if !statement.exists([Sql(*user)])? {
             return Ok(false);
@@ -153,23 +163,131 @@ pub(in crate::store) fn all_exist(database: &Connection, users: &[UserId]) -> Re
     Ok(true)
 }
 
-/// Makes a conversation with these members and returns its key.
-pub(in crate::store) fn insert(
-    database: &Connection,
-    id: ConversationId,
-    kind: ConversationKind,
-    set: &[u8; 32],
-    members: &[UserId],
-    at: Timestamp,
-) -> Result<i64, Error> {
+/// A conversation to be made.
+pub(in crate::store) struct NewConversation<'a> {
+    pub(in crate::store) id: ConversationId,
+    pub(in crate::store) kind: ConversationKind,
+    pub(in crate::store) name: Option<&'a str>,
+    /// What names the set of people it is made for, if it is made for a set.
+    pub(in crate::store) set: Option<&'a [u8; 32]>,
+    pub(in crate::store) owner: UserId,
+    pub(in crate::store) members: &'a [UserId],
+    pub(in crate::store) at: Timestamp,
+}
+
+/// Makes a conversation and returns its key.
+pub(in crate::store) fn insert(database: &Connection, new: &NewConversation<'_>) -> Result<i64, Error> {
     database
-        .prepare_cached("INSERT INTO conversation (id, kind, member_set, created_at) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![Sql(id), kind_name(kind), set, Sql(at)])?;
+        .prepare_cached(
+            "INSERT INTO conversation (id, kind, name, member_set, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![Sql(new.id), kind_name(new.kind), new.name, new.set, Sql(new.at)])?;
     let key = database.last_insert_rowid();
-    let mut statement =
-        database.prepare_cached("INSERT INTO member (conversation, user, joined_at) VALUES (?1, ?2, ?3)")?;
-    for user in members {
-        statement.execute(params![key, Sql(*user), Sql(at)])?;
+    for user in new.members {
+        let is_owner = *user == new.owner && new.kind != ConversationKind::Direct;
+        let role = if is_owner { Role::Owner } else { Role::Member };
+        insert_member(database, key, *user, role, new.at)?;
     }
     Ok(key)
+}
+
+/// What somebody may do in a conversation beyond talking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Role {
+    Owner,
+    Moderator,
+    Member,
+}
+
+impl Role {
+    /// Whether they may send others away and delete others' messages.
+    pub(in crate::store) fn can_moderate(self) -> bool {
+        matches!(self, Role::Owner | Role::Moderator)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Role::Owner => "owner",
+            Role::Moderator => "moderator",
+            Role::Member => "member",
+        }
+    }
+}
+
+/// The role of a member.
+pub(in crate::store) fn role(database: &Connection, key: i64, user: UserId) -> Result<Role, Error> {
+    let mut statement = database.prepare_cached("SELECT role FROM member WHERE conversation = ?1 AND user = ?2")?;
+    let name: String = statement.query_row(params![key, Sql(user)], |found| found.get(0))?;
+    [Role::Owner, Role::Moderator, Role::Member]
+        .into_iter()
+        .find(|role| role.name() == name)
+        .ok_or_else(|| Error::Corrupt(format!("role {name:?}")))
+}
+
+pub(in crate::store) fn insert_member(
+    database: &Connection,
+    key: i64,
+    user: UserId,
+    role: Role,
+    at: Timestamp,
+) -> Result<(), Error> {
+    database
+        .prepare_cached("INSERT INTO member (conversation, user, joined_at, role) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![key, Sql(user), Sql(at), role.name()])?;
+    Ok(())
+}
+
+pub(in crate::store) fn delete_member(database: &Connection, key: i64, user: UserId) -> Result<(), Error> {
+    database
+        .prepare_cached("DELETE FROM member WHERE conversation = ?1 AND user = ?2")?
+        .execute(params![key, Sql(user)])?;
+    Ok(())
+}
+
+/// A conversation without an owner goes to a moderator, or to whoever has been in it for longest.
+pub(in crate::store) fn appoint_owner(database: &Connection, key: i64) -> Result<(), Error> {
+    database
+        .prepare_cached(
+            "UPDATE member SET role = 'owner' WHERE conversation = ?1
+               AND NOT EXISTS (SELECT 1 FROM member WHERE conversation = ?1 AND role = 'owner')
+               AND user = (SELECT user FROM member WHERE conversation = ?1
+                           ORDER BY role <> 'moderator', joined_at, user LIMIT 1)",
+        )?
+        .execute([key])?;
+    Ok(())
+}
+
+pub(in crate::store) fn name(database: &Connection, key: i64) -> Result<Option<String>, Error> {
+    let mut statement = database.prepare_cached("SELECT name FROM conversation WHERE key = ?1")?;
+    Ok(statement.query_row([key], |found| found.get(0))?)
+}
+
+pub(in crate::store) fn set_name(database: &Connection, key: i64, name: &str) -> Result<(), Error> {
+    database.prepare_cached("UPDATE conversation SET name = ?2 WHERE key = ?1")?.execute(params![key, name])?;
+    Ok(())
+}
+
+/// The groups and channels somebody is in, at most so many.
+pub(in crate::store) fn left_on_leaving(
+    database: &Connection,
+    user: UserId,
+    limit: u32,
+) -> Result<Vec<ConversationId>, Error> {
+    let mut statement = database.prepare_cached(
+        "SELECT id FROM member JOIN conversation ON conversation.key = member.conversation
+         WHERE member.user = ?1 AND kind IN ('group', 'channel') LIMIT ?2",
+    )?;
+    row::all(statement.query_map(params![Sql(user), limit], |found| row::get(found, "id"))?)
+}
+
+/// The members, as ids.
+pub(in crate::store) fn member_ids(database: &Connection, key: i64) -> Result<Vec<UserId>, Error> {
+    let mut statement = database.prepare_cached("SELECT user FROM member WHERE conversation = ?1 ORDER BY user")?;
+    row::all(statement.query_map([key], |found| row::get(found, "user"))?)
+}
+
+/// A conversation's kind.
+pub(in crate::store) fn kind(database: &Connection, key: i64) -> Result<ConversationKind, Error> {
+    let mut statement = database.prepare_cached("SELECT kind FROM conversation WHERE key = ?1")?;
+    kind_of(&statement.query_row([key], |found| found.get::<_, String>(0))?)
 }

@@ -1,10 +1,12 @@
 //! The log: appending to it and reading it back.
 
+use super::reaction;
 use super::row::{self, Sql};
 use crate::store::{Error, Range};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::event::{Event, EventKind};
 use shared::ids::{ConversationId, Cursor, Seq, Timestamp, UserId};
+use shared::message::Message;
 
 /// A new entry of the log; its `seq` and `message_count` are decided by the caller, in the same
 /// transaction.
@@ -15,6 +17,8 @@ pub(in crate::store) struct NewEvent<'a> {
     pub(in crate::store) sender: UserId,
     /// The contract's `kind` object, as JSON.
     pub(in crate::store) kind: &'a str,
+    /// The message it is about, if it is about one.
+    pub(in crate::store) target: Option<Seq>,
     pub(in crate::store) message_count: u64,
 }
 
@@ -22,7 +26,8 @@ pub(in crate::store) struct NewEvent<'a> {
 pub(in crate::store) fn append(database: &Connection, event: &NewEvent<'_>) -> Result<i64, Error> {
     database
         .prepare_cached(
-            "INSERT INTO event (conversation, seq, at, sender, kind, message_count) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO event (conversation, seq, at, sender, kind, target, message_count)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             event.conversation,
@@ -30,6 +35,7 @@ pub(in crate::store) fn append(database: &Connection, event: &NewEvent<'_>) -> R
             Sql(event.at),
             Sql(event.sender),
             event.kind,
+            event.target.map(Sql),
             i64::try_from(event.message_count).unwrap_or(i64::MAX),
         ])?;
     Ok(database.last_insert_rowid())
@@ -42,6 +48,72 @@ pub(in crate::store) fn is_message(database: &Connection, conversation: i64, seq
         .query_row(params![conversation, Sql(seq)], |found| found.get(0))
         .optional()?;
     Ok(kind.is_some_and(|kind| kind.starts_with("{\"message\":")))
+}
+
+/// The message with this number, and who wrote it; `None` if there is none or it is no message.
+pub(in crate::store) fn message(
+    database: &Connection,
+    conversation: i64,
+    seq: Seq,
+) -> Result<Option<(UserId, Message)>, Error> {
+    let mut statement =
+        database.prepare_cached("SELECT sender, kind FROM event WHERE conversation = ?1 AND seq = ?2")?;
+    let found = statement
+        .query_row(params![conversation, Sql(seq)], |found| {
+            Ok((row::get(found, "sender")?, found.get::<_, String>("kind")?))
+        })
+        .optional()?;
+    let Some((sender, kind)) = found else { return Ok(None) };
+    Ok(match serde_json::from_str(&kind) {
+        Ok(EventKind::Message(message)) => Some((sender, message)),
+        _ => None,
+    })
+}
+
+/// When an event was stored.
+pub(in crate::store) fn at(database: &Connection, conversation: i64, seq: Seq) -> Result<Timestamp, Error> {
+    Ok(database
+        .prepare_cached("SELECT at FROM event WHERE conversation = ?1 AND seq = ?2")?
+        .query_row(params![conversation, Sql(seq)], |found| row::get(found, "at"))?)
+}
+
+/// Writes what a message has become over what it was.
+pub(in crate::store) fn set_kind(database: &Connection, conversation: i64, seq: Seq, kind: &str) -> Result<(), Error> {
+    database.prepare_cached("UPDATE event SET kind = ?3 WHERE conversation = ?1 AND seq = ?2")?.execute(params![
+        conversation,
+        Sql(seq),
+        kind
+    ])?;
+    Ok(())
+}
+
+/// Writes the same over all edits of a message: they say what it said.
+pub(in crate::store) fn blank_edits(
+    database: &Connection,
+    conversation: i64,
+    target: Seq,
+    kind: &str,
+) -> Result<(), Error> {
+    database
+        .prepare_cached(
+            "UPDATE event SET kind = ?3 WHERE conversation = ?1 AND target = ?2 AND kind LIKE '{\"edited\":%'",
+        )?
+        .execute(params![conversation, Sql(target), kind])?;
+    Ok(())
+}
+
+/// The event that deleted a message.
+pub(in crate::store) fn deletion(
+    database: &Connection,
+    conversation: i64,
+    target: Seq,
+) -> Result<Option<(Seq, Timestamp)>, Error> {
+    let mut statement = database.prepare_cached(
+        "SELECT seq, at FROM event WHERE conversation = ?1 AND target = ?2 AND kind LIKE '{\"deleted\":%'",
+    )?;
+    Ok(statement
+        .query_row(params![conversation, Sql(target)], |found| Ok((row::get(found, "seq")?, row::get(found, "at")?)))
+        .optional()?)
 }
 
 /// How many messages there are up to and including this event.
@@ -120,7 +192,23 @@ fn page(
     let mut events = row::all(rows)?;
     let more = events.len() > limit as usize;
     events.truncate(limit as usize);
+    fold(database, key, &mut events)?;
     Ok((events, more))
+}
+
+/// Adds their reactions to the messages among these events of one log.
+fn fold(database: &Connection, key: i64, events: &mut [Event]) -> Result<(), Error> {
+    let seqs = || events.iter().map(|event| event.seq.get());
+    let (Some(first), Some(last)) = (seqs().min(), seqs().max()) else { return Ok(()) };
+    let mut folded = reaction::spans(database, &format!("[[{key},{first},{last}]]"))?;
+    for event in events {
+        if let EventKind::Message(message) = &mut event.kind
+            && let Some(reactions) = folded.remove(&(key, event.seq))
+        {
+            message.reactions = reactions;
+        }
+    }
+    Ok(())
 }
 
 /// The newest event of a log, if there is any.
@@ -134,7 +222,7 @@ pub(in crate::store) fn last(
 
 /// One row as an event. A kind that cannot be read (bit rot, a later version) must not take the rest
 /// of the log with it: it keeps its number and shows as nothing.
-fn read(found: &Row<'_>, conversation: ConversationId) -> rusqlite::Result<Event> {
+pub(super) fn read(found: &Row<'_>, conversation: ConversationId) -> rusqlite::Result<Event> {
     let seq: Seq = row::get(found, "seq")?;
     let kind = serde_json::from_str(found.get_ref("kind")?.as_str()?).unwrap_or_else(|error| {
         tracing::error!(%conversation, %seq, %error, "event.unreadable");

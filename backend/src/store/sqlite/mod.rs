@@ -9,5 +9,7 @@ pub(super) mod conversation;
 pub(super) mod event;
 pub(super) mod open;
 pub(super) mod pool;
+pub(super) mod reaction;
+pub(super) mod resume;
 pub(super) mod row;
 pub(super) mod session;

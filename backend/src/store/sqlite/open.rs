@@ -11,7 +11,10 @@ use std::path::Path;
 
 /// Migrations in order; `PRAGMA user_version` counts those that ran. One that has landed is never
 /// changed again: what it did is on people's disks.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/sqlite/0001_first.sql"),
+    include_str!("../../../migrations/sqlite/0002_contract.sql"),
+];
 
 /// The name of the database in the data folder.
 const FILE: &str = "confab.db";

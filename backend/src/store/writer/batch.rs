@@ -1,46 +1,14 @@
 //! What the writer's thread does: batch after batch, each one transaction.
 
-use super::{Audience, BATCH_MAX, Call, Effect, Job, NewMessage, Outcome, Progress, Recipients, Stored};
-use crate::clock;
-use crate::store::sqlite::event::NewEvent;
-use crate::store::sqlite::row::Sql;
-use crate::store::sqlite::{conversation, event};
-use crate::store::{Error, kind_of};
-use rusqlite::{Connection, OptionalExtension, params};
-use sha2::{Digest, Sha256};
+use super::head::{Head, Position};
+use super::job::{Effect, Job, Outcome};
+use super::{BATCH_MAX, Call};
+use crate::store::Error;
+use rusqlite::Connection;
 use shared::code::{Code, Rejection};
-use shared::conversation::{ConversationKind, Summary};
-use shared::event::EventKind;
-use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
-use shared::message::{Accepted, Message};
+use shared::ids::{ConversationId, UserId};
 use std::collections::HashMap;
 use tokio::sync::mpsc;
-
-/// Conversations whose newest numbers and members are kept in memory. At 1,000 members of 16 bytes
-/// each this is 64 MB at the very worst.
-const HEADS_MAX: usize = 4_096;
-
-/// What the writer knows of a conversation without asking the database.
-struct Head {
-    id: ConversationId,
-    last_seq: Cursor,
-    message_count: u64,
-    last_position: i64,
-    audience: Audience,
-    is_dirty: bool,
-}
-
-/// A position of one member that is not in the database yet.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Position {
-    delivered: Cursor,
-    read: Cursor,
-    read_count: u64,
-}
-
-/// The conversation a message is for, with its summary if it is new; or what the sender is told
-/// instead.
-type Resolved = Result<(i64, Option<Box<Summary>>), Effect>;
 
 /// What is done in a transaction and waits for its commit.
 enum Pending<A> {
@@ -49,14 +17,14 @@ enum Pending<A> {
 }
 
 pub(super) struct State {
-    database: Connection,
-    heads: HashMap<i64, Head>,
+    pub(super) database: Connection,
+    pub(super) heads: HashMap<i64, Head>,
     /// The heads that are not in the database as they are here.
-    dirty: Vec<i64>,
-    keys: HashMap<ConversationId, i64>,
-    sets: HashMap<[u8; 32], i64>,
-    everyone: Option<i64>,
-    positions: HashMap<(i64, UserId), Position>,
+    pub(super) dirty: Vec<i64>,
+    pub(super) keys: HashMap<ConversationId, i64>,
+    pub(super) sets: HashMap<[u8; 32], i64>,
+    pub(super) everyone: Option<i64>,
+    pub(super) positions: HashMap<(i64, UserId), Position>,
 }
 
 impl State {
@@ -166,6 +134,8 @@ impl State {
     fn apply<A>(&mut self, job: Job<A>) -> (Pending<A>, Option<Error>) {
         let (asker, user, command, effect) = match job {
             Job::Send { asker, user, message } => (asker, user, Some(message.id), self.send(user, message)),
+            Job::Amend { asker, user, amendment } => (asker, user, Some(amendment.id), self.amend(user, &amendment)),
+            Job::Change { asker, user, change } => (asker, user, None, self.change(user, change)),
             Job::Progress { asker, user, conversation, seq, progress } => {
                 (asker, user, None, self.progress(user, conversation, seq, progress))
             }
@@ -193,277 +163,6 @@ impl State {
         (Pending::Call(call, result), undone.err())
     }
 
-    fn send(&mut self, user: UserId, message: NewMessage) -> Result<Effect, Error> {
-        let at = clock::now();
-        let (key, made) = match self.resolve(user, &message, at)? {
-            Ok(found) => found,
-            Err(effect) => return Ok(effect),
-        };
-        if let Some(target) = message.reply_to
-            && !event::is_message(&self.database, key, target)?
-        {
-            return Ok(Effect::Refused(
-                Rejection::new(Code::BadReference, "The message this replies to is not in this conversation")
-                    .field("replyTo"),
-            ));
-        }
-        let head = &self.heads[&key];
-        let (id, seq, message_count) = (head.id, head.last_seq.next(), head.message_count + 1);
-        let accepted = Accepted { id: message.id, conversation: id, seq, at };
-        let print = fingerprint(&accepted.conversation, &message);
-        if !self.claim(user, &accepted, key, &print)? {
-            return self.repeated(user, message.id, Some(&print));
-        }
-        let NewMessage { id: command, content, reply_to, .. } = message;
-        let kind = serde_json::to_string(&EventKind::Message(Message::new(command, content, reply_to)))
-            .map_err(|error| Error::Corrupt(error.to_string()))?;
-        let new = NewEvent { conversation: key, seq, at, sender: user, kind: &kind, message_count };
-        let position = event::append(&self.database, &new)?;
-
-        let head = self.heads.get_mut(&key).ok_or_else(|| Error::Corrupt("a head is missing".into()))?;
-        head.last_seq = seq.into();
-        head.message_count = message_count;
-        head.last_position = position;
-        if !std::mem::replace(&mut head.is_dirty, true) {
-            self.dirty.push(key);
-        }
-        // Writing moves one's own read position.
-        let own = Position { delivered: seq.into(), read: seq.into(), read_count: message_count };
-        self.positions.insert((key, user), own);
-        Ok(Effect::Stored(Stored { accepted, kind, audience: head.audience.clone(), made }))
-    }
-
-    /// Finds the conversation a message is for, or makes it.
-    fn resolve(&mut self, user: UserId, message: &NewMessage, at: Timestamp) -> Result<Resolved, Error> {
-        let key = match &message.to {
-            Recipients::Everyone => Some(self.everyone()?),
-            Recipients::Conversation(id) => self.key(*id)?,
-            Recipients::Set(members) => {
-                let set = conversation::member_set(members);
-                match self.find_set(&set)? {
-                    Some(key) => Some(key),
-                    None => return self.make(user, message, members, &set, at),
-                }
-            }
-        };
-        if let Some(key) = key
-            && self.head(key)?.audience.contains(user)
-        {
-            return Ok(Ok((key, None)));
-        }
-        // Somebody who has left may still ask what came of a command from before.
-        self.repeated(user, message.id, None).map(Err)
-    }
-
-    fn make(
-        &mut self,
-        user: UserId,
-        message: &NewMessage,
-        members: &[UserId],
-        set: &[u8; 32],
-        at: Timestamp,
-    ) -> Result<Resolved, Error> {
-        let existing = self.repeated(user, message.id, None)?;
-        if matches!(existing, Effect::Refused(ref rejection) if rejection.code == Code::Conflict) {
-            return Ok(Err(existing));
-        }
-        if message.reply_to.is_some() || !conversation::all_exist(&self.database, members)? {
-            return Ok(Err(Effect::Refused(Rejection::not_found())));
-        }
-        let id = clock::id(ConversationId::v7);
-        let kind = if members.len() <= 2 { ConversationKind::Direct } else { ConversationKind::Group };
-        let key = conversation::insert(&self.database, id, kind, set, members, at)?;
-        let summary = Summary {
-            id,
-            kind,
-            name: None,
-            members: Some(conversation::members(&self.database, key)?),
-            last_seq: Cursor::START,
-            read_seq: Cursor::START,
-            unread: 0,
-            last_event: None,
-        };
-        self.head(key)?;
-        Ok(Ok((key, Some(Box::new(summary)))))
-    }
-
-    /// Takes a command's id for its user. `false`: it is taken.
-    fn claim(&self, user: UserId, accepted: &Accepted, key: i64, print: &[u8; 16]) -> Result<bool, Error> {
-        let inserted = self
-            .database
-            .prepare_cached(
-                "INSERT INTO command (user, id, fingerprint, conversation, seq, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![Sql(user), Sql(accepted.id), print, key, Sql(accepted.seq), Sql(accepted.at)])?;
-        Ok(inserted == 1)
-    }
-
-    /// The answer to a command whose id was used before: the same as then if it is the same command.
-    /// Without a fingerprint to compare, the id being used at all is a conflict; an id never used is
-    /// `not_found`.
-    fn repeated(&self, user: UserId, id: CommandId, print: Option<&[u8; 16]>) -> Result<Effect, Error> {
-        let found = self
-            .database
-            .prepare_cached(
-                "SELECT fingerprint, conversation.id, seq, at FROM command
-                 JOIN conversation ON conversation.key = command.conversation WHERE user = ?1 AND command.id = ?2",
-            )?
-            .query_row(params![Sql(user), Sql(id)], |row| {
-                let (Sql(conversation), Sql(seq), Sql(at)) = (row.get(1)?, row.get(2)?, row.get(3)?);
-                Ok((row.get::<_, [u8; 16]>(0)?, Accepted { id, conversation, seq, at }))
-            })
-            .optional()?;
-        Ok(match (found, print) {
-            (None, _) => Effect::Refused(Rejection::not_found()),
-            (Some((stored, accepted)), Some(print)) if stored == *print => Effect::Repeated(accepted),
-            (Some(_), _) => Effect::Refused(
-                Rejection::new(Code::Conflict, "This id was used before for another command. Make a new id")
-                    .field("id"),
-            ),
-        })
-    }
-
-    fn progress(&mut self, user: UserId, id: ConversationId, seq: Seq, progress: Progress) -> Result<Effect, Error> {
-        let Some(key) = self.key(id)? else { return Ok(Effect::Refused(Rejection::not_found())) };
-        let head = self.head(key)?;
-        if !head.audience.contains(user) {
-            return Ok(Effect::Refused(Rejection::not_found()));
-        }
-        let (audience, last_seq, last_count) = (head.audience.clone(), head.last_seq, head.message_count);
-        let target = last_seq.min(seq.into());
-        let before = self.position(key, user)?;
-        let mut after = before;
-        after.delivered = before.delivered.max(target);
-        if progress == Progress::Read && target > before.read {
-            after.read = target;
-            after.read_count = match Seq::new(target.get()) {
-                Some(_) if target == last_seq => last_count,
-                Some(seq) => event::message_count(&self.database, key, seq)?,
-                None => 0,
-            };
-        }
-        if after == before {
-            return Ok(Effect::Nothing);
-        }
-        self.positions.insert((key, user), after);
-        Ok(Effect::Moved {
-            conversation: id,
-            audience,
-            delivered: (after.delivered > before.delivered).then_some(after.delivered),
-            read: (after.read > before.read).then_some(after.read),
-        })
-    }
-
-    fn position(&self, key: i64, user: UserId) -> Result<Position, Error> {
-        if let Some(position) = self.positions.get(&(key, user)) {
-            return Ok(*position);
-        }
-        Ok(self
-            .database
-            .prepare_cached(
-                "SELECT delivered_seq, read_seq, read_count FROM member WHERE conversation = ?1 AND user = ?2",
-            )?
-            .query_row(params![key, Sql(user)], |row| {
-                let (Sql(delivered), Sql(read)) = (row.get(0)?, row.get(1)?);
-                Ok(Position { delivered, read, read_count: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0) })
-            })?)
-    }
-
-    fn key(&mut self, id: ConversationId) -> Result<Option<i64>, Error> {
-        if let Some(key) = self.keys.get(&id) {
-            return Ok(Some(*key));
-        }
-        let found = conversation::find_by_id(&self.database, id)?;
-        if let Some(key) = found {
-            self.keys.insert(id, key);
-        }
-        Ok(found)
-    }
-
-    fn find_set(&mut self, set: &[u8; 32]) -> Result<Option<i64>, Error> {
-        if let Some(key) = self.sets.get(set) {
-            return Ok(Some(*key));
-        }
-        let found = conversation::find_by_set(&self.database, set)?;
-        if let Some(key) = found {
-            self.sets.insert(*set, key);
-        }
-        Ok(found)
-    }
-
-    fn everyone(&mut self) -> Result<i64, Error> {
-        match self.everyone {
-            Some(key) => Ok(key),
-            None => {
-                let key = conversation::find_everyone(&self.database)?;
-                self.everyone = Some(key);
-                Ok(key)
-            }
-        }
-    }
-
-    /// What is known of a conversation, from memory or from the database.
-    fn head(&mut self, key: i64) -> Result<&Head, Error> {
-        if !self.heads.contains_key(&key) {
-            let head = self.load(key)?;
-            self.heads.insert(key, head);
-        }
-        Ok(&self.heads[&key])
-    }
-
-    fn load(&self, key: i64) -> Result<Head, Error> {
-        let mut statement = self.database.prepare_cached(
-            "SELECT id, kind, last_seq, message_count, last_position FROM conversation WHERE key = ?1",
-        )?;
-        let (id, kind, last_seq, message_count, last_position) = statement.query_row([key], |row| {
-            let (Sql(id), Sql(last_seq)) = (row.get(0)?, row.get(2)?);
-            Ok((id, row.get::<_, String>(1)?, last_seq, row.get::<_, i64>(3)?, row.get(4)?))
-        })?;
-        let audience = match kind_of(&kind)? {
-            ConversationKind::Everyone => Audience::Everyone,
-            _ => Audience::Members(conversation::members(&self.database, key)?.iter().map(|user| user.id).collect()),
-        };
-        let message_count = u64::try_from(message_count).unwrap_or(0);
-        Ok(Head { id, last_seq, message_count, last_position, audience, is_dirty: false })
-    }
-
-    /// Writes what was only noted during the batch: one row for each conversation and member touched,
-    /// however many messages there were.
-    fn flush(&mut self) -> Result<(), Error> {
-        let mut statement = self.database.prepare_cached(
-            "UPDATE conversation SET last_seq = ?2, message_count = ?3, last_position = ?4 WHERE key = ?1",
-        )?;
-        for key in self.dirty.drain(..) {
-            let Some(head) = self.heads.get_mut(&key) else { continue };
-            let message_count = i64::try_from(head.message_count).unwrap_or(i64::MAX);
-            statement.execute(params![key, Sql(head.last_seq), message_count, head.last_position])?;
-            head.is_dirty = false;
-        }
-        drop(statement);
-        let mut statement = self.database.prepare_cached(
-            "UPDATE member SET delivered_seq = ?3, read_seq = ?4, read_count = ?5 WHERE conversation = ?1 AND user = ?2",
-        )?;
-        for ((key, user), position) in self.positions.drain() {
-            let read_count = i64::try_from(position.read_count).unwrap_or(i64::MAX);
-            statement.execute(params![key, Sql(user), Sql(position.delivered), Sql(position.read), read_count])?;
-        }
-        drop(statement);
-        if self.heads.len() > HEADS_MAX || self.keys.len() > HEADS_MAX || self.sets.len() > HEADS_MAX {
-            self.forget();
-        }
-        Ok(())
-    }
-
-    /// Drops everything remembered; the database is asked again.
-    fn forget(&mut self) {
-        self.heads.clear();
-        self.dirty.clear();
-        self.keys.clear();
-        self.sets.clear();
-        self.positions.clear();
-    }
-
     /// Folds the write-ahead log into the database, so that the next start finds one tidy file.
     pub(super) fn finish(self) {
         let folded = self.database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -480,6 +179,8 @@ impl State {
 fn untouched<A>(job: Job<A>) -> Pending<A> {
     let (asker, user, command, effect) = match job {
         Job::Send { asker, user, message } => (asker, user, Some(message.id), Effect::Nothing),
+        Job::Amend { asker, user, amendment } => (asker, user, Some(amendment.id), Effect::Nothing),
+        Job::Change { asker, user, .. } => (asker, user, None, Effect::Nothing),
         Job::Progress { asker, user, .. } => (asker, user, None, Effect::Nothing),
         Job::Flush { asker, user, done } => (asker, user, None, Effect::Flushed(done)),
         Job::Call(call) => return Pending::Call(call, Ok(())),
@@ -499,25 +200,13 @@ fn refusal(error: &Error) -> Rejection {
     }
 }
 
-/// Tells two commands with the same id apart: the first half of SHA-256 over where it goes and what
-/// it says. Lengths come first, so that no two commands run together to the same bytes.
-fn fingerprint(conversation: &ConversationId, message: &NewMessage) -> [u8; 16] {
-    let mut hash = Sha256::new();
-    hash.update(b"send");
-    hash.update(conversation.as_bytes());
-    hash.update(message.reply_to.map_or(0, Seq::get).to_be_bytes());
-    hash.update((message.content.len() as u64).to_be_bytes());
-    hash.update(&message.content);
-    let whole: [u8; 32] = hash.finalize().into();
-    let mut half = [0; 16];
-    half.copy_from_slice(&whole[..16]);
-    half
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::job::{NewMessage, Recipients};
     use super::*;
+    use crate::clock;
     use crate::store::sqlite::{account, open};
+    use shared::ids::CommandId;
 
     fn message(id: CommandId) -> NewMessage {
         NewMessage { id, to: Recipients::Everyone, content: "x".into(), reply_to: None }
@@ -531,7 +220,7 @@ mod tests {
 
     fn seqs(effects: &[Effect]) -> Vec<u64> {
         let seq = |effect: &Effect| match effect {
-            Effect::Stored(stored) => stored.accepted.seq.get(),
+            Effect::Stored(stored) => stored.place.seq.get(),
             other => panic!("not stored: {other:?}"),
         };
         effects.iter().map(seq).collect()

@@ -1,0 +1,112 @@
+//! Conversations themselves: making and naming them, coming and going. Asked for over HTTP; decided,
+//! like everything that is stored, in the writer's transaction.
+
+use super::deliver::{Answer, Asker};
+use crate::app::App;
+use crate::store::writer::Change;
+use crate::store::{self, SessionRow};
+use shared::code::{Code, Rejection};
+use shared::conversation::{ConversationKind, CreateConversation};
+use shared::ids::{ConversationId, UserId};
+use shared::limits::{CONVERSATION_NAME_CHARS_MAX, MEMBERS_MAX, PAGE_MAX};
+use tokio::sync::oneshot;
+
+/// Makes a group or channel, and gives its id.
+///
+/// # Errors
+/// `invalid` with the field at fault.
+pub async fn create(app: &App, session: &SessionRow, body: CreateConversation) -> Result<ConversationId, Rejection> {
+    let CreateConversation { kind, name, mut members } = body;
+    let name = name.as_deref().map(checked_name).transpose()?;
+    match kind {
+        ConversationKind::Group => {}
+        ConversationKind::Channel if name.is_some() => {}
+        ConversationKind::Channel => {
+            return Err(Rejection::new(Code::Invalid, "A channel needs a name").field("name"));
+        }
+        ConversationKind::Direct | ConversationKind::Everyone => {
+            return Err(Rejection::new(Code::Invalid, "Groups and channels can be made").field("kind"));
+        }
+    }
+    members.push(session.user.id);
+    members.sort_unstable();
+    members.dedup();
+    if members.len() > MEMBERS_MAX {
+        let message =
+            format!("A conversation has at most {MEMBERS_MAX} members, this one would have {}", members.len());
+        return Err(Rejection::new(Code::Invalid, message).field("members"));
+    }
+    match change(app, session, Change::Create { kind, name, members }).await? {
+        Answer::Stored(place) | Answer::Repeated(place) => Ok(place.conversation),
+        Answer::Unchanged => Err(Rejection::internal()),
+    }
+}
+
+/// Gives a conversation another name.
+///
+/// # Errors
+/// `not_found`, `invalid` or `conflict`.
+pub async fn rename(app: &App, session: &SessionRow, id: ConversationId, name: &str) -> Result<(), Rejection> {
+    change(app, session, Change::Rename(id, checked_name(name)?)).await.map(drop)
+}
+
+/// Brings somebody in.
+///
+/// # Errors
+/// `not_found` or `conflict`.
+pub async fn add(app: &App, session: &SessionRow, id: ConversationId, member: UserId) -> Result<(), Rejection> {
+    change(app, session, Change::Add(id, member)).await.map(drop)
+}
+
+/// Sends somebody away, or leaves.
+///
+/// # Errors
+/// `not_found`, `forbidden` or `conflict`.
+pub async fn remove(app: &App, session: &SessionRow, id: ConversationId, member: UserId) -> Result<(), Rejection> {
+    change(app, session, Change::Remove(id, member)).await.map(drop)
+}
+
+/// Leaves every group and channel.
+///
+/// # Errors
+/// When the database fails; some of them may have been left.
+pub async fn leave_all(app: &App, user: UserId) -> Result<(), Rejection> {
+    loop {
+        let groups = app.store.groups(user, PAGE_MAX).await.map_err(|error| super::message::refusal(&error))?;
+        if groups.is_empty() {
+            return Ok(());
+        }
+        for id in groups {
+            queue(app, user, Change::Remove(id, user)).await?;
+        }
+    }
+}
+
+/// Tells those who share a conversation with somebody how it stands now, after the person's name has
+/// changed. Only the most recent conversations; the others show the new name when they are loaded.
+///
+/// # Errors
+/// When the database fails.
+pub async fn tell_contacts(app: &App, user: UserId) -> Result<(), store::Error> {
+    for summary in app.store.conversations(user, None, PAGE_MAX).await?.conversations {
+        let members: Vec<_> = summary.members.iter().flatten().map(|member| member.id).collect();
+        let connected = app.registry.connected(&members);
+        super::deliver::tell_of(&app.store, &app.registry, connected, summary.id, None);
+    }
+    Ok(())
+}
+
+async fn change(app: &App, session: &SessionRow, change: Change) -> Result<Answer, Rejection> {
+    app.rates.take_command(session.user.id, session.id, session.kind)?;
+    queue(app, session.user.id, change).await
+}
+
+async fn queue(app: &App, user: UserId, change: Change) -> Result<Answer, Rejection> {
+    let (reply, answer) = oneshot::channel();
+    app.writer.change(Asker::Caller(reply), user, change).map_err(|error| super::message::refusal(&error))?;
+    answer.await.unwrap_or_else(|_| Err(Rejection::internal()))
+}
+
+fn checked_name(name: &str) -> Result<String, Rejection> {
+    shared::text::name(name, CONVERSATION_NAME_CHARS_MAX, "name").map(str::to_owned)
+}

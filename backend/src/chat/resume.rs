@@ -1,0 +1,89 @@
+//! Resuming: what a client has missed is read from the log, page by page, on a task of its own.
+//!
+//! Live events and the replay meet in the socket's queue, see [`crate::socket::queue`]. However many
+//! conversations are resumed, a page takes three statements, and the next one waits until the reader
+//! has taken most of the last.
+
+use crate::app::App;
+use crate::registry::Socket;
+use crate::socket::queue::{Item, Page};
+use crate::store::{Error, Missed};
+use axum::extract::ws::Utf8Bytes;
+use shared::event::Event;
+use shared::frame::ServerFrame;
+use shared::ids::{ConversationId, Seq};
+use shared::limits::CURSORS_MAX;
+use shared::resume::{Resume, Resync};
+use std::sync::Arc;
+
+/// A `resume` frame.
+pub fn resume(app: &App, socket: &Socket, resume: Resume) {
+    let Resume { epoch, cursors } = resume;
+    let is_ours = epoch == *app.store.epoch();
+    let known = cursors.iter().take(if is_ours { CURSORS_MAX } else { 0 }).map(|(id, cursor)| (*id, *cursor));
+    let mut refused = socket.queue.begin(known);
+    refused.extend(cursors.keys().skip(if is_ours { CURSORS_MAX } else { 0 }));
+    for conversation in refused {
+        super::answer(socket, &ServerFrame::Resync(Resync { conversation }));
+    }
+}
+
+/// Replays what the socket's queue asks for, until it asks for nothing more. To be called by whoever
+/// has claimed it.
+pub async fn run(app: Arc<App>, socket: Arc<Socket>) {
+    if let Err(error) = replay(&app, &socket).await {
+        tracing::error!(%error, "resume.failed");
+        socket.queue.close(shared::close::FAULT);
+    }
+}
+
+async fn replay(app: &App, socket: &Socket) -> Result<(), Error> {
+    loop {
+        while socket.queue.room().await {
+            for conversation in socket.queue.take_stale() {
+                tell(app, socket, conversation).await?;
+            }
+            let cursors = socket.queue.replays();
+            if cursors.is_empty() {
+                break;
+            }
+            let page = app.store.missed(socket.user, cursors.clone()).await?;
+            if socket.has_written() {
+                // The answers to one's own commands among these events are on their way: once they are
+                // in the queue, each stands in its event's place.
+                app.writer.flushed(super::deliver::Asker::Nobody, socket.user).await;
+            }
+            for (conversation, missed) in page.conversations {
+                let from = cursors.iter().find(|(other, _)| *other == conversation).map(|(_, cursor)| *cursor);
+                socket.queue.replay(conversation, from.unwrap_or_default(), frames(missed));
+            }
+        }
+        // What was committed before the pages were read has been delivered after this.
+        app.writer.flushed(super::deliver::Asker::Nobody, socket.user).await;
+        if socket.queue.finish() {
+            socket.queue.forget_floors();
+            return Ok(());
+        }
+    }
+}
+
+/// Tells how a conversation stands now.
+async fn tell(app: &App, socket: &Socket, conversation: ConversationId) -> Result<(), Error> {
+    if let Some(summary) = app.store.summary(socket.user, conversation).await? {
+        socket.queue.push(Item::answer(super::deliver::summary_item(summary).frame));
+    }
+    Ok(())
+}
+
+fn frames(missed: Missed) -> Page {
+    match missed {
+        Missed::Nothing => Page::All(Vec::new()),
+        Missed::All(events) => Page::All(events.into_iter().map(frame).collect()),
+        Missed::Some(events) => Page::Some(events.into_iter().map(frame).collect()),
+        Missed::Unknown => Page::Unknown,
+    }
+}
+
+fn frame(event: Event) -> (Seq, Utf8Bytes) {
+    (event.seq, super::encode(&ServerFrame::Event(event)))
+}

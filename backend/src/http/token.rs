@@ -1,0 +1,65 @@
+//! API tokens: sessions for bots and command-line clients.
+
+use super::error::Refused;
+use super::extract::{Browser, Json, SignedIn};
+use crate::accounts::token::Secret;
+use crate::app::App;
+use crate::chat;
+use crate::clock;
+use crate::store::account::NewSession;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use shared::account::{CreateToken, CreatedToken, TokenList};
+use shared::code::{Code, Rejection};
+use shared::ids::{SessionId, TokenId};
+use shared::limits::{TOKEN_NAME_CHARS_MAX, TOKENS_MAX};
+use std::sync::Arc;
+
+/// `POST /api/tokens`: makes a token. Its secret is in this answer and nowhere else.
+///
+/// # Errors
+/// 401 without a session, 403 with a token, 409 when there are too many, 422 for a bad name.
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Browser { session }: Browser,
+    Json(body): Json<CreateToken>,
+) -> Result<Response, Refused> {
+    let name = shared::text::name(&body.name, TOKEN_NAME_CHARS_MAX, "name")?.to_owned();
+    let secret = Secret::new();
+    let id = clock::id(SessionId::v7);
+    let token = NewSession { id, token_hash: secret.hash(), user_agent: String::new() };
+    if !app.writer.create_token(session.user.id, name.clone(), token).await? {
+        let message = format!("You have {TOKENS_MAX} tokens already. End one that is not needed any more");
+        return Err(Rejection::new(Code::Conflict, message).into());
+    }
+    let id = TokenId::from_bytes(*id.as_bytes()).ok_or_else(Rejection::internal)?;
+    tracing::info!(user = %session.user.id, token = %id, "token.created");
+    Ok((StatusCode::CREATED, axum::Json(CreatedToken { id, name, token: secret.reveal() })).into_response())
+}
+
+/// `GET /api/tokens`: one's own, newest first.
+///
+/// # Errors
+/// 401 without a session.
+pub async fn list(State(app): State<Arc<App>>, SignedIn { session }: SignedIn) -> Result<Response, Refused> {
+    let tokens = app.store.tokens(session.user.id).await?;
+    Ok(axum::Json(TokenList { tokens }).into_response())
+}
+
+/// `DELETE /api/tokens/{id}`: ends one and closes its sockets.
+///
+/// # Errors
+/// 401 without a session, 403 with a token, 404 if it is not one's own.
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Browser { session }: Browser,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Refused> {
+    let id: SessionId = id.parse().map_err(|_| Rejection::not_found())?;
+    if !app.writer.delete_session(session.user.id, id, true).await? {
+        return Err(Rejection::not_found().into());
+    }
+    chat::session::end(&app, session.user.id, &[id]);
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,157 @@
+//! Accounts, sessions and API tokens: what is written about them. (They are no part of any log; each
+//! is one call in the writer's next transaction.)
+
+use super::sqlite::{account, session};
+use super::{Error, Writer};
+use crate::clock;
+use rusqlite::Connection;
+use shared::account::User;
+use shared::ids::{SessionId, Timestamp, UserId};
+use shared::limits::{SESSIONS_MAX, TOKENS_MAX};
+
+/// A session or an API token to be made; the secret itself stays with the caller.
+#[derive(Debug)]
+pub struct NewSession {
+    /// Which.
+    pub id: SessionId,
+    /// SHA-256 of its secret.
+    pub token_hash: [u8; 32],
+    /// What the browser calls itself.
+    pub user_agent: String,
+}
+
+impl NewSession {
+    fn insert(&self, database: &Connection, user: UserId, at: Timestamp) -> Result<(), Error> {
+        session::insert(database, self.id, &self.token_hash, user, &self.user_agent, at)
+    }
+}
+
+/// What is to be different about an account; `None` stays as it is. All of it is checked.
+#[derive(Debug, Default)]
+pub struct AccountChange {
+    /// The name others see.
+    pub display_name: Option<String>,
+    /// The address.
+    pub email: Option<String>,
+    /// The hash of another password, and the one session that goes on, with its new secret's hash.
+    pub password: Option<NewPassword>,
+}
+
+/// Another password. All sessions and tokens but one end with the old one.
+#[derive(Debug)]
+pub struct NewPassword {
+    /// In PHC string format.
+    pub hash: String,
+    /// The session that changed it.
+    pub session: SessionId,
+    /// What it is known by from now on.
+    pub token_hash: [u8; 32],
+}
+
+impl<A: Send + 'static> Writer<A> {
+    /// Makes an account with its first session. `Ok(false)`: the address is taken.
+    ///
+    /// # Errors
+    /// When the database fails or is overloaded; then there is no account.
+    pub async fn create_account(&self, user: User, password_hash: String, session: NewSession) -> Result<bool, Error> {
+        self.call(move |database| {
+            let email = user.email.as_deref().unwrap_or_default();
+            let at = clock::now();
+            let made = account::insert(database, user.id, email, &user.display_name, &password_hash, at)?;
+            if made {
+                session.insert(database, user.id, at)?;
+            }
+            Ok(made)
+        })
+        .await
+    }
+
+    /// Changes an account. `Ok(None)`: the address is taken, and nothing was changed. Otherwise the
+    /// sessions that ended.
+    ///
+    /// # Errors
+    /// When the database fails or is overloaded; then nothing was changed.
+    pub async fn change_account(&self, user: UserId, change: AccountChange) -> Result<Option<Vec<SessionId>>, Error> {
+        self.call(move |database| {
+            if let Some(email) = &change.email
+                && !account::set_email(database, user, email)?
+            {
+                return Ok(None);
+            }
+            if let Some(name) = &change.display_name {
+                account::set_display_name(database, user, name)?;
+            }
+            let Some(NewPassword { hash, session, token_hash }) = change.password else { return Ok(Some(Vec::new())) };
+            account::set_password(database, user, &hash)?;
+            session::set_secret(database, session, &token_hash)?;
+            session::delete_all(database, user, Some(session)).map(Some)
+        })
+        .await
+    }
+
+    /// Ends an account: nobody can sign in to it, its name and address are gone. What it wrote stays.
+    /// It must have left its groups and channels before. Gives the sessions that ended.
+    ///
+    /// # Errors
+    /// When the database fails or is overloaded; then it goes on.
+    pub async fn delete_account(&self, user: UserId) -> Result<Vec<SessionId>, Error> {
+        self.call(move |database| {
+            let ended = session::delete_all(database, user, None)?;
+            account::delete(database, user, clock::now())?;
+            Ok(ended)
+        })
+        .await
+    }
+
+    /// Signs somebody in, if the account is still there. Gives the sessions that ended because there
+    /// are too many.
+    ///
+    /// # Errors
+    /// When the database fails or is overloaded; then there is no session.
+    pub async fn create_session(&self, user: UserId, session: NewSession) -> Result<Vec<SessionId>, Error> {
+        self.call(move |database| {
+            session.insert(database, user, clock::now())?;
+            session::delete_oldest(database, user, SESSIONS_MAX)
+        })
+        .await
+    }
+
+    /// Makes an API token. `Ok(false)`: the person has too many.
+    ///
+    /// # Errors
+    /// When the database fails or is overloaded; then there is no token.
+    pub async fn create_token(&self, user: UserId, name: String, token: NewSession) -> Result<bool, Error> {
+        self.call(move |database| {
+            if session::tokens(database, user)?.len() >= TOKENS_MAX as usize {
+                return Ok(false);
+            }
+            session::insert_token(database, token.id, &token.token_hash, user, &name, clock::now())?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Ends one of somebody's sessions or tokens. `Ok(false)`: there is none of that kind.
+    ///
+    /// # Errors
+    /// When the database fails or is overloaded; then it goes on.
+    pub async fn delete_session(&self, user: UserId, id: SessionId, is_token: bool) -> Result<bool, Error> {
+        self.call(move |database| session::delete(database, user, id, is_token)).await
+    }
+
+    /// Notes that a session was used.
+    ///
+    /// # Errors
+    /// When the database fails or is overloaded.
+    pub async fn touch_session(&self, id: SessionId) -> Result<(), Error> {
+        self.call(move |database| session::touch(database, id, clock::now())).await
+    }
+
+    /// Notes when people were last there.
+    ///
+    /// # Errors
+    /// When the database fails or is overloaded.
+    pub async fn set_last_seen(&self, people: Vec<(UserId, Timestamp)>) -> Result<(), Error> {
+        self.call(move |database| account::set_last_seen(database, &people)).await
+    }
+}

@@ -1,0 +1,97 @@
+//! How reactions stand.
+
+use super::row::{self, Sql};
+use crate::store::Error;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use shared::ids::{Seq, Timestamp, UserId};
+use shared::limits::REACTION_USERS_MAX;
+use shared::reaction::Reaction;
+use std::collections::HashMap;
+
+/// Whether somebody's reaction is set, by which event, and since when; `None` if it never was.
+pub(in crate::store) fn find(
+    database: &Connection,
+    conversation: i64,
+    target: Seq,
+    emoji: &str,
+    user: UserId,
+) -> Result<Option<(bool, Seq, Timestamp)>, Error> {
+    let mut statement = database.prepare_cached(
+        "SELECT is_on, seq, at FROM reaction WHERE conversation = ?1 AND target = ?2 AND emoji = ?3 AND user = ?4",
+    )?;
+    Ok(statement
+        .query_row(params![conversation, Sql(target), emoji, Sql(user)], |found| {
+            Ok((found.get("is_on")?, row::get(found, "seq")?, row::get(found, "at")?))
+        })
+        .optional()?)
+}
+
+/// Whether one more kind of reaction fits, or this kind is there already.
+pub(in crate::store) fn has_room(
+    database: &Connection,
+    conversation: i64,
+    target: Seq,
+    emoji: &str,
+    most: usize,
+) -> Result<bool, Error> {
+    let mut statement = database.prepare_cached(
+        "SELECT count(DISTINCT emoji) FROM reaction
+         WHERE conversation = ?1 AND target = ?2 AND is_on AND emoji <> ?3",
+    )?;
+    let others: i64 = statement.query_row(params![conversation, Sql(target), emoji], |found| found.get(0))?;
+    Ok(usize::try_from(others).unwrap_or(usize::MAX) < most)
+}
+
+#[expect(clippy::too_many_arguments, reason = "they are the row's columns")]
+pub(in crate::store) fn set(
+    database: &Connection,
+    conversation: i64,
+    target: Seq,
+    emoji: &str,
+    user: UserId,
+    is_on: bool,
+    seq: Seq,
+    at: Timestamp,
+) -> Result<(), Error> {
+    database
+        .prepare_cached(
+            "INSERT INTO reaction (conversation, target, emoji, user, is_on, seq, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT DO UPDATE SET is_on = excluded.is_on, seq = excluded.seq, at = excluded.at",
+        )?
+        .execute(params![conversation, Sql(target), emoji, Sql(user), is_on, Sql(seq), Sql(at)])?;
+    Ok(())
+}
+
+/// A deleted message has no reactions.
+pub(in crate::store) fn clear(database: &Connection, conversation: i64, target: Seq) -> Result<(), Error> {
+    database
+        .prepare_cached("DELETE FROM reaction WHERE conversation = ?1 AND target = ?2")?
+        .execute(params![conversation, Sql(target)])?;
+    Ok(())
+}
+
+/// The reactions of the messages in these spans, a JSON list of `[conversation, first, last]`: by
+/// message, in the order in which each kind was first given, and its people in the order they gave
+/// it, the first [`REACTION_USERS_MAX`] of them.
+pub(in crate::store) fn spans(database: &Connection, spans: &str) -> Result<HashMap<(i64, Seq), Vec<Reaction>>, Error> {
+    let mut statement = database.prepare_cached(
+        "SELECT conversation, target, emoji, user FROM json_each(?1) AS span
+         JOIN reaction ON conversation = span.value ->> 0 AND target BETWEEN span.value ->> 1 AND span.value ->> 2
+         WHERE is_on ORDER BY conversation, target, seq",
+    )?;
+    let found = |found: &Row<'_>| {
+        let message = (found.get("conversation")?, row::get(found, "target")?);
+        Ok((message, found.get("emoji")?, row::get(found, "user")?))
+    };
+    let mut folded: HashMap<(i64, Seq), Vec<Reaction>> = HashMap::new();
+    for next in statement.query_map([spans], found)? {
+        let (message, emoji, user): ((i64, Seq), String, UserId) = next?;
+        let reactions = folded.entry(message).or_default();
+        match reactions.iter_mut().find(|reaction| reaction.emoji == emoji) {
+            Some(reaction) if reaction.users.len() < REACTION_USERS_MAX => reaction.users.push(user),
+            Some(_) => {}
+            None => reactions.push(Reaction { emoji, users: vec![user] }),
+        }
+    }
+    Ok(folded)
+}

@@ -1,0 +1,143 @@
+//! What somebody has missed, of many conversations at once.
+//!
+//! However many conversations are asked for, a page of the answer takes three statements: where the
+//! reader stands and what there is, the events, and their reactions.
+
+use super::{event, reaction, row};
+use crate::store::{Error, Missed, MissedPage};
+use rusqlite::{Connection, params};
+use shared::event::{Event, EventKind};
+use shared::ids::{ConversationId, Cursor, UserId};
+use shared::limits::REPLAY_MAX;
+use std::collections::HashMap;
+
+/// Bytes of events in one page, about.
+const PAGE_BYTES: usize = 256 * 1024;
+/// Events in one page.
+const PAGE_EVENTS: u64 = 500;
+
+/// The next page of what comes after these cursors, in their order. Conversations that the page does
+/// not reach are left out of it; they are to be asked for again.
+pub(in crate::store) fn page(
+    database: &Connection,
+    user: UserId,
+    cursors: &[(ConversationId, Cursor)],
+) -> Result<MissedPage, Error> {
+    let transaction = database.unchecked_transaction()?;
+    let known = standing(&transaction, user, cursors)?;
+    let mut page = MissedPage::default();
+    let mut wanted = Vec::new();
+    for (conversation, cursor) in cursors {
+        match known.get(conversation) {
+            Some((_, last_seq)) if *cursor == *last_seq => {
+                page.conversations.push((*conversation, Missed::Nothing));
+            }
+            Some((key, last_seq)) if *cursor < *last_seq && last_seq.get() - cursor.get() <= REPLAY_MAX => {
+                wanted.push((*conversation, *key, *cursor, *last_seq));
+            }
+            // Too far back, in the future, not theirs, or not there.
+            _ => page.conversations.push((*conversation, Missed::Unknown)),
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(page);
+    }
+    events(&transaction, &wanted, &mut page)?;
+    Ok(page)
+}
+
+/// Which of these conversations are theirs, and how far each goes.
+fn standing(
+    database: &Connection,
+    user: UserId,
+    cursors: &[(ConversationId, Cursor)],
+) -> Result<HashMap<ConversationId, (i64, Cursor)>, Error> {
+    let ids: Vec<_> = cursors.iter().map(|(id, _)| hex(id.as_bytes())).collect();
+    let mut statement = database.prepare_cached(
+        "SELECT conversation.id, conversation.key, last_seq FROM json_each(?1) AS asked
+         JOIN conversation ON conversation.id = unhex(asked.value)
+         JOIN member ON member.conversation = conversation.key AND member.user = ?2",
+    )?;
+    let rows = statement.query_map(params![json(&ids)?, row::Sql(user)], |found| {
+        Ok((row::get(found, "id")?, (found.get("key")?, row::get(found, "last_seq")?)))
+    })?;
+    Ok(row::all(rows)?.into_iter().collect())
+}
+
+/// A stretch of one log to be read: after a cursor, up to and including a number.
+struct Stretch {
+    conversation: ConversationId,
+    key: i64,
+    after: Cursor,
+    up_to: u64,
+    /// Where the log ends.
+    last_seq: Cursor,
+}
+
+/// Reads what fits into a page. Logs have no gaps, so how many events there are is known before.
+fn events(
+    database: &Connection,
+    wanted: &[(ConversationId, i64, Cursor, Cursor)],
+    page: &mut MissedPage,
+) -> Result<(), Error> {
+    let mut room = PAGE_EVENTS;
+    let mut stretches = Vec::new();
+    for (conversation, key, after, last_seq) in wanted.iter().copied() {
+        if room == 0 {
+            break;
+        }
+        let count = (last_seq.get() - after.get()).min(room);
+        room -= count;
+        stretches.push(Stretch { conversation, key, after, up_to: after.get() + count, last_seq });
+    }
+    let asked: Vec<_> = stretches.iter().map(|one| (one.key, one.after.get(), one.up_to)).collect();
+    let mut statement = database.prepare_cached(
+        "SELECT asked.key AS number, seq, at, sender, kind FROM json_each(?1) AS asked
+         JOIN event ON event.conversation = asked.value ->> 0
+           AND event.seq > asked.value ->> 1 AND event.seq <= asked.value ->> 2
+         ORDER BY asked.key, seq",
+    )?;
+    let mut rows = statement.query([json(&asked)?])?;
+    let mut bytes = 0;
+    let mut lists: Vec<Vec<Event>> = Vec::new();
+    while bytes < PAGE_BYTES
+        && let Some(found) = rows.next()?
+    {
+        let number = usize::try_from(found.get::<_, i64>("number")?).unwrap_or(usize::MAX);
+        let Some(stretch) = stretches.get(number) else { continue };
+        bytes += found.get::<_, String>("kind")?.len() + 256;
+        lists.resize_with(number + 1, Vec::new);
+        lists[number].push(event::read(found, stretch.conversation)?);
+    }
+    drop(rows);
+    let spans: Vec<_> = stretches
+        .iter()
+        .zip(&lists)
+        .filter_map(|(stretch, list)| Some((stretch.key, list.first()?.seq.get(), list.last()?.seq.get())))
+        .collect();
+    let mut folded = reaction::spans(database, &json(&spans)?)?;
+    for (Stretch { conversation, key, last_seq, .. }, mut list) in stretches.into_iter().zip(lists) {
+        for event in &mut list {
+            if let EventKind::Message(message) = &mut event.kind
+                && let Some(reactions) = folded.remove(&(key, event.seq))
+            {
+                message.reactions = reactions;
+            }
+        }
+        let is_whole = list.last().is_some_and(|event| Cursor::from(event.seq) == last_seq);
+        page.conversations.push((conversation, if is_whole { Missed::All(list) } else { Missed::Some(list) }));
+    }
+    Ok(())
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::Corrupt(error.to_string()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

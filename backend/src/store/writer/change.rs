@@ -1,0 +1,142 @@
+//! Changes of conversations themselves: making, naming, coming and going.
+
+use super::batch::State;
+use super::head::{New, Position};
+use super::job::{Audience, Change, Effect, News, Stored};
+use super::send::to_json;
+use crate::clock;
+use crate::store::sqlite::conversation::{self, NewConversation, Role};
+use crate::store::{Error, sqlite};
+use shared::code::{Code, Rejection};
+use shared::conversation::{ConversationKind, Created, Membership, Renamed, Summary};
+use shared::event::EventKind;
+use shared::ids::{ConversationId, UserId};
+use shared::limits::MEMBERS_MAX;
+
+impl State {
+    pub(super) fn change(&mut self, user: UserId, change: Change) -> Result<Effect, Error> {
+        match change {
+            Change::Create { kind, name, members } => self.create(user, kind, name, &members),
+            Change::Rename(id, name) => self.rename(user, id, name),
+            Change::Add(id, member) => self.add(user, id, member),
+            Change::Remove(id, member) => self.remove(user, id, member),
+        }
+    }
+
+    fn create(
+        &mut self,
+        user: UserId,
+        kind: ConversationKind,
+        name: Option<String>,
+        members: &[UserId],
+    ) -> Result<Effect, Error> {
+        if !conversation::all_exist(&self.database, members)? {
+            let rejection = Rejection::new(Code::Invalid, "Not all of these people have an account here");
+            return Ok(Effect::Refused(rejection.field("members")));
+        }
+        let at = clock::now();
+        let id = clock::id(ConversationId::v7);
+        let new = NewConversation { id, kind, name: name.as_deref(), set: None, owner: user, members, at };
+        let key = conversation::insert(&self.database, &new)?;
+        let summary = self.first_summary(key, kind, name.clone())?;
+        let event = EventKind::Created(Created { kind, name, members: members.to_vec() });
+        self.store(user, key, &event, News::Made(summary))
+    }
+
+    fn rename(&mut self, user: UserId, id: ConversationId, name: String) -> Result<Effect, Error> {
+        let Some(key) = self.key_of_member(user, id)? else { return Ok(Effect::Refused(Rejection::not_found())) };
+        if let Some(refusal) = self.refuse_fixed(key, "name")? {
+            return Ok(refusal);
+        }
+        if conversation::name(&self.database, key)?.as_ref() == Some(&name) {
+            return Ok(Effect::Unchanged);
+        }
+        conversation::set_name(&self.database, key, &name)?;
+        self.store(user, key, &EventKind::Renamed(Renamed { name }), News::Changed)
+    }
+
+    fn add(&mut self, user: UserId, id: ConversationId, member: UserId) -> Result<Effect, Error> {
+        let Some(key) = self.key_of_member(user, id)? else { return Ok(Effect::Refused(Rejection::not_found())) };
+        if let Some(refusal) = self.refuse_fixed(key, "members")? {
+            return Ok(refusal);
+        }
+        let Audience::Members(members) = self.head(key)?.audience.clone() else { return Ok(Effect::Unchanged) };
+        if members.binary_search(&member).is_ok() {
+            return Ok(Effect::Unchanged);
+        }
+        if !conversation::all_exist(&self.database, &[member])? {
+            return Ok(Effect::Refused(Rejection::not_found()));
+        }
+        if members.len() >= MEMBERS_MAX {
+            let text = format!("A conversation has at most {MEMBERS_MAX} members");
+            return Ok(Effect::Refused(Rejection::new(Code::Conflict, text)));
+        }
+        // What was said before can be read, and is not unread.
+        let head = self.head(key)?;
+        let (last_seq, read_count) = (head.last_seq, head.message_count);
+        conversation::insert_member(&self.database, key, member, Role::Member, clock::now())?;
+        self.positions.insert((key, member), Position { delivered: last_seq, read: last_seq, read_count });
+        let event = EventKind::Joined(Membership { user: member });
+        let summary = Box::new(Summary {
+            last_seq,
+            read_seq: last_seq,
+            last_event: sqlite::event::last(&self.database, key, id)?,
+            ..*self.first_summary(key, self.heads[&key].kind, conversation::name(&self.database, key)?)?
+        });
+        self.reload_audience(key)?;
+        self.store(user, key, &event, News::Joined(member, summary))
+    }
+
+    fn remove(&mut self, user: UserId, id: ConversationId, member: UserId) -> Result<Effect, Error> {
+        let Some(key) = self.key_of_member(user, id)? else { return Ok(Effect::Refused(Rejection::not_found())) };
+        if let Some(refusal) = self.refuse_fixed(key, "members")? {
+            return Ok(refusal);
+        }
+        if user != member && !conversation::role(&self.database, key, user)?.can_moderate() {
+            let text = "Only owners and moderators can remove somebody else";
+            return Ok(Effect::Refused(Rejection::new(Code::Forbidden, text)));
+        }
+        let audience = self.head(key)?.audience.clone();
+        if !audience.contains(member) {
+            return Ok(Effect::Refused(Rejection::not_found()));
+        }
+        let role = conversation::role(&self.database, key, member)?;
+        if user != member && role == Role::Owner {
+            let text = "An owner can only leave by themselves";
+            return Ok(Effect::Refused(Rejection::new(Code::Forbidden, text)));
+        }
+        conversation::delete_member(&self.database, key, member)?;
+        if role == Role::Owner {
+            conversation::appoint_owner(&self.database, key)?;
+        }
+        self.positions.remove(&(key, member));
+        // Whoever goes hears of it, and of nothing after it.
+        let effect = self.store(user, key, &EventKind::Left(Membership { user: member }), News::Changed)?;
+        self.reload_audience(key)?;
+        Ok(effect)
+    }
+
+    /// The key of a conversation that this person is in.
+    pub(super) fn key_of_member(&mut self, user: UserId, id: ConversationId) -> Result<Option<i64>, Error> {
+        let Some(key) = self.key(id)? else { return Ok(None) };
+        Ok(self.head(key)?.audience.contains(user).then_some(key))
+    }
+
+    /// Direct conversations and the one for everyone are what they are.
+    fn refuse_fixed(&mut self, key: i64, field: &str) -> Result<Option<Effect>, Error> {
+        let text = match self.head(key)?.kind {
+            ConversationKind::Group | ConversationKind::Channel => return Ok(None),
+            ConversationKind::Direct => "A direct conversation is between its people and has no name of its own",
+            ConversationKind::Everyone => "Everybody is in this conversation, and its name is fixed",
+        };
+        Ok(Some(Effect::Refused(Rejection::new(Code::Conflict, text).field(field))))
+    }
+
+    fn store(&mut self, user: UserId, key: i64, kind: &EventKind, news: News) -> Result<Effect, Error> {
+        let json = to_json(kind)?;
+        let new = New { sender: user, at: clock::now(), kind: &json, target: None, is_message: false };
+        let place = self.append(key, new)?;
+        let audience = self.head(key)?.audience.clone();
+        Ok(Effect::Stored(Stored { place, kind: json, audience, news }))
+    }
+}

@@ -1,0 +1,228 @@
+//! What the writer remembers of conversations, and what it writes of that once for each batch.
+
+use super::batch::State;
+use super::job::{Audience, Effect, Place, Progress};
+use crate::store::sqlite::event::NewEvent;
+use crate::store::sqlite::row::Sql;
+use crate::store::sqlite::{conversation, event};
+use crate::store::{Error, kind_of};
+use rusqlite::params;
+use shared::code::Rejection;
+use shared::conversation::ConversationKind;
+use shared::ids::{ConversationId, Cursor, Seq, Timestamp, UserId};
+
+/// Conversations whose newest numbers and members are kept in memory. At 1,000 members of 16 bytes
+/// each this is 64 MB at the very worst.
+pub(super) const HEADS_MAX: usize = 4_096;
+
+/// What the writer knows of a conversation without asking the database.
+pub(super) struct Head {
+    pub(super) id: ConversationId,
+    pub(super) kind: ConversationKind,
+    pub(super) last_seq: Cursor,
+    pub(super) message_count: u64,
+    pub(super) last_position: i64,
+    pub(super) audience: Audience,
+    pub(super) is_dirty: bool,
+}
+
+/// A position of one member that is not in the database yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Position {
+    pub(super) delivered: Cursor,
+    pub(super) read: Cursor,
+    pub(super) read_count: u64,
+}
+
+/// An event to be appended.
+pub(super) struct New<'a> {
+    pub(super) sender: UserId,
+    pub(super) at: Timestamp,
+    /// The contract's `kind` object, as JSON.
+    pub(super) kind: &'a str,
+    /// The message it is about, if it is about one.
+    pub(super) target: Option<Seq>,
+    pub(super) is_message: bool,
+}
+
+impl State {
+    /// Appends an event to a log and notes the log's new end.
+    pub(super) fn append(&mut self, key: i64, new: New<'_>) -> Result<Place, Error> {
+        let New { sender, at, kind, target, is_message } = new;
+        let head = self.head(key)?;
+        let place = Place { conversation: head.id, seq: head.last_seq.next(), at };
+        let message_count = head.message_count + u64::from(is_message);
+        let new = NewEvent { conversation: key, seq: place.seq, at, sender, kind, target, message_count };
+        let position = event::append(&self.database, &new)?;
+
+        let head = self.heads.get_mut(&key).ok_or_else(|| Error::Corrupt("a head is missing".into()))?;
+        head.last_seq = place.seq.into();
+        head.message_count = message_count;
+        head.last_position = position;
+        if !std::mem::replace(&mut head.is_dirty, true) {
+            self.dirty.push(key);
+        }
+        Ok(place)
+    }
+
+    /// The members of a conversation have changed: they are read again when they are needed.
+    pub(super) fn reload_audience(&mut self, key: i64) -> Result<Audience, Error> {
+        let kind = self.head(key)?.kind;
+        let audience = self.audience(key, kind)?;
+        if let Some(head) = self.heads.get_mut(&key) {
+            head.audience = audience.clone();
+        }
+        Ok(audience)
+    }
+
+    fn audience(&self, key: i64, kind: ConversationKind) -> Result<Audience, Error> {
+        Ok(match kind {
+            ConversationKind::Everyone => Audience::Everyone,
+            _ => Audience::Members(conversation::members(&self.database, key)?.iter().map(|user| user.id).collect()),
+        })
+    }
+
+    pub(super) fn progress(
+        &mut self,
+        user: UserId,
+        id: ConversationId,
+        seq: Seq,
+        progress: Progress,
+    ) -> Result<Effect, Error> {
+        let Some(key) = self.key(id)? else { return Ok(Effect::Refused(Rejection::not_found())) };
+        let head = self.head(key)?;
+        if !head.audience.contains(user) {
+            return Ok(Effect::Refused(Rejection::not_found()));
+        }
+        let (audience, last_seq, last_count) = (head.audience.clone(), head.last_seq, head.message_count);
+        let target = last_seq.min(seq.into());
+        let before = self.position(key, user)?;
+        let mut after = before;
+        after.delivered = before.delivered.max(target);
+        if progress == Progress::Read && target > before.read {
+            after.read = target;
+            after.read_count = match Seq::new(target.get()) {
+                Some(_) if target == last_seq => last_count,
+                Some(seq) => event::message_count(&self.database, key, seq)?,
+                None => 0,
+            };
+        }
+        if after == before {
+            return Ok(Effect::Nothing);
+        }
+        self.positions.insert((key, user), after);
+        Ok(Effect::Moved {
+            conversation: id,
+            audience,
+            delivered: (after.delivered > before.delivered).then_some(after.delivered),
+            read: (after.read > before.read).then_some(after.read),
+        })
+    }
+
+    pub(super) fn position(&self, key: i64, user: UserId) -> Result<Position, Error> {
+        if let Some(position) = self.positions.get(&(key, user)) {
+            return Ok(*position);
+        }
+        Ok(self
+            .database
+            .prepare_cached(
+                "SELECT delivered_seq, read_seq, read_count FROM member WHERE conversation = ?1 AND user = ?2",
+            )?
+            .query_row(params![key, Sql(user)], |row| {
+                let (Sql(delivered), Sql(read)) = (row.get(0)?, row.get(1)?);
+                Ok(Position { delivered, read, read_count: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0) })
+            })?)
+    }
+
+    pub(super) fn key(&mut self, id: ConversationId) -> Result<Option<i64>, Error> {
+        if let Some(key) = self.keys.get(&id) {
+            return Ok(Some(*key));
+        }
+        let found = conversation::find_by_id(&self.database, id)?;
+        if let Some(key) = found {
+            self.keys.insert(id, key);
+        }
+        Ok(found)
+    }
+
+    pub(super) fn find_set(&mut self, set: &[u8; 32]) -> Result<Option<i64>, Error> {
+        if let Some(key) = self.sets.get(set) {
+            return Ok(Some(*key));
+        }
+        let found = conversation::find_by_set(&self.database, set)?;
+        if let Some(key) = found {
+            self.sets.insert(*set, key);
+        }
+        Ok(found)
+    }
+
+    pub(super) fn everyone(&mut self) -> Result<i64, Error> {
+        match self.everyone {
+            Some(key) => Ok(key),
+            None => {
+                let key = conversation::find_everyone(&self.database)?;
+                self.everyone = Some(key);
+                Ok(key)
+            }
+        }
+    }
+
+    /// What is known of a conversation, from memory or from the database.
+    pub(super) fn head(&mut self, key: i64) -> Result<&Head, Error> {
+        if !self.heads.contains_key(&key) {
+            let head = self.load(key)?;
+            self.heads.insert(key, head);
+        }
+        Ok(&self.heads[&key])
+    }
+
+    pub(super) fn load(&self, key: i64) -> Result<Head, Error> {
+        let mut statement = self.database.prepare_cached(
+            "SELECT id, kind, last_seq, message_count, last_position FROM conversation WHERE key = ?1",
+        )?;
+        let (id, kind, last_seq, message_count, last_position) = statement.query_row([key], |row| {
+            let (Sql(id), Sql(last_seq)) = (row.get(0)?, row.get(2)?);
+            Ok((id, row.get::<_, String>(1)?, last_seq, row.get::<_, i64>(3)?, row.get(4)?))
+        })?;
+        let kind = kind_of(&kind)?;
+        let audience = self.audience(key, kind)?;
+        let message_count = u64::try_from(message_count).unwrap_or(0);
+        Ok(Head { id, kind, last_seq, message_count, last_position, audience, is_dirty: false })
+    }
+
+    /// Writes what was only noted during the batch: one row for each conversation and member touched,
+    /// however many messages there were.
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
+        let mut statement = self.database.prepare_cached(
+            "UPDATE conversation SET last_seq = ?2, message_count = ?3, last_position = ?4 WHERE key = ?1",
+        )?;
+        for key in self.dirty.drain(..) {
+            let Some(head) = self.heads.get_mut(&key) else { continue };
+            let message_count = i64::try_from(head.message_count).unwrap_or(i64::MAX);
+            statement.execute(params![key, Sql(head.last_seq), message_count, head.last_position])?;
+            head.is_dirty = false;
+        }
+        drop(statement);
+        let mut statement = self.database.prepare_cached(
+            "UPDATE member SET delivered_seq = ?3, read_seq = ?4, read_count = ?5 WHERE conversation = ?1 AND user = ?2",
+        )?;
+        for ((key, user), position) in self.positions.drain() {
+            let read_count = i64::try_from(position.read_count).unwrap_or(i64::MAX);
+            statement.execute(params![key, Sql(user), Sql(position.delivered), Sql(position.read), read_count])?;
+        }
+        drop(statement);
+        if self.heads.len() > HEADS_MAX || self.keys.len() > HEADS_MAX || self.sets.len() > HEADS_MAX {
+            self.forget();
+        }
+        Ok(())
+    }
+
+    /// Drops everything remembered; the database is asked again.
+    pub(super) fn forget(&mut self) {
+        self.heads.clear();
+        self.dirty.clear();
+        self.keys.clear();
+        self.sets.clear();
+        self.positions.clear();
+    }
+}

@@ -1,0 +1,206 @@
+//! What can be asked of the writer, and what comes of it.
+
+use super::Call;
+use shared::code::Rejection;
+use shared::conversation::{ConversationKind, Summary};
+use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
+use shared::message::Accepted;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Whom a message is for, checked: who is meant exists only once the writer has looked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recipients {
+    /// The conversation of exactly these people, sorted, each once, the sender among them.
+    Set(Vec<UserId>),
+    /// A conversation that may exist and that the sender may be a member of.
+    Conversation(ConversationId),
+    /// The conversation everybody is in.
+    Everyone,
+}
+
+/// A message to be stored; its content is checked and trimmed.
+#[derive(Debug)]
+pub struct NewMessage {
+    /// The command's id.
+    pub id: CommandId,
+    /// Whom it is for.
+    pub to: Recipients,
+    /// Its text.
+    pub content: String,
+    /// The message it answers.
+    pub reply_to: Option<Seq>,
+}
+
+/// What is done to a message that exists.
+#[derive(Debug)]
+pub struct Amendment {
+    /// The command's id.
+    pub id: CommandId,
+    /// Where the message is.
+    pub conversation: ConversationId,
+    /// Which message.
+    pub target: Seq,
+    /// What is done to it.
+    pub action: Action,
+}
+
+/// What can be done to a message that exists; texts are checked.
+#[derive(Debug)]
+pub enum Action {
+    /// It has this text from now on.
+    Edit(String),
+    /// Its text goes.
+    Delete,
+    /// A reaction is set or taken back.
+    React {
+        /// Which.
+        emoji: String,
+        /// Set or taken back.
+        on: bool,
+    },
+}
+
+/// A change of a conversation itself.
+#[derive(Debug)]
+pub enum Change {
+    /// A group or channel is made; the members are sorted, each once, its maker among them.
+    Create {
+        /// Group or channel.
+        kind: ConversationKind,
+        /// Its name, checked.
+        name: Option<String>,
+        /// Who is in it.
+        members: Vec<UserId>,
+    },
+    /// It has another name, checked.
+    Rename(ConversationId, String),
+    /// Somebody comes.
+    Add(ConversationId, UserId),
+    /// Somebody goes, or is sent away.
+    Remove(ConversationId, UserId),
+}
+
+/// How far somebody has come in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It has arrived.
+    Delivered,
+    /// It was read, and so has arrived.
+    Read,
+}
+
+/// Where an event stands in the log, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Which log.
+    pub conversation: ConversationId,
+    /// Its number there.
+    pub seq: Seq,
+    /// When it was stored.
+    pub at: Timestamp,
+}
+
+impl Place {
+    /// The answer to the command that has this id.
+    #[must_use]
+    pub fn accepted(self, id: CommandId) -> Accepted {
+        let Self { conversation, seq, at } = self;
+        Accepted { id, conversation, seq, at }
+    }
+}
+
+/// What came of a command, after its commit.
+#[derive(Debug)]
+pub struct Outcome<A> {
+    /// Where the answer goes.
+    pub asker: A,
+    /// Who asked.
+    pub user: UserId,
+    /// The command's id, for those that have one.
+    pub command: Option<CommandId>,
+    /// What happened.
+    pub effect: Effect,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Effect {
+    /// An event was stored.
+    Stored(Stored),
+    /// It was so already, by this event: the command had been stored before, or asks for what is.
+    Repeated(Place),
+    /// It was so already, and no event says so.
+    Unchanged,
+    /// Somebody's positions moved forward.
+    Moved {
+        /// Where.
+        conversation: ConversationId,
+        /// Whom it concerns; [`Audience::Everyone`] gets no receipts.
+        audience: Audience,
+        /// The new position of what has arrived, if it moved.
+        delivered: Option<Cursor>,
+        /// The new position of what was read, if it moved.
+        read: Option<Cursor>,
+    },
+    /// Nothing changed, and nobody needs to know.
+    Nothing,
+    /// It was refused.
+    Refused(Rejection),
+    /// Everything before this one has been handed on; see [`super::Writer::flushed`].
+    Flushed(oneshot::Sender<()>),
+}
+
+/// A stored event and who is to hear of it.
+#[derive(Debug)]
+pub struct Stored {
+    /// Where it stands.
+    pub place: Place,
+    /// The contract's `kind` object, as JSON: the same bytes that are in the database.
+    pub kind: String,
+    /// Who hears of it.
+    pub audience: Audience,
+    /// What it means for people's lists.
+    pub news: News,
+}
+
+/// What an event means for people's lists of conversations.
+#[derive(Debug)]
+pub enum News {
+    /// Nothing but that it is there.
+    None,
+    /// The conversation is new to its whole audience; it stood like this before the event.
+    Made(Box<Summary>),
+    /// It is new to this person; to the others its members have changed.
+    Joined(UserId, Box<Summary>),
+    /// Its name or members have changed.
+    Changed,
+}
+
+/// Who hears of an event.
+#[derive(Debug, Clone)]
+pub enum Audience {
+    /// Everybody connected.
+    Everyone,
+    /// These people, sorted.
+    Members(Arc<[UserId]>),
+}
+
+impl Audience {
+    pub(super) fn contains(&self, user: UserId) -> bool {
+        match self {
+            Audience::Everyone => true,
+            Audience::Members(members) => members.binary_search(&user).is_ok(),
+        }
+    }
+}
+
+/// One entry of the writer's queue.
+pub(super) enum Job<A> {
+    Send { asker: A, user: UserId, message: NewMessage },
+    Amend { asker: A, user: UserId, amendment: Amendment },
+    Change { asker: A, user: UserId, change: Change },
+    Progress { asker: A, user: UserId, conversation: ConversationId, seq: Seq, progress: Progress },
+    Call(Box<dyn Call>),
+    Flush { asker: A, user: UserId, done: oneshot::Sender<()> },
+}

@@ -1,0 +1,208 @@
+//! New messages: where they go, and their ids.
+
+use super::batch::State;
+use super::head::{New, Position};
+use super::job::{Effect, NewMessage, News, Place, Recipients, Stored};
+use crate::clock;
+use crate::store::Error;
+use crate::store::sqlite::conversation::NewConversation;
+use crate::store::sqlite::row::Sql;
+use crate::store::sqlite::{conversation, event};
+use rusqlite::{OptionalExtension, params};
+use sha2::{Digest, Sha256};
+use shared::code::{Code, Rejection};
+use shared::conversation::{ConversationKind, Summary};
+use shared::event::EventKind;
+use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
+use shared::message::Message;
+
+/// The conversation a message is for, with its summary if it is new; or what the sender is told
+/// instead.
+type Resolved = Result<(i64, Option<Box<Summary>>), Effect>;
+
+impl State {
+    pub(super) fn send(&mut self, user: UserId, message: NewMessage) -> Result<Effect, Error> {
+        let at = clock::now();
+        let (key, made) = match self.resolve(user, &message, at)? {
+            Ok(found) => found,
+            Err(effect) => return Ok(effect),
+        };
+        if let Some(target) = message.reply_to
+            && !event::is_message(&self.database, key, target)?
+        {
+            return Ok(Effect::Refused(
+                Rejection::new(Code::BadReference, "The message this replies to is not in this conversation")
+                    .field("replyTo"),
+            ));
+        }
+        let head = self.head(key)?;
+        let place = Place { conversation: head.id, seq: head.last_seq.next(), at };
+        let print = fingerprint(&place.conversation, &message);
+        if !self.claim(user, message.id, place, key, &print)? {
+            return self.repeated(user, message.id, Some(&print));
+        }
+        let NewMessage { id: command, content, reply_to, .. } = message;
+        let kind = to_json(&EventKind::Message(Message::new(command, content, reply_to)))?;
+        let place = self.append(key, New { sender: user, at, kind: &kind, target: None, is_message: true })?;
+        // Writing moves one's own read position.
+        let head = self.head(key)?;
+        let (audience, read_count) = (head.audience.clone(), head.message_count);
+        self.positions
+            .insert((key, user), Position { delivered: place.seq.into(), read: place.seq.into(), read_count });
+        let news = made.map_or(News::None, News::Made);
+        Ok(Effect::Stored(Stored { place, kind, audience, news }))
+    }
+
+    /// Finds the conversation a message is for, or makes it.
+    fn resolve(&mut self, user: UserId, message: &NewMessage, at: Timestamp) -> Result<Resolved, Error> {
+        let key = match &message.to {
+            Recipients::Everyone => Some(self.everyone()?),
+            Recipients::Conversation(id) => self.key(*id)?,
+            Recipients::Set(members) => {
+                let set = conversation::member_set(members);
+                match self.find_set(&set)? {
+                    Some(key) => Some(key),
+                    None => return self.make(user, message, members, &set, at),
+                }
+            }
+        };
+        if let Some(key) = key
+            && self.head(key)?.audience.contains(user)
+        {
+            return Ok(Ok((key, None)));
+        }
+        // Somebody who has left may still ask what came of a command from before.
+        self.repeated(user, message.id, None).map(Err)
+    }
+
+    fn make(
+        &mut self,
+        user: UserId,
+        message: &NewMessage,
+        members: &[UserId],
+        set: &[u8; 32],
+        at: Timestamp,
+    ) -> Result<Resolved, Error> {
+        let existing = self.repeated(user, message.id, None)?;
+        if matches!(existing, Effect::Refused(ref rejection) if rejection.code == Code::Conflict) {
+            return Ok(Err(existing));
+        }
+        if message.reply_to.is_some() || !conversation::all_exist(&self.database, members)? {
+            return Ok(Err(Effect::Refused(Rejection::not_found())));
+        }
+        let id = clock::id(ConversationId::v7);
+        let kind = if members.len() <= 2 { ConversationKind::Direct } else { ConversationKind::Group };
+        let key = conversation::insert(
+            &self.database,
+            &NewConversation { id, kind, name: None, set: Some(set), owner: user, members, at },
+        )?;
+        Ok(Ok((key, Some(self.first_summary(key, kind, None)?))))
+    }
+
+    /// How a conversation stands before its first event.
+    pub(super) fn first_summary(
+        &mut self,
+        key: i64,
+        kind: ConversationKind,
+        name: Option<String>,
+    ) -> Result<Box<Summary>, Error> {
+        let members = match kind {
+            ConversationKind::Direct | ConversationKind::Group => Some(conversation::members(&self.database, key)?),
+            ConversationKind::Channel | ConversationKind::Everyone => None,
+        };
+        Ok(Box::new(Summary {
+            id: self.head(key)?.id,
+            kind,
+            name,
+            members,
+            last_seq: Cursor::START,
+            read_seq: Cursor::START,
+            unread: 0,
+            last_event: None,
+        }))
+    }
+
+    /// Takes a command's id for its user. `false`: it is taken.
+    pub(super) fn claim(
+        &self,
+        user: UserId,
+        id: CommandId,
+        place: Place,
+        key: i64,
+        print: &Fingerprint,
+    ) -> Result<bool, Error> {
+        let inserted = self
+            .database
+            .prepare_cached(
+                "INSERT INTO command (user, id, fingerprint, conversation, seq, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![Sql(user), Sql(id), print, key, Sql(place.seq), Sql(place.at)])?;
+        Ok(inserted == 1)
+    }
+
+    /// The answer to a command whose id was used before: the same as then if it is the same command.
+    /// Without a fingerprint to compare, the id being used at all is a conflict; an id never used is
+    /// `not_found`.
+    pub(super) fn repeated(&self, user: UserId, id: CommandId, print: Option<&Fingerprint>) -> Result<Effect, Error> {
+        Ok(match (self.stored(user, id)?, print) {
+            (None, _) => Effect::Refused(Rejection::not_found()),
+            (Some((stored, place)), Some(print)) if stored == *print => Effect::Repeated(place),
+            (Some(_), _) => Effect::Refused(conflict()),
+        })
+    }
+
+    /// What came of the command that has used this id.
+    pub(super) fn stored(&self, user: UserId, id: CommandId) -> Result<Option<(Fingerprint, Place)>, Error> {
+        Ok(self
+            .database
+            .prepare_cached(
+                "SELECT fingerprint, conversation.id, seq, at FROM command
+                 JOIN conversation ON conversation.key = command.conversation WHERE user = ?1 AND command.id = ?2",
+            )?
+            .query_row(params![Sql(user), Sql(id)], |row| {
+                let (Sql(conversation), Sql(seq), Sql(at)) = (row.get(1)?, row.get(2)?, row.get(3)?);
+                Ok((row.get::<_, Fingerprint>(0)?, Place { conversation, seq, at }))
+            })
+            .optional()?)
+    }
+}
+
+/// Tells two commands with the same id apart: the first half of SHA-256 over all their fields.
+pub(super) type Fingerprint = [u8; 16];
+
+/// The fingerprint of a command with these fields. Their lengths come first, so that no two commands
+/// run together to the same bytes.
+pub(super) fn print(fields: &[&[u8]]) -> Fingerprint {
+    let mut hash = Sha256::new();
+    for field in fields {
+        hash.update((field.len() as u64).to_be_bytes());
+        hash.update(field);
+    }
+    let whole: [u8; 32] = hash.finalize().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&whole[..16]);
+    half
+}
+
+/// This form is in people's databases: it must not change.
+fn fingerprint(conversation: &ConversationId, message: &NewMessage) -> Fingerprint {
+    let mut hash = Sha256::new();
+    hash.update(b"send");
+    hash.update(conversation.as_bytes());
+    hash.update(message.reply_to.map_or(0, Seq::get).to_be_bytes());
+    hash.update((message.content.len() as u64).to_be_bytes());
+    hash.update(&message.content);
+    let whole: [u8; 32] = hash.finalize().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&whole[..16]);
+    half
+}
+
+pub(super) fn conflict() -> Rejection {
+    Rejection::new(Code::Conflict, "This id was used before for another command. Make a new id").field("id")
+}
+
+pub(super) fn to_json(kind: &EventKind) -> Result<String, Error> {
+    serde_json::to_string(kind).map_err(|error| Error::Corrupt(error.to_string()))
+}

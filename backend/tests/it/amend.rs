@@ -1,0 +1,177 @@
+//! Messages change: edited, deleted, reacted to. Whoever reads later finds what they have become.
+
+use crate::support::{Person, Server, Socket, new_id};
+use serde_json::{Value, json};
+use shared::event::EventKind;
+use shared::frame::ServerFrame;
+use shared::ids::ConversationId;
+
+struct Scene {
+    _server: Server,
+    ada: Person,
+    ben: Person,
+    a: Socket,
+    b: Socket,
+    place: ConversationId,
+}
+
+/// Ada has written to Ben.
+async fn scene() -> Scene {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let (mut a, mut b) = (ada.connect().await, ben.connect().await);
+    let id = a.says(json!({"user": ben.id}), "first").await;
+    let (place, _) = a.accepted(id).await;
+    b.sees().await;
+    Scene { _server: server, ada, ben, a, b, place }
+}
+
+impl Scene {
+    fn edit(&self, target: u64, content: &str) -> Value {
+        json!({"type": "edit", "conversation": self.place, "target": target, "content": content})
+    }
+
+    fn delete(&self, target: u64) -> Value {
+        json!({"type": "delete", "conversation": self.place, "target": target})
+    }
+
+    fn react(&self, target: u64, emoji: &str, on: bool) -> Value {
+        json!({"type": "react", "conversation": self.place, "target": target, "emoji": emoji, "on": on})
+    }
+}
+
+async fn kinds(socket: &mut Socket) -> Vec<EventKind> {
+    let event = |frame| match frame {
+        ServerFrame::Event(event) => Some(event.kind),
+        _ => None,
+    };
+    socket.sees().await.into_iter().filter_map(event).collect()
+}
+
+fn message(event: &Value) -> &Value {
+    &event["kind"]["message"]
+}
+
+#[tokio::test]
+async fn an_edit_reaches_everybody_and_history_has_the_new_text() {
+    let mut s = scene().await;
+    assert_eq!(s.a.asks(s.edit(1, " second ")).await, Ok((s.place, 2)));
+    let [EventKind::Edited(edited)] = &kinds(&mut s.b).await[..] else { panic!("one event") };
+    assert_eq!((edited.target.get(), edited.content.as_str()), (1, "second"));
+    let log = s.ben.log(s.place).await;
+    assert_eq!(message(&log[0])["content"], "second");
+    assert_eq!(message(&log[0])["editedAt"], log[1]["at"]);
+    assert_eq!(log[1]["kind"]["edited"]["content"], "second");
+}
+
+#[tokio::test]
+async fn a_deleted_text_is_nowhere_any_more() {
+    let mut s = scene().await;
+    assert_eq!(s.a.asks(s.edit(1, "a secret")).await, Ok((s.place, 2)));
+    assert_eq!(s.b.asks(s.react(1, "👍", true)).await, Ok((s.place, 3)));
+    assert_eq!(s.a.asks(s.delete(1)).await, Ok((s.place, 4)));
+    let log = s.ben.log(s.place).await;
+    assert_eq!(message(&log[0])["content"], "");
+    assert_eq!(message(&log[0])["deletedAt"], log[3]["at"]);
+    assert!(message(&log[0]).get("reactions").is_none() && message(&log[0]).get("editedAt").is_none());
+    assert!(!serde_json::to_string(&log).unwrap().contains("secret"));
+    assert_eq!(s.a.asks(s.delete(1)).await, Ok((s.place, 4)), "it is deleted already");
+    assert_eq!(s.a.asks(s.edit(1, "again")).await, Err("bad_reference".into()));
+    assert_eq!(s.a.asks(s.react(1, "👍", true)).await, Err("bad_reference".into()));
+}
+
+#[tokio::test]
+async fn reactions_are_folded_into_history_and_repeating_one_changes_nothing() {
+    let mut s = scene().await;
+    assert_eq!(s.b.asks(s.react(1, "👍", false)).await, Ok((s.place, 1)), "it never was");
+    assert_eq!(s.b.asks(s.react(1, "👍", true)).await, Ok((s.place, 2)));
+    assert_eq!(s.b.asks(s.react(1, "👍", true)).await, Ok((s.place, 2)), "the same answer as before");
+    assert_eq!(s.a.asks(s.react(1, "👍", true)).await, Ok((s.place, 3)));
+    assert_eq!(s.a.asks(s.react(1, "🎉", true)).await, Ok((s.place, 4)));
+    let log = s.ada.log(s.place).await;
+    assert_eq!(log.len(), 4);
+    let expected = json!([{"emoji": "👍", "users": [s.ben.id, s.ada.id]}, {"emoji": "🎉", "users": [s.ada.id]}]);
+    assert_eq!(message(&log[0])["reactions"], expected);
+    assert_eq!(s.b.asks(s.react(1, "👍", false)).await, Ok((s.place, 5)));
+    assert_eq!(s.b.asks(s.react(1, "👍", false)).await, Ok((s.place, 5)));
+    let log = s.ada.log(s.place).await;
+    assert_eq!(message(&log[0])["reactions"][0]["users"], json!([s.ada.id]));
+    assert_eq!(kinds(&mut s.a).await.len(), 1, "of the last two, one changed something");
+}
+
+#[tokio::test]
+async fn a_message_has_at_most_twenty_different_reactions() {
+    let mut s = scene().await;
+    for letter in ('a'..='z').take(20) {
+        assert!(s.b.asks(s.react(1, &letter.to_string(), true)).await.is_ok());
+    }
+    assert_eq!(s.a.asks(s.react(1, "z", true)).await, Err("bad_field".into()));
+    assert!(s.a.asks(s.react(1, "a", true)).await.is_ok(), "one that is there already");
+    assert!(s.b.asks(s.react(1, "b", false)).await.is_ok());
+    assert!(s.a.asks(s.react(1, "z", true)).await.is_ok(), "one went, one comes");
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_to_a_message_is_refused() {
+    let mut s = scene().await;
+    s.b.asks(s.react(1, "👍", true)).await.unwrap();
+    let long = "x".repeat(16_385);
+    let table = [
+        (s.edit(1, "mine now"), "forbidden"),
+        (s.delete(1), "forbidden"),
+        (s.edit(2, "no message"), "bad_reference"),
+        (s.edit(99, "not there"), "bad_reference"),
+        (s.delete(99), "bad_reference"),
+        (s.react(2, "👍", true), "bad_reference"),
+        (s.react(1, "👍👍", true), "bad_field"),
+        (s.react(1, "", true), "bad_field"),
+        (s.react(1, ":thumbsup:", true), "bad_field"),
+        (s.react(1, &long, true), "bad_field"),
+        (s.edit(1, " "), "empty"),
+        (s.edit(1, &long), "too_long"),
+        (s.edit(1, "a\0"), "bad_field"),
+        (json!({"type": "edit", "conversation": s.place, "target": 0, "content": "x"}), "bad_field"),
+        (json!({"type": "delete", "conversation": s.place}), "bad_field"),
+        (json!({"type": "delete", "conversation": new_id(), "target": 1}), "not_found"),
+        (json!({"type": "react", "conversation": new_id(), "target": 1, "emoji": "x", "on": true}), "not_found"),
+    ];
+    for (command, code) in table {
+        assert_eq!(s.b.asks(command.clone()).await, Err(code.into()), "{:.120}", command.to_string());
+    }
+    assert_eq!(s.ada.log(s.place).await.len(), 2, "nothing was stored");
+}
+
+#[tokio::test]
+async fn a_retried_amendment_is_done_once_and_an_id_is_one_command() {
+    let mut s = scene().await;
+    let mut edit = s.edit(1, "second");
+    edit["id"] = json!(new_id());
+    let id = edit["id"].as_str().unwrap().parse().unwrap();
+    for _ in 0..2 {
+        s.a.send(edit.clone()).await;
+        assert_eq!(s.a.accepted(id).await, (s.place, 2));
+    }
+    s.a.asks(s.delete(1)).await.unwrap();
+    s.a.send(edit.clone()).await;
+    assert_eq!(s.a.accepted(id).await, (s.place, 2), "also after the message has gone");
+    for mut other in [
+        s.edit(1, "third"),
+        s.delete(1),
+        s.react(1, "x", true),
+        json!({"type": "send", "to": "everyone", "content": "x"}),
+    ] {
+        other["id"] = json!(id);
+        s.a.send(other).await;
+        assert_eq!(s.a.rejected(id).await, "conflict");
+    }
+    assert_eq!(s.ada.log(s.place).await.len(), 3);
+}
+
+#[tokio::test]
+async fn the_last_event_of_a_list_is_what_it_has_become() {
+    let mut s = scene().await;
+    s.a.asks(s.edit(1, "new text")).await.unwrap();
+    let welcome = s.ben.connect().await.welcome.unwrap();
+    let summary = welcome.conversations.iter().find(|summary| summary.id == s.place).unwrap();
+    assert_eq!((summary.last_seq.get(), summary.unread), (2, 1), "an edit is no message");
+}

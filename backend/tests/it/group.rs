@@ -1,0 +1,192 @@
+//! Groups and channels: making, naming, coming, going; and who hears of it.
+
+use crate::support::{Person, Server, Socket, content, new_id};
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::event::EventKind;
+use shared::frame::ServerFrame;
+use shared::ids::ConversationId;
+
+async fn group(owner: &Person, members: &[&Person]) -> ConversationId {
+    let members: Vec<_> = members.iter().map(|person| person.id).collect();
+    let body = json!({"kind": "group", "name": "Walks", "members": members});
+    let (status, body) = owner.request(Method::POST, "/api/conversations", Some(body)).await;
+    assert_eq!(status, 201, "{body}");
+    body["conversation"]["id"].as_str().unwrap().parse().unwrap()
+}
+
+fn members(id: ConversationId, person: &Person) -> String {
+    format!("/api/conversations/{id}/members/{}", person.id)
+}
+
+async fn status(person: &Person, method: Method, path: &str) -> u16 {
+    person.request(method, path, None).await.0
+}
+
+/// The next event of a conversation.
+async fn event(socket: &mut Socket) -> EventKind {
+    socket
+        .until(|frame| match frame {
+            ServerFrame::Event(event) => Some(event.kind),
+            _ => None,
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_group_is_made_with_an_event_that_says_so() {
+    let server = Server::start();
+    let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
+    let (mut b, mut c) = (ben.connect().await, cy.connect().await);
+    let id = group(&ada, &[&ben, &ben]).await;
+    let ServerFrame::Conversation(changed) = b.next().await else { panic!("first the conversation") };
+    assert_eq!((changed.summary.id, changed.summary.name.as_deref()), (id, Some("Walks")));
+    let EventKind::Created(created) = event(&mut b).await else { panic!("then that it was made") };
+    assert_eq!(created.members.len(), 2);
+    assert_eq!(c.sees().await, []);
+    let log = ada.log(id).await;
+    assert_eq!(log[0]["kind"]["created"]["name"], "Walks");
+    assert_eq!(log[0]["seq"], 1);
+    let again = group(&ada, &[&ben]).await;
+    assert_ne!(again, id, "each is a new one");
+}
+
+#[tokio::test]
+async fn a_new_name_is_an_event_and_a_summary() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let id = group(&ada, &[&ben]).await;
+    let mut a = ada.connect().await;
+    let path = format!("/api/conversations/{id}");
+    let (status, body) = ben.request(Method::PATCH, &path, Some(json!({"name": " Long walks "}))).await;
+    assert_eq!((status, &body["conversation"]["name"]), (200, &json!("Long walks")));
+    let EventKind::Renamed(renamed) = event(&mut a).await else { panic!("an event") };
+    assert_eq!(renamed.name, "Long walks");
+    let name = a
+        .until(|frame| match frame {
+            ServerFrame::Conversation(changed) => Some(changed.summary.name),
+            _ => None,
+        })
+        .await;
+    assert_eq!(name.as_deref(), Some("Long walks"));
+    ben.request(Method::PATCH, &path, Some(json!({"name": "Long walks"}))).await;
+    assert_eq!(ada.log(id).await.len(), 2, "the same name is no event");
+    for bad in ["", " ", "x\ny", &"x".repeat(65)] {
+        assert_eq!(ben.request(Method::PATCH, &path, Some(json!({"name": bad}))).await.0, 422);
+    }
+}
+
+#[tokio::test]
+async fn whoever_comes_is_shown_the_conversation_first_and_can_read_what_was_said() {
+    let server = Server::start();
+    let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
+    let id = group(&ada, &[&ben]).await;
+    let (mut a, mut c) = (ada.connect().await, cy.connect().await);
+    let said = a.says(json!({"conversation": id}), "before").await;
+    a.accepted(said).await;
+    assert_eq!(status(&ben, Method::PUT, &members(id, &cy)).await, 204, "any member brings people in");
+    let ServerFrame::Conversation(changed) = c.next().await else { panic!("first the conversation") };
+    assert_eq!((changed.summary.last_seq.get(), changed.summary.unread), (2, 0), "nothing is unread");
+    assert_eq!(changed.summary.members.unwrap().len(), 3);
+    assert!(matches!(event(&mut c).await, EventKind::Joined(joined) if joined.user == cy.id));
+    assert!(matches!(event(&mut a).await, EventKind::Joined(joined) if joined.user == cy.id));
+    assert_eq!(cy.log(id).await.len(), 3);
+    assert_eq!(status(&ben, Method::PUT, &members(id, &cy)).await, 204, "again");
+    assert_eq!(ada.log(id).await.len(), 3, "is no event");
+}
+
+#[tokio::test]
+async fn whoever_leaves_hears_that_and_nothing_after_it() {
+    let server = Server::start();
+    let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
+    let id = group(&ada, &[&ben, &cy]).await;
+    let (mut a, mut b, mut c) = (ada.connect().await, ben.connect().await, cy.connect().await);
+    assert_eq!(status(&cy, Method::DELETE, &members(id, &ben)).await, 403, "a member sends nobody away");
+    assert_eq!(status(&cy, Method::DELETE, &members(id, &ada)).await, 403);
+    assert_eq!(status(&ada, Method::DELETE, &members(id, &ben)).await, 204, "its owner does");
+    assert!(matches!(event(&mut b).await, EventKind::Left(left) if left.user == ben.id));
+    let said = a.says(json!({"conversation": id}), "he is gone").await;
+    a.accepted(said).await;
+    ada.request(Method::PATCH, &format!("/api/conversations/{id}"), Some(json!({"name": "Without Ben"}))).await;
+    c.until(|frame| content(&frame)).await;
+    assert!(b.sees().await.is_empty(), "nothing after it");
+    let foreign = format!("/api/conversations/{}", new_id());
+    for end in ["", "/events"] {
+        let gone = ben.get(&format!("/api/conversations/{id}{end}")).await;
+        assert_eq!(gone.0, 404);
+        assert_eq!(gone, ben.get(&format!("{foreign}{end}")).await, "as if it were not there");
+    }
+    assert_eq!(
+        b.asks(json!({"type": "send", "to": {"conversation": id}, "content": "x"})).await,
+        Err("not_found".into())
+    );
+    let welcome = ben.connect().await.welcome.unwrap();
+    assert!(welcome.conversations.iter().all(|summary| summary.id != id));
+
+    assert_eq!(status(&cy, Method::DELETE, &members(id, &cy)).await, 204, "anybody leaves");
+    assert_eq!(status(&cy, Method::DELETE, &members(id, &cy)).await, 404);
+    assert_eq!(status(&ada, Method::PUT, &members(id, &ben)).await, 204);
+    assert_eq!(ben.log(id).await.len(), ada.log(id).await.len(), "who is back reads all of it");
+}
+
+#[tokio::test]
+async fn a_group_whose_owner_leaves_has_another_owner() {
+    let server = Server::start();
+    let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
+    let id = group(&ada, &[&ben, &cy]).await;
+    assert_eq!(status(&ada, Method::DELETE, &members(id, &ada)).await, 204);
+    let by_ben = status(&ben, Method::DELETE, &members(id, &cy)).await;
+    let by_cy = status(&cy, Method::DELETE, &members(id, &ben)).await;
+    assert!(by_ben == 204 && by_cy == 404 || by_ben == 403 && by_cy == 204, "{by_ben} {by_cy}");
+}
+
+#[tokio::test]
+async fn an_owner_deletes_what_others_wrote() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let id = group(&ada, &[&ben]).await;
+    let (mut a, mut b) = (ada.connect().await, ben.connect().await);
+    let said = b.says(json!({"conversation": id}), "rude").await;
+    let (_, seq) = b.accepted(said).await;
+    let delete = json!({"type": "delete", "conversation": id, "target": seq});
+    assert!(a.asks(delete).await.is_ok());
+    assert_eq!(
+        a.asks(json!({"type": "edit", "conversation": id, "target": seq, "content": "x"})).await,
+        Err("forbidden".into())
+    );
+}
+
+#[tokio::test]
+async fn what_a_conversation_cannot_be_is_refused() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let mut a = ada.connect().await;
+    let said = a.says(json!({"user": ben.id}), "hi").await;
+    let (direct, _) = a.accepted(said).await;
+    let everyone = a.welcome.as_ref().unwrap().conversations[0].id;
+    for id in [direct, everyone] {
+        assert_eq!(status(&ada, Method::PUT, &members(id, &ben)).await, 409);
+        assert_eq!(status(&ada, Method::DELETE, &members(id, &ada)).await, 409);
+        let path = format!("/api/conversations/{id}");
+        assert_eq!(ada.request(Method::PATCH, &path, Some(json!({"name": "x"}))).await.0, 409);
+    }
+    let crowd: Vec<_> = (0..1_000).map(|_| new_id().to_string()).collect();
+    let table: [(Value, u16); 7] = [
+        (json!({"kind": "direct", "members": [ben.id]}), 422),
+        (json!({"kind": "everyone", "members": []}), 422),
+        (json!({"kind": "club", "members": []}), 422),
+        (json!({"kind": "channel", "members": []}), 422),
+        (json!({"kind": "group", "members": [new_id()]}), 422),
+        (json!({"kind": "group", "members": crowd}), 422),
+        (json!({"kind": "group", "name": "\u{202e}", "members": []}), 422),
+    ];
+    for (body, expected) in table {
+        let (found, answer) = ada.request(Method::POST, "/api/conversations", Some(body)).await;
+        assert_eq!(found, expected, "{answer}");
+        assert!(answer["error"]["field"].is_string(), "{answer}");
+    }
+    let id = group(&ada, &[]).await;
+    let nobody = format!("/api/conversations/{id}/members/{}", new_id());
+    assert_eq!(status(&ada, Method::PUT, &nobody).await, 404);
+    assert_eq!(status(&ada, Method::PUT, &format!("/api/conversations/{id}/members/nobody")).await, 404);
+}

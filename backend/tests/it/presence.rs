@@ -1,0 +1,85 @@
+//! Who is there and who is writing: told to those it concerns and to nobody else.
+
+use crate::support::{Person, Server, Socket, new_id};
+use serde_json::json;
+use shared::frame::ServerFrame;
+use shared::presence::{Presence, PresenceState};
+
+async fn presence(socket: &mut Socket) -> Presence {
+    socket
+        .until(|frame| match frame {
+            ServerFrame::Presence(presence) => Some(presence),
+            _ => None,
+        })
+        .await
+}
+
+async fn meet(one: &Person, other: &Person) {
+    let mut socket = one.connect().await;
+    socket.asks(json!({"type": "send", "to": {"user": other.id}, "content": "hi"})).await.unwrap();
+}
+
+#[tokio::test]
+async fn coming_and_going_is_told_to_those_one_talks_with() {
+    let server = Server::start();
+    let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
+    meet(&ada, &ben).await;
+    let mut c = cy.connect().await;
+    let mut a = ada.connect().await;
+    let welcome = a.welcome.take().unwrap();
+    let [known] = &welcome.presence[..] else { panic!("{:?}", welcome.presence) };
+    assert_eq!((known.user, known.state, known.last_seen_at), (ben.id, PresenceState::Offline, None));
+
+    let b = ben.connect().await;
+    let there = presence(&mut a).await;
+    assert_eq!((there.user, there.state), (ben.id, PresenceState::Online));
+    let second = ben.connect().await;
+    assert_eq!(second.welcome.as_ref().unwrap().presence[0].state, PresenceState::Online, "Ada is there");
+    drop(b);
+    drop(second);
+    let gone = presence(&mut a).await;
+    assert_eq!((gone.user, gone.state), (ben.id, PresenceState::Offline));
+    assert!(gone.last_seen_at.is_some());
+    let is_about = |frame: &ServerFrame| matches!(frame, ServerFrame::Presence(_));
+    assert!(!a.sees().await.iter().any(is_about), "once each");
+    assert!(!c.sees().await.iter().any(is_about), "sharing only the conversation for everyone is not enough");
+
+    let server = server.restart(&["--rate-limits", "off"]);
+    let mut ada = ada;
+    ada.moved_to(&server.origin);
+    let welcome = ada.connect().await.welcome.unwrap();
+    assert_eq!(welcome.presence[0].last_seen_at, gone.last_seen_at, "it is kept");
+}
+
+#[tokio::test]
+async fn typing_is_told_to_the_other_members_and_not_too_often() {
+    let server = Server::start();
+    let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
+    let (mut a, mut b, mut c) = (ada.connect().await, ben.connect().await, cy.connect().await);
+    let (place, _) = a.asks(json!({"type": "send", "to": {"user": ben.id}, "content": "hi"})).await.unwrap();
+    for _ in 0..50 {
+        a.send(json!({"type": "typing", "conversation": place})).await;
+    }
+    let typing = b
+        .until(|frame| match frame {
+            ServerFrame::Typing(typing) => Some(typing),
+            _ => None,
+        })
+        .await;
+    assert_eq!((typing.user, typing.conversation), (ada.id, place));
+    a.sees().await;
+    let is_typing = |frame: &ServerFrame| matches!(frame, ServerFrame::Typing(_));
+    assert!(!b.sees().await.iter().any(is_typing), "fifty in a second are one");
+    assert!(!c.sees().await.iter().any(is_typing));
+    c.send(json!({"type": "typing", "conversation": place})).await;
+    c.send(json!({"type": "typing", "conversation": new_id()})).await;
+    for _ in 0..2 {
+        let code = c
+            .until(|frame| match frame {
+                ServerFrame::Error(error) => Some(error.code.to_string()),
+                _ => None,
+            })
+            .await;
+        assert_eq!(code, "not_found", "not there and not theirs are the same");
+    }
+}
