@@ -6,6 +6,7 @@
 //! * [`backoff`] — how long to wait.
 //! * [`timeline`] — the rows of one conversation, without gaps and without repeats.
 //! * [`conversations`] — the list: newest first, unread counts.
+//! * [`receipt`], [`typing`], [`presence`] — what people have read, who writes, who is there.
 //!
 //! Machines are told what happened (`handle_*`) with the time, and asked what to do (`poll_output`,
 //! `next_timeout`). Times are milliseconds of a clock that never goes back.
@@ -15,7 +16,10 @@ pub mod backoff;
 pub mod connection;
 pub mod conversations;
 pub mod outbox;
+pub mod presence;
+pub mod receipt;
 pub mod timeline;
+pub mod typing;
 
 /// A moment or a span, in milliseconds of a clock that never goes back (a browser's
 /// `performance.now`). Not the time of day.
