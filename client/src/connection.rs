@@ -14,13 +14,16 @@
 
 use crate::Millis;
 use crate::backoff::Backoff;
-use crate::outbox::{Full, Outbox, Refusal};
+use crate::command::Command;
+use crate::outbox::{Full, Kept, Outbox, Refusal};
+use crate::receipt::Deliveries;
+use crate::sync::Sync;
 use shared::close::{self, ComeBack};
-use shared::code::Rejection;
+use shared::code::{Code, Rejected, Rejection};
 use shared::frame::{ClientFrame, ServerFrame};
-use shared::ids::{CommandId, Seq, UserId};
-use shared::message::{Send, Target};
-use shared::welcome::Ping;
+use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
+use shared::receipt::UpTo;
+use shared::welcome::{Ping, Welcome};
 use std::collections::VecDeque;
 
 /// How long the server may take to speak after a connection was asked for.
@@ -72,10 +75,19 @@ pub enum Output {
     /// and call [`Connection::handle_session_over`] if it is not.
     CheckSession,
     /// The server greets somebody else: another person has signed in in this browser. Nothing of the
-    /// one before may stay on the screen or be sent; the outbox is empty already.
+    /// one before may stay on the screen or be sent; it is out of the outbox already, and stays
+    /// written down for them.
     OtherPerson,
-    /// The server refused this message of one's own for good.
-    Failed(CommandId, Target, Rejection),
+    /// The server's history is another one: everything known of conversations is void, and what is
+    /// shown has to be loaded again. The outbox is kept.
+    OtherHistory,
+    /// The server refused this command of one's own for good. One with a text waits in the outbox for
+    /// the person to decide; any other is gone.
+    Failed(Command, Rejection),
+    /// Write this entry of the outbox down, in place of what was written down under its id.
+    Keep(Kept),
+    /// Strike what was written down under this id.
+    Forget(CommandId),
 }
 
 /// The machine.
@@ -94,8 +106,12 @@ pub struct Connection {
     /// Whether the browser said that the socket is open.
     is_socket_open: bool,
     come_back_ms: Option<Millis>,
+    /// The server does not want to be asked before this moment.
+    not_before: Millis,
     /// Whom the server greeted last.
     user: Option<UserId>,
+    sync: Sync,
+    deliveries: Deliveries,
 }
 
 impl Connection {
@@ -113,7 +129,10 @@ impl Connection {
             connecting_since: 0,
             is_socket_open: false,
             come_back_ms: None,
+            not_before: 0,
             user: None,
+            sync: Sync::default(),
+            deliveries: Deliveries::default(),
         }
     }
 
@@ -129,6 +148,12 @@ impl Connection {
         &self.outbox
     }
 
+    /// Whom the server greeted last.
+    #[must_use]
+    pub fn user(&self) -> Option<UserId> {
+        self.user
+    }
+
     /// What to do next; to be asked until there is nothing.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.output.pop_front()
@@ -142,24 +167,28 @@ impl Connection {
             Status::Waiting { until } => Some(until),
             Status::Open => {
                 let beat = self.pong_due.unwrap_or(self.last_heard + self.heartbeat);
-                Some(self.outbox.next_due().map_or(beat, |due| due.min(beat)))
+                let others = [self.outbox.held_back_until(), self.sync.next_timeout(), self.deliveries.next_timeout()];
+                Some(others.into_iter().flatten().fold(beat, Millis::min))
             }
             Status::Idle | Status::Offline | Status::Ended(_) => None,
         }
     }
 
-    /// Begins, or begins again after the person asked for it.
+    /// Begins, or begins again because the person asked for it: at once, whatever the server wished.
     pub fn start(&mut self, now: Millis) {
         if !matches!(self.status, Status::Open | Status::Connecting) {
             self.connect(now);
         }
     }
 
-    /// Ends on purpose; what was not accepted is dropped.
+    /// Ends on purpose. What was not accepted is out of the outbox; what was written down of it stays
+    /// so, for when the same person comes back.
     pub fn stop(&mut self) {
-        self.output.clear();
+        self.output.retain(|output| matches!(output, Output::Keep(_) | Output::Forget(_)));
         self.output.push_back(Output::Close);
         self.outbox = Outbox::default();
+        self.sync = Sync::default();
+        self.deliveries = Deliveries::default();
         self.user = None;
         self.status = Status::Idle;
         self.pong_due = None;
@@ -176,37 +205,28 @@ impl Connection {
         self.last_heard = now;
         self.pong_due = None;
         match &frame {
-            ServerFrame::Welcome(welcome) => {
-                self.status = Status::Open;
-                self.heartbeat = welcome.heartbeat_ms.clamp(1_000, 300_000);
-                self.backoff.reset();
-                self.come_back_ms = None;
-                if self.user.replace(welcome.user.id).is_some_and(|before| before != welcome.user.id) {
-                    self.outbox = Outbox::default();
-                    self.output.push_back(Output::OtherPerson);
-                }
-                self.transmit_due(now);
-            }
+            ServerFrame::Welcome(welcome) => self.welcome(welcome, now),
+            ServerFrame::Event(event) => self.sync.handle_event(event, now),
+            ServerFrame::Resumed(resumed) => self.end_replay(resumed.conversation, now),
+            ServerFrame::Resync(resync) => self.end_replay(resync.conversation, now),
             ServerFrame::Pong(_) => return None,
             ServerFrame::Draining(draining) => self.come_back_ms = Some(draining.retry_after_ms),
-            ServerFrame::Rejected(rejected) => {
-                let target = self.outbox.entries().find(|entry| entry.send.id == rejected.id);
-                let target = target.map(|entry| entry.send.to.clone());
-                let refusal = self.outbox.rejected(rejected.id, rejected.rejection.clone(), now);
-                if let (Refusal::Final, Some(target)) = (refusal, target) {
-                    self.output.push_back(Output::Failed(rejected.id, target, rejected.rejection.clone()));
-                }
-            }
+            ServerFrame::Rejected(rejected) => self.rejected(rejected, now),
             _ => {}
         }
         Some(frame)
     }
 
-    /// `accepted` came in: takes the message out of the outbox.
-    pub fn take_accepted(&mut self, id: CommandId, now: Millis) -> Option<Send> {
-        let send = self.outbox.accepted(id);
+    /// `accepted` came in: takes the command out of the outbox. `None`: it is not there, because it was
+    /// discarded or answered before. The event it made is not sent to this socket again, so the
+    /// conversation has to be looked after like one with a gap.
+    pub fn take_accepted(&mut self, id: CommandId, now: Millis) -> Option<Command> {
+        let command = self.outbox.accepted(id);
+        if command.is_some() {
+            self.output.push_back(Output::Forget(id));
+        }
         self.transmit_due(now);
-        send
+        command
     }
 
     /// The socket is gone, with this close code (1006 if there was none).
@@ -216,8 +236,7 @@ impl Connection {
         }
         // A browser tells a refused handshake and a server that is away with the same 1006.
         let is_handshake = self.status == Status::Connecting && !self.is_socket_open;
-        self.outbox.handle_cut();
-        self.pong_due = None;
+        self.cut();
         match close::come_back(code) {
             ComeBack::AtOnce => {
                 let floor = self.come_back_ms.take().unwrap_or(0);
@@ -254,15 +273,19 @@ impl Connection {
                 if self.pong_due.is_none() && now >= self.last_heard + self.heartbeat {
                     self.ping(now);
                 }
+                self.sync.handle_timeout(now);
                 self.transmit_due(now);
             }
             _ => {}
         }
     }
 
-    /// The browser has a network again, or the person wants to try now.
+    /// The browser has a network again. A server that asked for patience is not asked sooner.
     pub fn handle_online(&mut self, now: Millis) {
         match self.status {
+            Status::Waiting { .. } | Status::Offline if now < self.not_before => {
+                self.status = Status::Waiting { until: self.not_before };
+            }
             Status::Waiting { .. } | Status::Offline => self.connect(now),
             // The old network's connection may be dead without knowing it.
             Status::Open => self.ping(now),
@@ -273,8 +296,7 @@ impl Connection {
     /// The browser has lost its network.
     pub fn handle_offline(&mut self) {
         if matches!(self.status, Status::Open | Status::Connecting | Status::Waiting { .. }) {
-            self.outbox.handle_cut();
-            self.pong_due = None;
+            self.cut();
             self.output.push_back(Output::Close);
             self.status = Status::Offline;
         }
@@ -285,33 +307,90 @@ impl Connection {
         self.handle_online(now);
     }
 
-    /// Takes a message from the person. It is transmitted at once if there is a connection.
+    /// Takes a command from the person who is signed in. It is transmitted at once if there is a
+    /// connection, and otherwise with the next one that greets the same person.
     ///
     /// # Errors
-    /// [`Full`] if too many messages wait already.
-    pub fn send(
-        &mut self,
-        id: CommandId,
-        to: Target,
-        content: String,
-        reply_to: Option<Seq>,
-        now: Millis,
-    ) -> Result<(), Full> {
-        self.outbox.push(id, to, content, reply_to)?;
+    /// [`Full`] if too many wait already.
+    pub fn write(&mut self, command: Command, by: UserId, written_at: Timestamp, now: Millis) -> Result<(), Full> {
+        let id = command.id();
+        self.outbox.push(command, by, written_at)?;
+        self.keep(id);
         self.transmit_due(now);
         Ok(())
     }
 
-    /// Tries a failed message again.
+    /// Puts back what was written down and not accepted, in the order it was written; see
+    /// [`Outbox::restore`]. What is in the outbox afterwards is in [`Connection::outbox`].
+    pub fn restore(&mut self, kept: Vec<Kept>, me: UserId, now: Millis) {
+        self.outbox.restore(kept, me);
+        self.transmit_due(now);
+    }
+
+    /// Tries a failed command again.
     pub fn retry(&mut self, id: CommandId, now: Millis) -> bool {
         let is_there = self.outbox.retry(id);
+        if is_there {
+            self.keep(id);
+        }
         self.transmit_due(now);
         is_there
     }
 
-    /// Drops a message that is not accepted.
-    pub fn discard(&mut self, id: CommandId) -> Option<Send> {
-        self.outbox.discard(id)
+    /// Changes the text of what is certainly not stored ([`Outbox::is_editable`]) and tries it again
+    /// under a new id.
+    pub fn edit(&mut self, id: CommandId, new_id: CommandId, content: String, now: Millis) -> bool {
+        let is_changed = self.outbox.edit(id, new_id, content);
+        if is_changed {
+            self.output.push_back(Output::Forget(id));
+            self.keep(new_id);
+            self.transmit_due(now);
+        }
+        is_changed
+    }
+
+    /// Drops a command that is not accepted. One under way may be stored all the same.
+    pub fn discard(&mut self, id: CommandId, now: Millis) -> Option<Command> {
+        let command = self.outbox.discard(id);
+        if command.is_some() {
+            self.output.push_back(Output::Forget(id));
+            self.transmit_due(now);
+        }
+        command
+    }
+
+    /// Until when the server has asked for patience with what is in the outbox.
+    #[must_use]
+    pub fn held_back_until(&self) -> Option<Millis> {
+        self.outbox.held_back_until()
+    }
+
+    /// Asks for what comes after these cursors, in one frame. What is being replayed already is not
+    /// asked for again. Without a connection nothing happens: the next welcome shows what is missing.
+    pub fn resume(&mut self, missing: impl IntoIterator<Item = (ConversationId, Cursor)>, now: Millis) {
+        if self.status == Status::Open {
+            for (conversation, cursor) in missing {
+                self.sync.ask(conversation, cursor);
+            }
+            self.transmit_resume(now);
+        }
+    }
+
+    /// Everything of this conversation up to here has arrived. (Not for the conversation everybody is
+    /// in.) The server is told soon.
+    pub fn note_delivered(&mut self, conversation: ConversationId, seq: Seq, now: Millis) {
+        if self.status == Status::Open {
+            self.deliveries.handle_delivered(conversation, seq);
+            self.transmit_delivered(now);
+        }
+    }
+
+    /// The person has read everything up to here. Without a connection nothing is sent; the list of
+    /// conversations tells what to send with the next welcome.
+    pub fn read(&mut self, conversation: ConversationId, seq: Seq) {
+        if self.transmit(ClientFrame::Read(UpTo { conversation, seq })) {
+            self.deliveries.handle_read(conversation, seq);
+        }
     }
 
     /// Sends a frame that is no command, if there is a connection. It is not kept.
@@ -323,6 +402,49 @@ impl Connection {
         is_open
     }
 
+    fn welcome(&mut self, welcome: &Welcome, now: Millis) {
+        self.status = Status::Open;
+        self.heartbeat = welcome.heartbeat_ms.clamp(1_000, 300_000);
+        self.backoff.reset();
+        self.come_back_ms = None;
+        let me = welcome.user.id;
+        let is_other = self.user.replace(me).is_some_and(|before| before != me);
+        if self.outbox.drop_others(me) || is_other {
+            self.output.push_back(Output::OtherPerson);
+        }
+        self.deliveries.handle_cut();
+        if self.sync.handle_welcome(&welcome.epoch) {
+            self.output.push_back(Output::OtherHistory);
+            for command in self.outbox.drop_changes() {
+                let message = "The server was restored from a backup. Please try again";
+                self.output.push_back(Output::Forget(command.id()));
+                self.output.push_back(Output::Failed(command, Rejection::new(Code::BadReference, message)));
+            }
+        }
+        self.transmit_due(now);
+    }
+
+    fn rejected(&mut self, rejected: &Rejected, now: Millis) {
+        let Rejected { id, rejection } = rejected;
+        match self.outbox.rejected(*id, rejection.clone(), now) {
+            Refusal::Failed(command) => {
+                self.keep(*id);
+                self.output.push_back(Output::Failed(command, rejection.clone()));
+            }
+            Refusal::Dropped(command) => {
+                self.output.push_back(Output::Forget(*id));
+                self.output.push_back(Output::Failed(command, rejection.clone()));
+            }
+            Refusal::Later | Refusal::Unknown => {}
+        }
+        self.transmit_due(now);
+    }
+
+    fn end_replay(&mut self, conversation: ConversationId, now: Millis) {
+        self.sync.handle_end(conversation, now);
+        self.transmit_resume(now);
+    }
+
     fn connect(&mut self, now: Millis) {
         self.status = Status::Connecting;
         self.connecting_since = now;
@@ -330,7 +452,16 @@ impl Connection {
         self.output.push_back(Output::Open);
     }
 
+    fn cut(&mut self) {
+        self.outbox.handle_cut();
+        self.sync.handle_cut();
+        self.deliveries.handle_cut();
+        self.pong_due = None;
+    }
+
+    /// Waits for as long as chance says, and not less than the server wishes.
     fn wait(&mut self, now: Millis, floor: Millis) {
+        self.not_before = now + floor;
         self.status = Status::Waiting { until: now + self.backoff.next_wait().max(floor) };
     }
 
@@ -344,287 +475,33 @@ impl Connection {
         self.output.push_back(Output::Transmit(ClientFrame::Ping(Ping::default())));
     }
 
+    fn keep(&mut self, id: CommandId) {
+        if let Some(entry) = self.outbox.get(id) {
+            self.output.push_back(Output::Keep(entry.kept()));
+        }
+    }
+
+    /// Sends what waits for this moment.
     fn transmit_due(&mut self, now: Millis) {
         if self.status == Status::Open {
             let due = self.outbox.due(now);
-            self.output.extend(due.into_iter().map(|send| Output::Transmit(ClientFrame::Send(send))));
+            self.output.extend(due.into_iter().map(|command| Output::Transmit(command.into())));
+            self.transmit_resume(now);
+            self.transmit_delivered(now);
         }
+    }
+
+    fn transmit_resume(&mut self, now: Millis) {
+        if let Some(resume) = self.sync.poll_resume(now) {
+            self.output.push_back(Output::Transmit(ClientFrame::Resume(resume)));
+        }
+    }
+
+    fn transmit_delivered(&mut self, now: Millis) {
+        let due = self.deliveries.poll_due(now);
+        self.output.extend(due.into_iter().map(|up_to| Output::Transmit(ClientFrame::Delivered(up_to))));
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use shared::account::User;
-    use shared::ids::{ConversationId, Epoch, SessionId, Timestamp};
-    use shared::limits::Limits;
-    use shared::message::Accepted;
-    use shared::welcome::{Draining, Welcome};
-
-    fn welcome() -> ServerFrame {
-        welcome_to(1)
-    }
-
-    fn welcome_to(person: u8) -> ServerFrame {
-        let at = Timestamp::from_millis(1);
-        let id = UserId::v7(at, [person; 10]);
-        ServerFrame::Welcome(Box::new(Welcome {
-            user: User { id, display_name: "Ada".into(), avatar: None, email: None },
-            session: SessionId::v7(at, [2; 10]),
-            epoch: Epoch::new("e".into()).expect("short"),
-            now: at,
-            heartbeat_ms: 25_000,
-            limits: Limits::default(),
-            conversations: vec![],
-            more: false,
-            presence: vec![],
-        }))
-    }
-
-    fn id(number: u8) -> CommandId {
-        CommandId::v7(Timestamp::from_millis(1), [number; 10])
-    }
-
-    fn outputs(connection: &mut Connection) -> Vec<Output> {
-        std::iter::from_fn(|| connection.poll_output()).collect()
-    }
-
-    fn open() -> Connection {
-        let mut connection = Connection::new(7);
-        connection.start(0);
-        connection.handle_open(10);
-        connection.handle_frame(welcome(), 20);
-        outputs(&mut connection);
-        connection
-    }
-
-    fn until(connection: &Connection) -> Millis {
-        match connection.status() {
-            Status::Waiting { until } => *until,
-            other => panic!("not waiting but {other:?}"),
-        }
-    }
-
-    #[test]
-    fn it_is_open_when_the_server_has_spoken() {
-        let mut connection = Connection::new(7);
-        connection.start(0);
-        assert_eq!(outputs(&mut connection), [Output::Open]);
-        connection.handle_open(10);
-        assert_eq!(*connection.status(), Status::Connecting);
-        connection.handle_frame(welcome(), 20);
-        assert_eq!(*connection.status(), Status::Open);
-    }
-
-    #[test]
-    fn what_was_written_before_it_was_open_goes_out_with_the_welcome() {
-        let mut connection = Connection::new(7);
-        connection.start(0);
-        connection.send(id(1), Target::Everyone, "early".into(), None, 5).expect("room");
-        assert_eq!(outputs(&mut connection), [Output::Open]);
-        connection.handle_frame(welcome(), 20);
-        let out = outputs(&mut connection);
-        assert!(matches!(&out[..], [Output::Transmit(ClientFrame::Send(send))] if send.content == "early"));
-    }
-
-    #[test]
-    fn a_cut_line_is_tried_again_and_what_was_under_way_goes_again() {
-        let mut connection = open();
-        connection.send(id(1), Target::Everyone, "x".into(), None, 30).expect("room");
-        assert_eq!(outputs(&mut connection).len(), 1);
-        connection.handle_close(1006, 100);
-        let until = until(&connection);
-        assert!((600..=1_100).contains(&until), "{until}");
-        assert_eq!(connection.next_timeout(), Some(until));
-        connection.handle_timeout(until - 1);
-        assert_eq!(outputs(&mut connection), []);
-        connection.handle_timeout(until);
-        assert_eq!(outputs(&mut connection), [Output::Open]);
-        connection.handle_frame(welcome(), until + 5);
-        assert!(matches!(&outputs(&mut connection)[..], [Output::Transmit(ClientFrame::Send(_))]));
-        assert!(connection.take_accepted(id(1), until + 6).is_some());
-        assert!(connection.outbox().is_empty());
-    }
-
-    #[test]
-    fn codes_decide_whether_it_comes_back() {
-        for code in [1002, 1003, 1007, 1009, 4400, 4403, 4409] {
-            let mut connection = open();
-            connection.handle_close(code, 100);
-            assert_eq!(*connection.status(), Status::Ended(Ended::Refused(code)));
-            assert_eq!(connection.next_timeout(), None);
-            connection.start(200);
-            assert_eq!(outputs(&mut connection), [Output::Open], "the person may ask");
-        }
-        let mut connection = open();
-        connection.handle_close(4401, 100);
-        assert_eq!(*connection.status(), Status::Ended(Ended::SignedOut));
-        for code in [1013, 4429] {
-            let mut connection = open();
-            connection.handle_close(code, 100);
-            assert!(until(&connection) >= 30_100);
-        }
-    }
-
-    #[test]
-    fn a_server_that_drains_says_when_to_come_back() {
-        let mut connection = open();
-        connection.handle_frame(ServerFrame::Draining(Draining { retry_after_ms: 5_000 }), 50);
-        connection.handle_close(1012, 100);
-        assert!((5_100..=5_200).contains(&until(&connection)));
-    }
-
-    #[test]
-    fn a_failed_handshake_asks_for_the_session() {
-        let mut connection = Connection::new(7);
-        connection.start(0);
-        outputs(&mut connection);
-        connection.handle_close(1006, 100);
-        assert_eq!(outputs(&mut connection), [Output::CheckSession]);
-        connection.handle_session_over();
-        assert_eq!(*connection.status(), Status::Ended(Ended::SignedOut));
-    }
-
-    #[test]
-    fn what_one_person_wrote_is_never_sent_as_another() {
-        let mut connection = open();
-        connection.handle_close(1006, 100);
-        connection.send(id(1), Target::Everyone, "mine".into(), None, 110).expect("room");
-        connection.handle_online(200);
-        outputs(&mut connection);
-        connection.handle_frame(welcome_to(2), 300);
-        assert_eq!(outputs(&mut connection), [Output::OtherPerson]);
-        assert!(connection.outbox().is_empty());
-    }
-
-    #[test]
-    fn a_silent_server_is_asked_and_then_given_up() {
-        let mut connection = open();
-        assert_eq!(connection.next_timeout(), Some(25_020));
-        connection.handle_timeout(25_020);
-        assert!(matches!(&outputs(&mut connection)[..], [Output::Transmit(ClientFrame::Ping(_))]));
-        assert_eq!(connection.next_timeout(), Some(35_020));
-        connection.handle_frame(ServerFrame::Pong(Ping::default()), 26_000);
-        assert_eq!(connection.next_timeout(), Some(51_000));
-        connection.handle_timeout(51_000);
-        outputs(&mut connection);
-        connection.handle_timeout(61_000);
-        assert_eq!(outputs(&mut connection), [Output::Close]);
-        assert!(matches!(connection.status(), Status::Waiting { .. }));
-    }
-
-    #[test]
-    fn the_network_going_and_coming_is_followed_at_once() {
-        let mut connection = open();
-        connection.handle_offline();
-        assert_eq!(outputs(&mut connection), [Output::Close]);
-        assert_eq!(*connection.status(), Status::Offline);
-        connection.handle_close(1006, 70);
-        assert_eq!(*connection.status(), Status::Offline);
-        connection.handle_online(80);
-        assert_eq!(outputs(&mut connection), [Output::Open]);
-        let mut waiting = open();
-        waiting.handle_close(1006, 100);
-        waiting.handle_visible(101);
-        assert_eq!(outputs(&mut waiting), [Output::Open]);
-        let mut probing = open();
-        probing.handle_visible(5_000);
-        assert!(matches!(&outputs(&mut probing)[..], [Output::Transmit(ClientFrame::Ping(_))]));
-        assert_eq!(probing.next_timeout(), Some(15_000));
-    }
-
-    #[derive(Debug, Clone)]
-    enum Step {
-        Send(u8),
-        Open,
-        Welcome,
-        Close(u16),
-        Accept,
-        Offline,
-        Online,
-        Wait(u16),
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        prop_oneof![
-            any::<u8>().prop_map(Step::Send),
-            Just(Step::Open),
-            Just(Step::Welcome),
-            prop_oneof![Just(1006u16), Just(1012), Just(1013), Just(4410)].prop_map(Step::Close),
-            Just(Step::Accept),
-            Just(Step::Offline),
-            Just(Step::Online),
-            any::<u16>().prop_map(Step::Wait),
-        ]
-    }
-
-    proptest! {
-        /// A toy server that accepts what arrives: whatever happens to the line, every message written is
-        /// stored once the line holds, and none twice under different ids.
-        #[test]
-        fn whatever_happens_everything_written_arrives_once(steps in prop::collection::vec(step(), 0..80)) {
-            let mut connection = Connection::new(3);
-            let mut now = 0;
-            let mut written = std::collections::BTreeSet::new();
-            let mut stored = std::collections::BTreeSet::new();
-            let mut arrived = VecDeque::new();
-            connection.start(now);
-            let mut drive = |connection: &mut Connection, step: Option<Step>, now: &mut Millis| {
-                match step {
-                    Some(Step::Send(number)) if written.insert(id(number)) => {
-                        connection.send(id(number), Target::Everyone, "x".into(), None, *now).expect("room");
-                    }
-                    Some(Step::Open) => connection.handle_open(*now),
-                    Some(Step::Welcome) if *connection.status() == Status::Connecting => {
-                        connection.handle_frame(welcome(), *now);
-                    }
-                    Some(Step::Close(code)) => connection.handle_close(code, *now),
-                    Some(Step::Accept) => {
-                        if let (Status::Open, Some(id)) = (connection.status().clone(), arrived.pop_front()) {
-                            let conversation = ConversationId::v7(Timestamp::from_millis(1), [9; 10]);
-                            let accepted = Accepted { id, conversation, seq: Seq::FIRST, at: Timestamp::default() };
-                            connection.handle_frame(ServerFrame::Accepted(accepted), *now);
-                            connection.take_accepted(id, *now);
-                        }
-                    }
-                    Some(Step::Offline) => connection.handle_offline(),
-                    Some(Step::Online) => connection.handle_online(*now),
-                    Some(Step::Wait(millis)) => {
-                        *now += u64::from(millis);
-                        connection.handle_timeout(*now);
-                    }
-                    _ => {}
-                }
-                while let Some(output) = connection.poll_output() {
-                    match output {
-                        Output::Transmit(ClientFrame::Send(send)) => {
-                            stored.insert(send.id);
-                            arrived.push_back(send.id);
-                        }
-                        Output::Close | Output::Open => arrived.clear(),
-                        _ => {}
-                    }
-                }
-                (written.clone(), stored.clone(), arrived.len())
-            };
-            for step in steps {
-                drive(&mut connection, Some(step), &mut now);
-            }
-            // The line holds from here on.
-            for _ in 0..20 {
-                drive(&mut connection, Some(Step::Wait(60_000)), &mut now);
-                drive(&mut connection, Some(Step::Online), &mut now);
-                drive(&mut connection, Some(Step::Welcome), &mut now);
-                loop {
-                    let (_, _, waiting) = drive(&mut connection, Some(Step::Accept), &mut now);
-                    if waiting == 0 { break }
-                }
-                connection.handle_frame(ServerFrame::Pong(Ping::default()), now);
-            }
-            let (written, stored, _) = drive(&mut connection, None, &mut now);
-            prop_assert_eq!(written, stored);
-            prop_assert!(connection.outbox().is_empty());
-        }
-    }
-}
+mod tests;

@@ -2,28 +2,79 @@
 //!
 //! A summary is a statement about one moment, its `last_seq`. Events up to there are in it; later ones
 //! are added here by the same arithmetic the server uses, so a list kept up by events equals a fresh
-//! one.
+//! one. Statements and events overtake each other: a summary asked for over HTTP may be older than the
+//! events that came meanwhile, or newer than those still to come, and what was read here may be known
+//! to the server only later. So the latest events are remembered, and what cannot be known exactly is
+//! estimated until it can.
 
 use shared::conversation::Summary;
-use shared::event::Event;
-use shared::ids::{ConversationId, Cursor, UserId};
-use std::collections::HashMap;
+use shared::event::{Event, EventKind};
+use shared::ids::{ConversationId, Cursor, Seq, UserId};
+use shared::receipt::UpTo;
+use std::collections::{BTreeMap, HashMap};
+
+/// How many events of each conversation are remembered.
+const TAIL_MAX: usize = 500;
 
 /// The list.
 #[derive(Debug, Clone, Default)]
 pub struct Conversations {
     /// Newest first.
     order: Vec<ConversationId>,
-    by_id: HashMap<ConversationId, Summary>,
+    by_id: HashMap<ConversationId, Known>,
+    /// Those one has left, and with which event: an older word about them does not bring them back.
+    left: HashMap<ConversationId, Seq>,
+    asked: Vec<ConversationId>,
+    /// Counts the welcomes: what was asked for before one is void.
+    generation: u32,
     has_more: bool,
 }
 
+/// A summary that is being asked for over HTTP. Its answer counts only if no welcome came meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asking {
+    /// Which conversation.
+    pub conversation: ConversationId,
+    generation: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    summary: Summary,
+    /// The latest events: whether each counts as unread while it is not read.
+    tail: BTreeMap<Seq, bool>,
+    /// The unread count may be wrong.
+    is_estimate: bool,
+}
+
 impl Conversations {
-    /// The list of a `welcome`: replaces what was there.
-    pub fn handle_welcome(&mut self, summaries: Vec<Summary>, has_more: bool) {
+    /// The list of a `welcome`: replaces what was there. Gives what was read here and the server does
+    /// not know of, to be told again: it was lost with the connection before.
+    pub fn handle_welcome(&mut self, summaries: Vec<Summary>, has_more: bool) -> Vec<UpTo> {
         self.order = summaries.iter().map(|summary| summary.id).collect();
-        self.by_id = summaries.into_iter().map(|summary| (summary.id, summary)).collect();
         self.has_more = has_more;
+        self.left.clear();
+        self.asked.clear();
+        self.generation += 1;
+        let mut before = std::mem::take(&mut self.by_id);
+        let mut lost = Vec::new();
+        for summary in summaries {
+            let (id, read_seq) = (summary.id, summary.read_seq);
+            let known = match before.remove(&id) {
+                Some(mut known) => {
+                    known.learn(summary);
+                    known
+                }
+                None => Known::new(summary),
+            };
+            if known.summary.read_seq > read_seq
+                && let Some(seq) = Seq::new(known.summary.read_seq.get())
+            {
+                lost.push(UpTo { conversation: id, seq });
+            }
+            self.by_id.insert(id, known);
+        }
+        lost
     }
 
     /// A further page, older than what is there.
@@ -31,76 +82,88 @@ impl Conversations {
         for summary in summaries {
             if !self.by_id.contains_key(&summary.id) {
                 self.order.push(summary.id);
-                self.by_id.insert(summary.id, summary);
+                self.by_id.insert(summary.id, Known::new(summary));
             }
         }
         self.has_more = has_more;
     }
 
-    /// A conversation is new, or stands differently.
-    pub fn handle_summary(&mut self, summary: Summary) {
+    /// A conversation is new, or stands differently. `false`: its unread count is not certain; ask for
+    /// it (again).
+    pub fn handle_summary(&mut self, summary: Summary) -> bool {
         let id = summary.id;
-        match self.by_id.get_mut(&id) {
-            None => {
-                self.order.insert(0, id);
-                self.by_id.insert(id, summary);
-            }
-            // A statement about an earlier moment than the one known: its numbers are old, its name
-            // and members and the read position are not.
-            Some(known) if summary.last_seq < known.last_seq => {
-                known.name = summary.name;
-                known.members = summary.members;
-                if summary.read_seq > known.read_seq {
-                    let later = known.last_seq.get() - summary.last_seq.get();
-                    known.read_seq = summary.read_seq;
-                    known.unread = known.unread.min(summary.unread + later);
-                }
-            }
-            Some(known) => {
-                let (read_seq, unread, last_seq) = (known.read_seq, known.unread, known.last_seq);
-                let is_newer = summary.last_seq > last_seq;
-                *known = summary;
-                // What was read here is read, also if the server had not heard of it then.
-                if known.read_seq < read_seq {
-                    known.read_seq = read_seq;
-                    known.unread = known.unread.min(unread + known.last_seq.get() - last_seq.get());
-                }
-                if is_newer {
-                    self.bump(id);
-                }
-            }
-        }
-    }
-
-    /// A live event. `false`: the conversation is not known, and has to be asked for.
-    pub fn handle_event(&mut self, event: &Event, me: UserId) -> bool {
-        let Some(known) = self.by_id.get_mut(&event.conversation) else { return false };
-        if Cursor::from(event.seq) <= known.last_seq {
+        if self.left.get(&id).is_some_and(|left| summary.last_seq < Cursor::from(*left)) {
             return true;
         }
-        known.last_seq = event.seq.into();
-        if event.kind.as_message().is_some() {
-            if event.sender == me {
-                known.read_seq = event.seq.into();
-                known.unread = 0;
-            } else {
-                known.unread += 1;
-            }
+        self.left.remove(&id);
+        let Some(known) = self.by_id.get_mut(&id) else {
+            self.order.insert(0, id);
+            self.by_id.insert(id, Known::new(summary));
+            return true;
+        };
+        let is_newer = summary.last_seq > known.summary.last_seq;
+        known.learn(summary);
+        let is_certain = !known.is_estimate;
+        if is_newer {
+            self.bump(id);
         }
-        known.last_event = Some(event.clone());
-        self.bump(event.conversation);
-        true
+        is_certain
+    }
+
+    /// A live or replayed event. `false`: the conversation is not known, or events are missing before
+    /// this one; it has to be asked for.
+    pub fn handle_event(&mut self, event: &Event, me: UserId) -> bool {
+        let is_leaving = matches!(&event.kind, EventKind::Left(left) if left.user == me);
+        let Some(known) = self.by_id.get_mut(&event.conversation) else { return is_leaving };
+        let is_news = Cursor::from(event.seq) > known.summary.last_seq;
+        if is_leaving && is_news {
+            self.remove(event.conversation);
+            self.left.insert(event.conversation, event.seq);
+            return true;
+        }
+        let is_certain = known.handle_event(event, me);
+        if is_news {
+            self.bump(event.conversation);
+        }
+        is_certain
+    }
+
+    /// Begins to ask for a summary; `None` if it is being asked for already. Whoever is given an
+    /// [`Asking`] owes [`Conversations::handle_answer`].
+    pub fn ask(&mut self, conversation: ConversationId) -> Option<Asking> {
+        if self.asked.contains(&conversation) {
+            return None;
+        }
+        self.asked.push(conversation);
+        Some(Asking { conversation, generation: self.generation })
+    }
+
+    /// The answer to a question; `None` if there is none, or no such conversation. `false`: ask again.
+    pub fn handle_answer(&mut self, asking: Asking, summary: Option<Summary>) -> bool {
+        if asking.generation != self.generation {
+            return true;
+        }
+        self.asked.retain(|other| *other != asking.conversation);
+        summary.is_none_or(|summary| self.handle_summary(summary))
+    }
+
+    /// A conversation is not there, or not one's own.
+    pub fn remove(&mut self, id: ConversationId) {
+        self.by_id.remove(&id);
+        self.order.retain(|other| *other != id);
     }
 
     /// One has read everything up to the end here. Gives the number to tell the server, if it is news.
     pub fn read_all(&mut self, id: ConversationId) -> Option<Cursor> {
         let known = self.by_id.get_mut(&id)?;
-        if known.read_seq >= known.last_seq {
+        let summary = &mut known.summary;
+        if summary.read_seq >= summary.last_seq {
             return None;
         }
-        known.read_seq = known.last_seq;
-        known.unread = 0;
-        Some(known.last_seq)
+        summary.read_seq = summary.last_seq;
+        summary.unread = 0;
+        known.is_estimate = false;
+        Some(summary.last_seq)
     }
 
     /// The ids, newest first.
@@ -112,12 +175,12 @@ impl Conversations {
     /// One conversation.
     #[must_use]
     pub fn get(&self, id: ConversationId) -> Option<&Summary> {
-        self.by_id.get(&id)
+        self.by_id.get(&id).map(|known| &known.summary)
     }
 
     /// All, newest first.
     pub fn iter(&self) -> impl Iterator<Item = &Summary> {
-        self.order.iter().filter_map(|id| self.by_id.get(id))
+        self.order.iter().filter_map(|id| self.get(*id))
     }
 
     /// Whether the server has older ones.
@@ -129,13 +192,85 @@ impl Conversations {
     /// All unread messages together.
     #[must_use]
     pub fn unread(&self) -> u64 {
-        self.by_id.values().map(|summary| summary.unread).sum()
+        self.iter().map(|summary| summary.unread).sum()
     }
 
     fn bump(&mut self, id: ConversationId) {
         if let Some(index) = self.order.iter().position(|other| *other == id) {
             self.order[..=index].rotate_right(1);
         }
+    }
+}
+
+impl Known {
+    fn new(summary: Summary) -> Self {
+        Self { summary, tail: BTreeMap::new(), is_estimate: false }
+    }
+
+    /// Takes in a statement of the server's, which may be older or newer than what is known.
+    fn learn(&mut self, said: Summary) {
+        let known = &self.summary;
+        let last_seq = known.last_seq.max(said.last_seq);
+        let read_seq = known.read_seq.max(said.read_seq);
+        let counted = self.count(read_seq, last_seq);
+        let is_known = read_seq == known.read_seq && last_seq == known.last_seq && !self.is_estimate;
+        let later = self.count(said.last_seq, last_seq).filter(|_| read_seq == said.read_seq);
+        let exact = match later {
+            Some(later) => Some(said.unread + later),
+            None if is_known => Some(known.unread),
+            None => counted,
+        };
+        // What was read here cannot be more unread than the server says, nor than was known here.
+        let most = |unread: u64, from: Cursor| unread + (last_seq.get() - from.get());
+        let unread = exact.unwrap_or_else(|| most(said.unread, said.last_seq).min(most(known.unread, known.last_seq)));
+        let last_event = if said.last_seq < known.last_seq { known.last_event.clone() } else { said.last_event };
+        self.summary = Summary { last_seq, read_seq, unread, last_event, ..said };
+        self.is_estimate = exact.is_none();
+    }
+
+    /// `false`: events are missing before this one.
+    fn handle_event(&mut self, event: &Event, me: UserId) -> bool {
+        let is_message = event.kind.as_message().is_some();
+        self.tail.insert(event.seq, is_message && event.sender != me);
+        if self.tail.len() > TAIL_MAX {
+            self.tail.pop_first();
+        }
+        let summary = &mut self.summary;
+        if Cursor::from(event.seq) > summary.last_seq {
+            self.is_estimate |= event.seq != summary.last_seq.next();
+            summary.last_seq = event.seq.into();
+            summary.last_event = Some(event.clone());
+            if is_message && event.sender == me {
+                summary.read_seq = event.seq.into();
+                summary.unread = 0;
+                self.is_estimate = false;
+            } else if is_message {
+                summary.unread += 1;
+            }
+        }
+        if self.is_estimate
+            && let Some(unread) = self.count(self.summary.read_seq, self.summary.last_seq)
+        {
+            self.summary.unread = unread;
+            self.is_estimate = false;
+        }
+        !self.is_estimate
+    }
+
+    /// How many messages of others there are after `from` up to `to`; `None` if not all events in
+    /// between are remembered.
+    fn count(&self, from: Cursor, to: Cursor) -> Option<u64> {
+        if from >= to {
+            return Some(0);
+        }
+        let mut events = 0;
+        let mut unread = 0;
+        for (seq, counts) in self.tail.range(from.next()..).take_while(|(seq, _)| Cursor::from(**seq) <= to) {
+            debug_assert!(Cursor::from(*seq) > from);
+            events += 1;
+            unread += u64::from(*counts);
+        }
+        (events == to.get() - from.get()).then_some(unread)
     }
 }
 
@@ -241,6 +376,47 @@ mod tests {
         assert_eq!(list.read_all(conversation(2)), None);
         assert_eq!(list.read_all(conversation(3)), None);
         assert_eq!(list.unread(), 0);
+    }
+
+    #[test]
+    fn what_was_read_and_lost_with_the_connection_is_told_again() {
+        let mut list = list();
+        list.read_all(conversation(2));
+        let lost = list.handle_welcome(vec![summary(1, 5, 5), summary(2, 3, 1)], false);
+        assert_eq!(lost, [UpTo { conversation: conversation(2), seq: Seq::new(3).expect("in range") }]);
+        assert_eq!(list.unread(), 0);
+    }
+
+    #[test]
+    fn a_count_behind_a_gap_is_asked_for() {
+        let mut list = list();
+        assert!(!list.handle_event(&message(1, 8, 9), person(1)));
+        let asking = list.ask(conversation(1)).expect("the first");
+        assert_eq!(list.ask(conversation(1)), None, "once at a time");
+        assert!(list.handle_event(&message(1, 9, 9), person(1)) || list.get(conversation(1)).is_some());
+        assert!(list.handle_answer(asking, Some(summary(1, 8, 5))));
+        assert_eq!(list.get(conversation(1)).map(|known| known.unread), Some(4));
+    }
+
+    #[test]
+    fn one_that_was_left_is_gone_until_one_is_back() {
+        let mut list = list();
+        let asking = list.ask(conversation(1)).expect("the first");
+        let kind = EventKind::Left(shared::conversation::Membership { user: person(1) });
+        assert!(list.handle_event(&Event { kind, ..message(1, 6, 9) }, person(1)));
+        list.handle_answer(asking, Some(summary(1, 5, 5)));
+        assert_eq!(list.get(conversation(1)), None, "the answer is from before");
+        list.handle_summary(summary(1, 7, 5));
+        assert!(list.get(conversation(1)).is_some());
+    }
+
+    #[test]
+    fn an_answer_from_before_a_welcome_does_not_count() {
+        let mut list = list();
+        let asking = list.ask(conversation(1)).expect("the first");
+        list.handle_welcome(vec![summary(2, 3, 1)], false);
+        list.handle_answer(asking, Some(summary(1, 5, 5)));
+        assert_eq!(list.get(conversation(1)), None);
     }
 
     #[test]

@@ -2,20 +2,29 @@
 //! own. The page drives them with a browser's socket, tests and load generators with their own.
 //!
 //! * [`connection`] — connecting, waiting, coming back; which frames go out.
-//! * [`outbox`] — what was written and is not accepted yet.
+//! * [`command`], [`outbox`] — what was asked for and is not accepted yet.
 //! * [`backoff`] — how long to wait.
-//! * [`timeline`] — the rows of one conversation, without gaps and without repeats.
+//! * [`sync`] — what was missed, and asking for it.
+//! * [`timeline`] — the rows of one conversation, without gaps and without repeats; [`aggregate`] —
+//!   what happens to a message after it was written.
 //! * [`conversations`] — the list: newest first, unread counts.
+//! * [`receipt`], [`typing`], [`presence`] — what people have read, who writes, who is there.
 //!
 //! Machines are told what happened (`handle_*`) with the time, and asked what to do (`poll_output`,
 //! `next_timeout`). Times are milliseconds of a clock that never goes back.
 #![warn(missing_docs)]
 
+pub mod aggregate;
 pub mod backoff;
+pub mod command;
 pub mod connection;
 pub mod conversations;
 pub mod outbox;
+pub mod presence;
+pub mod receipt;
+pub mod sync;
 pub mod timeline;
+pub mod typing;
 
 /// A moment or a span, in milliseconds of a clock that never goes back (a browser's
 /// `performance.now`). Not the time of day.

@@ -1,12 +1,17 @@
-//! What was written and is not accepted yet, in the order it was written.
+//! What was asked for and is not accepted yet, in the order it was asked.
 //!
 //! An entry stays until the server says `accepted`, or the person discards it. It is transmitted again
-//! after every reconnect, always under the same id, so the server stores it once.
+//! after every reconnect, always under the same id, so the server stores it once. That is why a text is
+//! not to be changed while it is unknown whether it arrived: the id belongs to the text it was sent with.
+//!
+//! Entries can be written down ([`Kept`]) and put back ([`Outbox::restore`]), so that closing the page
+//! loses nothing.
 
 use crate::Millis;
+use crate::command::Command;
+use serde::{Deserialize, Serialize};
 use shared::code::{Code, Rejection};
-use shared::ids::{CommandId, Seq};
-use shared::message::{Send, Target};
+use shared::ids::{CommandId, Timestamp, UserId};
 use std::collections::VecDeque;
 
 /// The most that may wait.
@@ -18,18 +23,23 @@ const ATTEMPTS_MAX: u32 = 8;
 /// The wait after a retryable refusal that names none, in milliseconds.
 const RETRY: Millis = 2_000;
 
-/// There is no room for another message.
+/// There is no room for another command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
-/// One message on its way.
+/// One command on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The command, as it is transmitted.
-    pub send: Send,
+    pub command: Command,
+    /// Who asked for it. It is never sent as somebody else.
+    pub by: UserId,
+    /// When, by one's own clock.
+    pub written_at: Timestamp,
     /// How it stands.
     pub state: State,
     attempts: u32,
+    fate: Fate,
 }
 
 /// How an entry stands.
@@ -45,6 +55,30 @@ pub enum State {
     Failed(Rejection),
 }
 
+/// What is known of an entry's being stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is not: it was never transmitted, or refused.
+    NotStored,
+    /// It may be: it was transmitted, and the answer is not there or was lost.
+    Unknown,
+}
+
+/// An entry as it is written down. `{"command": {"send": {…}}, "writtenAt": 1790000000000, "by": "…"}`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kept {
+    /// The command.
+    pub command: Command,
+    /// When it was written, by one's own clock.
+    pub written_at: Timestamp,
+    /// By whom: it is restored for nobody else.
+    pub by: UserId,
+    /// Why it was refused for good, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Rejection>,
+}
+
 /// The entries, oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct Outbox {
@@ -54,33 +88,53 @@ pub struct Outbox {
 }
 
 /// What a refusal means for an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// It is tried again by itself.
     Later,
-    /// The person has to decide.
-    Final,
+    /// The person has to decide; it stays.
+    Failed(Command),
+    /// There is nothing to decide; it is gone.
+    Dropped(Command),
     /// There is no such entry.
     Unknown,
 }
 
 impl Outbox {
-    /// Adds a message at the end.
+    /// Adds a command at the end.
     ///
     /// # Errors
     /// [`Full`]; the text stays where it was written.
-    pub fn push(&mut self, id: CommandId, to: Target, content: String, reply_to: Option<Seq>) -> Result<(), Full> {
+    pub fn push(&mut self, command: Command, by: UserId, written_at: Timestamp) -> Result<(), Full> {
         if self.entries.len() >= ENTRIES_MAX {
             return Err(Full);
         }
-        let send = Send { id, to, content, reply_to, attachments: Vec::new() };
-        self.entries.push_back(Entry { send, state: State::Waiting, attempts: 0 });
+        let (state, fate) = (State::Waiting, Fate::NotStored);
+        self.entries.push_back(Entry { command, by, written_at, state, attempts: 0, fate });
         Ok(())
+    }
+
+    /// Puts back what was written down, in the order it was written, in front of what is there. What
+    /// somebody else wrote, stands there already or has no room is left out: it stays written down.
+    pub fn restore(&mut self, mut kept: Vec<Kept>, me: UserId) {
+        kept.sort_by_key(|kept| (kept.written_at, kept.command.id()));
+        let mut seen: std::collections::HashSet<_> = self.entries.iter().map(|entry| entry.command.id()).collect();
+        let room = ENTRIES_MAX.saturating_sub(self.entries.len());
+        let kept = kept.into_iter().filter(|kept| kept.by == me && seen.insert(kept.command.id())).take(room);
+        let mut entries: VecDeque<_> = kept.map(Entry::restored).collect();
+        entries.append(&mut self.entries);
+        self.entries = entries;
     }
 
     /// All entries, oldest first.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter()
+    }
+
+    /// One entry.
+    #[must_use]
+    pub fn get(&self, id: CommandId) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.command.id() == id)
     }
 
     /// How many entries there are.
@@ -107,7 +161,7 @@ impl Outbox {
 
     /// What is to be transmitted now. An entry that waits for its moment holds back those behind it,
     /// so that messages keep their order.
-    pub fn due(&mut self, now: Millis) -> Vec<Send> {
+    pub fn due(&mut self, now: Millis) -> Vec<Command> {
         let mut due = Vec::new();
         let most = if self.is_slow { 1 } else { UNDER_WAY_MAX };
         let under_way = self.entries.iter().filter(|entry| entry.state == State::UnderWay).count();
@@ -119,7 +173,8 @@ impl Outbox {
                 State::Later(at) if at > now => break,
                 State::Later(_) | State::Waiting => {
                     entry.state = State::UnderWay;
-                    due.push(entry.send.clone());
+                    entry.fate = Fate::Unknown;
+                    due.push(entry.command.clone());
                 }
                 State::UnderWay | State::Failed(_) => {}
             }
@@ -127,9 +182,10 @@ impl Outbox {
         due
     }
 
-    /// When [`Outbox::due`] has something again, if nothing else happens.
+    /// Until when the server has asked for patience; then [`Outbox::due`] has something again, if
+    /// nothing else happens.
     #[must_use]
-    pub fn next_due(&self) -> Option<Millis> {
+    pub fn held_back_until(&self) -> Option<Millis> {
         self.entries.iter().find_map(|entry| match entry.state {
             State::Later(at) => Some(at),
             _ => None,
@@ -137,16 +193,17 @@ impl Outbox {
     }
 
     /// The server has it: takes it out.
-    pub fn accepted(&mut self, id: CommandId) -> Option<Send> {
-        let index = self.entries.iter().position(|entry| entry.send.id == id)?;
+    pub fn accepted(&mut self, id: CommandId) -> Option<Command> {
+        let index = self.index(id)?;
         let entry = self.entries.remove(index);
         self.is_slow &= !self.entries.is_empty();
-        entry.map(|entry| entry.send)
+        entry.map(|entry| entry.command)
     }
 
     /// The server refused it.
     pub fn rejected(&mut self, id: CommandId, rejection: Rejection, now: Millis) -> Refusal {
-        let Some(entry) = self.entries.iter_mut().find(|entry| entry.send.id == id) else { return Refusal::Unknown };
+        let Some(index) = self.index(id) else { return Refusal::Unknown };
+        let entry = &mut self.entries[index];
         // To be asked for patience is no failure: it is tried again for as long as it takes.
         if matches!(rejection.code, Code::RateLimited | Code::Overloaded) {
             self.is_slow = true;
@@ -155,50 +212,152 @@ impl Outbox {
         }
         if rejection.code.is_retryable() && entry.attempts < ATTEMPTS_MAX {
             entry.state = State::Later(now + rejection.retry_after_ms.unwrap_or(RETRY).max(1));
-            Refusal::Later
-        } else {
-            entry.state = State::Failed(rejection);
-            Refusal::Final
+            return Refusal::Later;
         }
+        // A server that is out of order may refuse what it stored before a cut; one that has looked
+        // at the command would have said so.
+        if !rejection.code.is_retryable() {
+            entry.fate = Fate::NotStored;
+        }
+        entry.state = State::Failed(rejection);
+        let command = entry.command.clone();
+        if command.has_text() {
+            return Refusal::Failed(command);
+        }
+        self.accepted(id);
+        Refusal::Dropped(command)
     }
 
     /// The person wants a failed entry tried again.
     pub fn retry(&mut self, id: CommandId) -> bool {
-        match self.entries.iter_mut().find(|entry| entry.send.id == id) {
-            Some(entry) if matches!(entry.state, State::Failed(_)) => {
-                entry.state = State::Waiting;
-                entry.attempts = 0;
-                true
-            }
-            _ => false,
+        let Some(index) = self.index(id) else { return false };
+        let entry = &mut self.entries[index];
+        let has_failed = matches!(entry.state, State::Failed(_));
+        if has_failed {
+            entry.state = State::Waiting;
+            entry.attempts = 0;
         }
+        has_failed
+    }
+
+    /// Whether an entry's text may be changed: only while it is certain that it is not stored.
+    #[must_use]
+    pub fn is_editable(&self, id: CommandId) -> bool {
+        self.get(id).is_some_and(|entry| entry.fate == Fate::NotStored && entry.command.has_text())
+    }
+
+    /// The person has changed the text of an entry that is not stored. It gets another id, keeps its
+    /// place, and is tried again.
+    pub fn edit(&mut self, id: CommandId, new_id: CommandId, content: String) -> bool {
+        if !self.is_editable(id) || self.index(new_id).is_some() {
+            return false;
+        }
+        let Some(index) = self.index(id) else { return false };
+        let entry = &mut self.entries[index];
+        let Some(command) = entry.command.with_content(new_id, content) else { return false };
+        entry.command = command;
+        entry.state = State::Waiting;
+        entry.attempts = 0;
+        true
     }
 
     /// The person does not want an entry any more. One under way may have arrived all the same.
-    pub fn discard(&mut self, id: CommandId) -> Option<Send> {
+    pub fn discard(&mut self, id: CommandId) -> Option<Command> {
         self.accepted(id)
+    }
+
+    /// Takes out what somebody else wrote. Whether there was any.
+    pub fn drop_others(&mut self, me: UserId) -> bool {
+        let before = self.entries.len();
+        self.entries.retain(|entry| entry.by == me);
+        before != self.entries.len()
+    }
+
+    /// The server's history is another one: takes out what changes a message of the old one, since
+    /// its number may name another message now.
+    pub fn drop_changes(&mut self) -> Vec<Command> {
+        let (gone, kept): (VecDeque<_>, _) =
+            std::mem::take(&mut self.entries).into_iter().partition(|entry| entry.command.changes().is_some());
+        self.entries = kept;
+        gone.into_iter().map(|entry| entry.command).collect()
+    }
+
+    fn index(&self, id: CommandId) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.command.id() == id)
+    }
+}
+
+impl Entry {
+    /// The entry to be written down.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        let failed = match &self.state {
+            State::Failed(rejection) => Some(rejection.clone()),
+            State::Waiting | State::UnderWay | State::Later(_) => None,
+        };
+        Kept { command: self.command.clone(), written_at: self.written_at, by: self.by, failed }
+    }
+
+    fn restored(kept: Kept) -> Self {
+        let Kept { command, written_at, by, failed } = kept;
+        // Whether it was transmitted before the page was closed is not written down.
+        let fate = match &failed {
+            Some(rejection) if !rejection.code.is_retryable() => Fate::NotStored,
+            _ => Fate::Unknown,
+        };
+        let state = failed.map_or(State::Waiting, State::Failed);
+        Self { command, by, written_at, state, attempts: 0, fate }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::ids::Timestamp;
+    use shared::ids::Seq;
+    use shared::message::{Delete, Send, Target};
 
     fn id(number: u8) -> CommandId {
         CommandId::v7(Timestamp::from_millis(1), [number; 10])
     }
 
+    fn person(number: u8) -> UserId {
+        UserId::v7(Timestamp::from_millis(1), [number; 10])
+    }
+
+    fn message(id: CommandId, content: &str) -> Command {
+        Command::Send(Send {
+            id,
+            to: Target::Everyone,
+            content: content.into(),
+            reply_to: None,
+            attachments: Vec::new(),
+        })
+    }
+
+    fn push(outbox: &mut Outbox, number: u8) {
+        let content = number.to_string();
+        outbox.push(message(id(number), &content), person(1), Timestamp::default()).expect("room");
+    }
+
+    fn kept(number: u8, by: u8, written_at: u64) -> Kept {
+        let command = message(id(number), &number.to_string());
+        Kept { command, written_at: Timestamp::from_millis(written_at), by: person(by), failed: None }
+    }
+
     fn filled(count: u8) -> Outbox {
         let mut outbox = Outbox::default();
         for number in 0..count {
-            outbox.push(id(number), Target::Everyone, format!("{number}"), None).expect("room");
+            push(&mut outbox, number);
         }
         outbox
     }
 
-    fn texts(sends: &[Send]) -> Vec<&str> {
-        sends.iter().map(|send| send.content.as_str()).collect()
+    fn text(command: &Command) -> &str {
+        command.as_send().map_or("", |send| send.content.as_str())
+    }
+
+    fn texts(commands: &[Command]) -> Vec<&str> {
+        commands.iter().map(text).collect()
     }
 
     #[test]
@@ -211,7 +370,7 @@ mod tests {
         outbox.handle_cut();
         let again = outbox.due(1);
         assert_eq!(texts(&again), ["0", "2"]);
-        assert_eq!(again[0].id, first[0].id);
+        assert_eq!(again[0].id(), first[0].id());
     }
 
     #[test]
@@ -220,9 +379,9 @@ mod tests {
         outbox.due(0);
         let slow = Rejection::new(Code::RateLimited, "slow").retry_after_ms(300);
         assert_eq!(outbox.rejected(id(0), slow, 1_000), Refusal::Later);
-        outbox.push(id(9), Target::Everyone, "9".into(), None).expect("room");
+        push(&mut outbox, 9);
         assert!(outbox.due(1_299).is_empty());
-        assert_eq!(outbox.next_due(), Some(1_300));
+        assert_eq!(outbox.held_back_until(), Some(1_300));
         assert_eq!(texts(&outbox.due(1_300)), [""; 0], "one at a time: 1 is still under way");
         outbox.accepted(id(1));
         assert_eq!(texts(&outbox.due(1_300)), ["0"]);
@@ -237,15 +396,15 @@ mod tests {
         let slow = Rejection::new(Code::RateLimited, "slow").retry_after_ms(1);
         for round in 0..100 {
             outbox.handle_cut();
-            for send in outbox.due(round * 10) {
-                assert_eq!(outbox.rejected(send.id, slow.clone(), round * 10), Refusal::Later);
+            for command in outbox.due(round * 10) {
+                assert_eq!(outbox.rejected(command.id(), slow.clone(), round * 10), Refusal::Later);
             }
         }
         let mut accepted = Vec::new();
         for round in 100..200 {
-            for send in outbox.due(round * 10) {
-                accepted.push(send.content);
-                outbox.accepted(send.id);
+            for command in outbox.due(round * 10) {
+                accepted.push(text(&command).to_owned());
+                outbox.accepted(command.id());
             }
         }
         assert_eq!(accepted, (0..40).map(|number| number.to_string()).collect::<Vec<_>>(), "in order");
@@ -255,7 +414,7 @@ mod tests {
     fn a_refusal_for_good_waits_for_the_person_and_holds_nobody_back() {
         let mut outbox = filled(2);
         outbox.due(0);
-        assert_eq!(outbox.rejected(id(0), Rejection::not_found(), 0), Refusal::Final);
+        assert!(matches!(outbox.rejected(id(0), Rejection::not_found(), 0), Refusal::Failed(_)));
         assert_eq!(outbox.rejected(id(7), Rejection::not_found(), 0), Refusal::Unknown);
         outbox.handle_cut();
         assert_eq!(texts(&outbox.due(0)), ["1"]);
@@ -268,8 +427,10 @@ mod tests {
     #[test]
     fn trying_again_by_itself_ends() {
         let mut outbox = filled(1);
+        outbox.due(0);
         let refusals = (0..ATTEMPTS_MAX).map(|_| outbox.rejected(id(0), Rejection::internal(), 0)).collect::<Vec<_>>();
-        assert_eq!(refusals.last(), Some(&Refusal::Final));
+        assert!(matches!(refusals.last(), Some(Refusal::Failed(_))));
+        assert!(!outbox.is_editable(id(0)), "the first try may have been stored");
         assert!(refusals[..refusals.len() - 1].iter().all(|refusal| *refusal == Refusal::Later));
     }
 
@@ -278,8 +439,58 @@ mod tests {
         let mut outbox = Outbox::default();
         for number in 0..ENTRIES_MAX {
             let id = CommandId::v7(Timestamp::from_millis(number as u64), [1; 10]);
-            assert_eq!(outbox.push(id, Target::Everyone, "x".into(), None), Ok(()));
+            assert_eq!(outbox.push(message(id, "x"), person(1), Timestamp::default()), Ok(()));
         }
-        assert_eq!(outbox.push(id(0), Target::Everyone, "x".into(), None), Err(Full));
+        assert_eq!(outbox.push(message(id(0), "x"), person(1), Timestamp::default()), Err(Full));
+        outbox.restore(vec![kept(7, 1, 0)], person(1));
+        assert_eq!(outbox.len(), ENTRIES_MAX);
+    }
+
+    #[test]
+    fn a_text_is_changed_only_while_it_is_certain_that_it_is_not_stored() {
+        let mut outbox = filled(2);
+        assert!(outbox.edit(id(0), id(10), "never transmitted".into()));
+        outbox.due(0);
+        assert!(!outbox.edit(id(10), id(11), "under way".into()));
+        outbox.handle_cut();
+        assert!(!outbox.edit(id(10), id(11), "it may have arrived".into()));
+        outbox.due(0);
+        outbox.rejected(id(10), Rejection::not_found(), 0);
+        assert!(!outbox.edit(id(10), id(1), "the id is taken".into()));
+        assert!(outbox.edit(id(10), id(12), "refused".into()));
+        assert_eq!(texts(&outbox.due(0)), ["refused"]);
+        assert_eq!(outbox.entries().map(|entry| entry.command.id()).collect::<Vec<_>>(), [id(12), id(1)], "its place");
+    }
+
+    #[test]
+    fn what_was_written_down_comes_back_once_in_order_and_to_its_writer_only() {
+        let mut outbox = filled(1);
+        outbox.restore(vec![kept(3, 1, 30), kept(2, 1, 20), kept(9, 2, 10), kept(2, 1, 20), kept(0, 1, 5)], person(1));
+        assert_eq!(texts(&outbox.due(0)), ["2", "3", "0"]);
+        assert!(!outbox.is_editable(id(2)), "it may have been transmitted before");
+    }
+
+    #[test]
+    fn an_entry_survives_being_written_down() {
+        let mut outbox = filled(1);
+        outbox.due(0);
+        outbox.rejected(id(0), Rejection::not_found(), 0);
+        let kept = outbox.get(id(0)).expect("there").kept();
+        let text = serde_json::to_string(&kept).expect("it can be written");
+        assert_eq!(serde_json::from_str::<Kept>(&text).expect("its own text"), kept);
+        let mut again = Outbox::default();
+        again.restore(vec![kept], person(1));
+        assert!(again.due(0).is_empty() && again.is_editable(id(0)), "refused stays refused");
+    }
+
+    #[test]
+    fn what_has_no_text_is_dropped_when_it_is_refused() {
+        let mut outbox = Outbox::default();
+        let conversation = shared::ids::ConversationId::v7(Timestamp::default(), [1; 10]);
+        let delete = Command::Delete(Delete { id: id(1), conversation, target: Seq::FIRST });
+        outbox.push(delete.clone(), person(1), Timestamp::default()).expect("room");
+        outbox.due(0);
+        assert_eq!(outbox.rejected(id(1), Rejection::not_found(), 0), Refusal::Dropped(delete));
+        assert!(outbox.is_empty());
     }
 }

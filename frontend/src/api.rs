@@ -80,7 +80,6 @@ pub(crate) async fn events(id: ConversationId, load: Load) -> Result<EventList, 
     let request = Request::get(&format!("/api/conversations/{id}/events")).query([("limit", "100")]);
     get(match load {
         Load::Newest => request,
-        Load::After(cursor) => request.query([("after", cursor.to_string())]),
         Load::Before(cursor) => request.query([("before", cursor.to_string())]),
     })
     .await

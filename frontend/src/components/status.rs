@@ -23,7 +23,6 @@ pub(crate) fn StatusBar() -> impl IntoView {
     let is_patient = RwSignal::new(true);
     set_timeout(move || _ = is_patient.try_set(false), PATIENCE);
 
-    let retry = move |_| state.link.drive(state, |machine| machine.handle_online(browser::monotonic()));
     let restart = move |_| state.link.drive(state, |machine: &mut Connection| machine.start(browser::monotonic()));
     let sign_in = move |_| state.session.leave(state);
     let reload = move |_| _ = browser::window().location().reload();
@@ -40,7 +39,7 @@ pub(crate) fn StatusBar() -> impl IntoView {
                         0 => "Reconnecting…".to_owned(),
                         seconds => format!("Connection lost. Reconnecting in {seconds} s"),
                     }}</span>
-                    <button type="button" class="status__button" on:click=retry>"Reconnect now"</button>
+                    <button type="button" class="status__button" on:click=restart>"Reconnect now"</button>
                 </div>
             }
             .into_any()

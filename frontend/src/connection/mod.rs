@@ -9,7 +9,6 @@ use crate::state::State;
 use client::connection::{Connection, Output, Status};
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
-use shared::frame::ClientFrame;
 use socket::{Socket, SocketSignals};
 use std::time::Duration;
 
@@ -78,11 +77,6 @@ impl Link {
         self.status.get_untracked() == Status::Open
     }
 
-    /// Sends a frame that is no command, if there is a connection.
-    pub(crate) fn transmit(self, state: State, frame: ClientFrame) {
-        self.drive(state, |machine| machine.transmit(frame));
-    }
-
     fn with<T>(self, act: impl FnOnce(&mut Inner) -> T) -> T {
         self.inner.try_update_value(act).expect("the link lives as long as the page")
     }
@@ -103,7 +97,10 @@ impl Link {
             // A page begun anew has nothing of the person before.
             Output::OtherPerson => _ = browser::window().location().reload(),
             Output::CheckSession => state.session.check(state),
-            Output::Failed(id, target, rejection) => state.fail(id, &target, &rejection),
+            Output::OtherHistory => state.begin_anew(),
+            Output::Failed(command, rejection) => state.fail(&command, &rejection),
+            // Nothing outlives the page yet.
+            Output::Keep(_) | Output::Forget(_) => {}
         }
     }
 

@@ -2,11 +2,12 @@
 //! message touches its own line.
 
 use crate::api;
-use client::conversations::Conversations;
+use client::conversations::{Asking, Conversations};
 use leptos::prelude::*;
 use shared::conversation::{ConversationKind, Summary};
 use shared::event::Event;
 use shared::ids::{ConversationId, Cursor, UserId};
+use shared::receipt::UpTo;
 use std::collections::HashMap;
 
 #[derive(Clone, Copy)]
@@ -55,14 +56,31 @@ impl ConversationState {
         self.list.with_value(|list| list.iter().find(is_everyone).map(|summary| summary.id))
     }
 
-    pub(crate) fn welcome(self, summaries: Vec<Summary>, has_more: bool) {
+    /// What was read here and the server has to be told again.
+    pub(crate) fn welcome(self, summaries: Vec<Summary>, has_more: bool) -> Vec<UpTo> {
         let ids: Vec<_> = summaries.iter().map(|summary| summary.id).collect();
-        self.change(ids, |list| list.handle_welcome(summaries, has_more));
+        let lost = self.change(ids, |list| list.handle_welcome(summaries, has_more));
         self.is_loaded.set(true);
+        lost
     }
 
-    pub(crate) fn summary(self, summary: Summary) {
-        self.change(vec![summary.id], |list| list.handle_summary(summary));
+    /// `false`: it has to be asked for.
+    pub(crate) fn summary(self, summary: Summary) -> bool {
+        self.change(vec![summary.id], |list| list.handle_summary(summary))
+    }
+
+    /// `None`: it is being asked for already.
+    pub(crate) fn ask(self, id: ConversationId) -> Option<Asking> {
+        self.list.try_update_value(|list| list.ask(id))?
+    }
+
+    /// `false`: it has to be asked for again.
+    pub(crate) fn answer(self, asking: Asking, summary: Option<Summary>) -> bool {
+        self.change(vec![asking.conversation], |list| list.handle_answer(asking, summary))
+    }
+
+    pub(crate) fn remove(self, id: ConversationId) {
+        self.change(vec![id], |list| list.remove(id));
     }
 
     /// `false`: the conversation is not known.

@@ -8,19 +8,19 @@ pub(crate) mod timeline;
 
 use crate::connection::Link;
 use crate::{api, browser};
-use client::timeline::{Load, RowState};
+use client::command::Command;
+use client::timeline::{Load, Missing, RowState};
 use conversation::ConversationState;
 use leptos::prelude::*;
 use person::People;
 use session::SessionState;
 use shared::code::Rejection;
 use shared::conversation::{ConversationKind, Summary};
-use shared::event::Event;
-use shared::frame::{ClientFrame, ServerFrame};
-use shared::ids::{CommandId, ConversationId, Epoch, Seq, UserId};
+use shared::event::{Event, EventKind};
+use shared::frame::ServerFrame;
+use shared::ids::{CommandId, ConversationId, Cursor, Seq, UserId};
 use shared::limits::Limits;
 use shared::message::{Accepted, Send, Target};
-use shared::receipt::UpTo;
 use shared::welcome::Welcome;
 use timeline::Timelines;
 
@@ -46,7 +46,6 @@ pub(crate) struct State {
     pub(crate) first_messages: RwSignal<Vec<FirstMessage>>,
     /// The conversation that is on the screen, and whether its end is.
     open: StoredValue<Option<(ConversationId, bool)>>,
-    epoch: StoredValue<Option<Epoch>>,
 }
 
 /// A message to people, before it is known which conversation that is.
@@ -76,7 +75,6 @@ impl State {
             limits: RwSignal::new(Limits::default()),
             first_messages: RwSignal::new(Vec::new()),
             open: StoredValue::new(None),
-            epoch: StoredValue::new(None),
         }
     }
 
@@ -92,10 +90,10 @@ impl State {
                 self.ask_for(resync.conversation);
                 self.load(resync.conversation, Load::Newest);
             }
+            ServerFrame::Resumed(resumed) => self.look_after(resumed.conversation, Some(resumed.seq)),
             ServerFrame::Error(error) => browser::log_error(&format!("{}: {}", error.code, error.message)),
             // Handled by the connection, or shown by a later version of the page.
             ServerFrame::Rejected(_)
-            | ServerFrame::Resumed(_)
             | ServerFrame::Receipt(_)
             | ServerFrame::Typing(_)
             | ServerFrame::Presence(_)
@@ -105,27 +103,26 @@ impl State {
     }
 
     fn welcome(self, welcome: Welcome) {
-        let Welcome { user, epoch, limits, conversations, more, .. } = welcome;
+        let Welcome { user, limits, conversations, more, .. } = welcome;
         self.session.set_in(user);
         self.limits.set(limits);
-        let is_other_history = self.epoch.with_value(|known| known.as_ref().is_some_and(|known| *known != epoch));
-        self.epoch.set_value(Some(epoch));
         for summary in &conversations {
             self.people.learn(summary.members.iter().flatten());
         }
         let newest: Vec<_> = conversations.iter().map(|summary| (summary.id, summary.last_seq)).collect();
-        self.conversations.welcome(conversations, more);
+        for lost in self.conversations.welcome(conversations, more) {
+            self.link.drive(self, |machine| machine.read(lost.conversation, lost.seq));
+        }
+        let mut gaps = Vec::new();
         for id in self.timelines.opened() {
-            if is_other_history {
-                self.timelines.reset(id);
-                self.load(id, Load::Newest);
-                continue;
-            }
             let last_seq = newest.iter().find(|(other, _)| *other == id).map(|(_, last_seq)| *last_seq);
-            if let Some(load) = self.timelines.after_reconnect(id, last_seq) {
-                self.load(id, load);
+            match self.timelines.last_seq(id, last_seq) {
+                Some(Missing::Page) => self.load(id, Load::Newest),
+                Some(Missing::After(cursor)) => gaps.push((id, cursor)),
+                None => {}
             }
         }
+        self.link.drive(self, |machine| machine.resume(gaps, browser::monotonic()));
         if let Some((open, _)) = self.open.get_value()
             && self.conversations.kind(open).is_none()
         {
@@ -141,26 +138,54 @@ impl State {
             self.ask_for(event.conversation);
         }
         let conversation = event.conversation;
-        if let Some(load) = self.timelines.event(event) {
-            self.load(conversation, load);
+        let is_leaving = matches!(&event.kind, EventKind::Left(left) if left.user == me);
+        if is_leaving && self.conversations.kind(conversation).is_none() {
+            self.timelines.reset(conversation);
+        } else {
+            let missing = self.timelines.event(event);
+            self.fetch(conversation, missing);
         }
         self.read_what_is_open();
     }
 
+    /// Gets what a timeline is missing.
+    fn fetch(self, id: ConversationId, missing: Option<Missing>) {
+        match missing {
+            Some(Missing::Page) => self.load(id, Load::Newest),
+            Some(Missing::After(cursor)) => {
+                self.link.drive(self, |machine| machine.resume([(id, cursor)], browser::monotonic()));
+            }
+            None => {}
+        }
+    }
+
+    /// The server's newest number of a conversation is this: gets what is missing.
+    fn look_after(self, id: ConversationId, last_seq: Option<Cursor>) {
+        let missing = self.timelines.last_seq(id, last_seq);
+        self.fetch(id, missing);
+    }
+
+    /// The server's history is another one: nothing of what is shown counts any more. The welcome that
+    /// follows loads it again.
+    pub(crate) fn begin_anew(self) {
+        self.conversations.forget();
+        for id in self.timelines.opened() {
+            self.timelines.reset(id);
+        }
+    }
+
     fn accepted(self, accepted: Accepted) {
-        let (Some(me), Some(send)) = (
-            self.session.me(),
-            self.link.drive(self, |machine| machine.take_accepted(accepted.id, browser::monotonic())),
-        ) else {
-            return;
+        let Some(me) = self.session.me() else { return };
+        let command = self.link.drive(self, |machine| machine.take_accepted(accepted.id, browser::monotonic()));
+        let Some(event) = command.and_then(|command| command.into_event(accepted, me)) else {
+            // It was discarded, or changed nothing new.
+            return self.look_after(accepted.conversation, Some(accepted.seq.into()));
         };
-        let event = accepted.into_event(me, &send.content);
         if !self.conversations.event(&event, me) {
             self.ask_for(accepted.conversation);
         }
-        if let Some(load) = self.timelines.accepted(accepted, me, &send.content) {
-            self.load(accepted.conversation, load);
-        }
+        let missing = self.timelines.accepted(event);
+        self.fetch(accepted.conversation, missing);
         self.set_first(accepted.id, FirstState::Accepted(accepted.conversation));
     }
 
@@ -168,18 +193,31 @@ impl State {
     fn learn(self, summary: Summary) {
         self.people.learn(summary.members.iter().flatten());
         let (id, last_seq) = (summary.id, summary.last_seq);
-        self.conversations.summary(summary);
-        if let Some(load) = self.timelines.last_seq(id, last_seq) {
-            self.load(id, load);
+        if !self.conversations.summary(summary) {
+            self.ask_for(id);
         }
+        self.look_after(id, Some(last_seq));
         self.read_what_is_open();
     }
 
     /// Asks for a conversation that is not in the list.
     pub(crate) fn ask_for(self, id: ConversationId) {
+        let Some(asking) = self.conversations.ask(id) else { return };
         leptos::task::spawn_local(async move {
-            if let Ok(summary) = api::conversation(id).await {
-                self.learn(summary);
+            let answer = api::conversation(id).await;
+            if matches!(&answer, Err(error) if error.is(shared::code::Code::NotFound)) {
+                self.conversations.remove(id);
+            }
+            let summary = answer.ok();
+            let last_seq = summary.as_ref().map(|summary| summary.last_seq);
+            self.people.learn(summary.iter().flat_map(|summary| summary.members.iter().flatten()));
+            let is_certain = self.conversations.answer(asking, summary);
+            if last_seq.is_some() {
+                self.look_after(id, last_seq);
+                self.read_what_is_open();
+            }
+            if !is_certain && self.link.is_open() {
+                set_timeout(move || self.ask_for(id), LOAD_AGAIN);
             }
         });
     }
@@ -217,13 +255,19 @@ impl State {
     }
 
     fn queue(self, send: &Send) -> bool {
-        let Send { id, to, content, .. } = send.clone();
-        self.link.drive(self, |machine| machine.send(id, to, content, None, browser::monotonic())).is_ok()
+        let Some(me) = self.session.me() else { return false };
+        let command = Command::Send(send.clone());
+        let write = |machine: &mut client::connection::Connection| {
+            machine.write(command, me, browser::now(), browser::monotonic())
+        };
+        self.link.drive(self, write).is_ok()
     }
 
     /// The server refused a message for good.
-    pub(crate) fn fail(self, id: CommandId, target: &Target, rejection: &Rejection) {
-        if let Some(conversation) = self.conversation_of(target) {
+    pub(crate) fn fail(self, command: &Command, rejection: &Rejection) {
+        let Command::Send(Send { id, to, .. }) = command else { return };
+        let id = *id;
+        if let Some(conversation) = self.conversation_of(to) {
             self.timelines.state(conversation, id, RowState::Failed(rejection.message.clone()));
         }
         self.set_first(id, FirstState::Failed(rejection.message.clone()));
@@ -240,7 +284,7 @@ impl State {
 
     /// The person does not want a failed message any more.
     pub(crate) fn discard(self, conversation: Option<ConversationId>, id: CommandId) {
-        self.link.drive(self, |machine| machine.discard(id));
+        self.link.drive(self, |machine| machine.discard(id, browser::monotonic()));
         if let Some(conversation) = conversation {
             self.timelines.discard(conversation, id);
         }
@@ -282,30 +326,30 @@ impl State {
             return;
         }
         if let Some(seq) = self.conversations.read_all(id).and_then(|cursor| Seq::new(cursor.get())) {
-            self.link.transmit(self, ClientFrame::Read(UpTo { conversation: id, seq }));
+            self.link.drive(self, |machine| machine.read(id, seq));
         }
     }
 
     /// Loads a part of a conversation, once at a time.
     pub(crate) fn load(self, id: ConversationId, load: Load) {
-        if !self.timelines.begin(id, load) {
-            return;
-        }
+        let Some(loading) = self.timelines.begin(id, load) else { return };
         leptos::task::spawn_local(async move {
-            let answer = api::events(id, load).await;
-            if let Ok(list) = &answer {
-                for event in &list.events {
-                    self.people.want(event.sender, self);
+            match api::events(id, load).await {
+                Ok(page) => {
+                    for event in &page.events {
+                        self.people.want(event.sender, self);
+                    }
+                    let missing = self.timelines.finish(id, loading, page);
+                    self.fetch(id, missing);
                 }
-            }
-            let is_gap = !matches!(load, Load::Before(_));
-            let has_failed = matches!(&answer, Err(error) if !error.is(shared::code::Code::NotFound));
-            if let Some(next) = self.timelines.finish(id, load, answer) {
-                self.load(id, next);
-            }
-            // A gap is not left open. Without a connection the next welcome asks again.
-            if has_failed && is_gap && self.link.is_open() {
-                set_timeout(move || self.load(id, load), LOAD_AGAIN);
+                Err(error) => {
+                    let is_wanted = self.timelines.fail(id, loading, &error);
+                    let is_there = !error.is(shared::code::Code::NotFound);
+                    // A gap is not left open. Without a connection the next welcome asks again.
+                    if is_wanted && is_there && load == Load::Newest && self.link.is_open() {
+                        set_timeout(move || self.load(id, load), LOAD_AGAIN);
+                    }
+                }
             }
         });
     }
@@ -316,7 +360,6 @@ impl State {
         self.conversations.forget();
         self.timelines.forget();
         self.first_messages.set(Vec::new());
-        self.epoch.set_value(None);
     }
 
     fn conversation_of(self, target: &Target) -> Option<ConversationId> {

@@ -3,12 +3,12 @@
 //! show them.)
 
 use crate::{api, browser};
-use client::timeline::{Change, Load, Row, RowState, Timeline};
+use client::timeline::{Change, Load, Loading, Missing, Row, RowState, Timeline};
 use leptos::prelude::*;
 use shared::conversation::EventList;
 use shared::event::Event;
 use shared::ids::{CommandId, ConversationId, Cursor, UserId};
-use shared::message::{Accepted, Send};
+use shared::message::Send;
 use std::collections::HashMap;
 
 /// Rows closer together than this, by one person, stand under one name.
@@ -52,7 +52,6 @@ pub(crate) enum ViewState {
 struct Entry {
     timeline: Timeline,
     view: View,
-    loading: Vec<Load>,
 }
 
 #[derive(Clone, Copy)]
@@ -94,35 +93,25 @@ impl Timelines {
         self.entries.with_value(|all| all.keys().copied().collect())
     }
 
-    pub(crate) fn event(self, event: Event) -> Option<Load> {
+    pub(crate) fn event(self, event: Event) -> Option<Missing> {
         self.known(event.conversation, |entry| {
-            let (changes, load) = entry.timeline.handle_event(event);
+            let (changes, missing) = entry.timeline.handle_event(event);
             entry.mirror(changes);
-            load
+            missing
         })?
     }
 
-    pub(crate) fn accepted(self, accepted: Accepted, sender: UserId, content: &str) -> Option<Load> {
-        self.with(accepted.conversation, |entry| {
-            let (changes, load) = entry.timeline.handle_accepted(accepted, sender, content);
+    pub(crate) fn accepted(self, event: Event) -> Option<Missing> {
+        self.known(event.conversation, |entry| {
+            let (changes, missing) = entry.timeline.handle_accepted(event);
             entry.mirror(changes);
-            load
-        })
+            missing
+        })?
     }
 
-    pub(crate) fn last_seq(self, id: ConversationId, last_seq: Cursor) -> Option<Load> {
+    /// What is missing, if the server's newest number is this, or not known.
+    pub(crate) fn last_seq(self, id: ConversationId, last_seq: Option<Cursor>) -> Option<Missing> {
         self.known(id, |entry| entry.timeline.handle_last_seq(last_seq))?
-    }
-
-    /// What is missing after a reconnect. Without the server's newest number it is asked for.
-    pub(crate) fn after_reconnect(self, id: ConversationId, last_seq: Option<Cursor>) -> Option<Load> {
-        self.known(id, |entry| match (entry.timeline.last(), last_seq) {
-            (None, _) => Some(Load::Newest),
-            // The server has less than this page: its history is another one.
-            (Some(last), Some(last_seq)) if last_seq < last => Some(Load::Newest),
-            (Some(_), Some(last_seq)) => entry.timeline.handle_last_seq(last_seq),
-            (Some(last), None) => Some(Load::After(last)),
-        })?
     }
 
     pub(crate) fn pending(self, id: ConversationId, send: &Send, sender: UserId) {
@@ -159,43 +148,40 @@ impl Timelines {
         self.known(id, |entry| entry.timeline.older())?
     }
 
-    /// `false`: this part is being loaded already.
-    pub(crate) fn begin(self, id: ConversationId, load: Load) -> bool {
+    /// `None`: this part is being loaded already.
+    pub(crate) fn begin(self, id: ConversationId, load: Load) -> Option<Loading> {
         self.with(id, |entry| {
-            if entry.loading.contains(&load) {
-                return false;
-            }
-            entry.loading.push(load);
+            let loading = entry.timeline.begin(load)?;
             if !entry.timeline.is_loaded() {
                 entry.view.state.set(ViewState::Loading);
             }
-            true
+            Some(loading)
         })
     }
 
     /// Takes in what was loaded, and says what is still missing.
-    pub(crate) fn finish(self, id: ConversationId, load: Load, answer: Result<EventList, api::Error>) -> Option<Load> {
+    pub(crate) fn finish(self, id: ConversationId, loading: Loading, page: EventList) -> Option<Missing> {
         self.known(id, |entry| {
-            entry.loading.retain(|other| *other != load);
-            let EventList { events, more } = match answer {
-                Ok(list) => list,
-                Err(error) => {
-                    if !entry.timeline.is_loaded() {
-                        let is_missing = error.is(shared::code::Code::NotFound);
-                        entry.view.state.set(if is_missing { ViewState::Missing } else { ViewState::Failed });
-                    }
-                    return None;
-                }
-            };
-            let (changes, next) = match load {
-                Load::Newest => entry.timeline.handle_newest(events, more),
-                Load::After(_) => entry.timeline.handle_after(events, more),
-                Load::Before(_) => (entry.timeline.handle_older(events, more), None),
-            };
+            let (changes, missing) = entry.timeline.handle_page(loading, page);
             entry.mirror(changes);
-            entry.view.state.set(ViewState::Ready);
-            next
+            if entry.timeline.is_loaded() {
+                entry.view.state.set(ViewState::Ready);
+            }
+            missing
         })?
+    }
+
+    /// A part could not be loaded. `true`: it is still wanted.
+    pub(crate) fn fail(self, id: ConversationId, loading: Loading, error: &api::Error) -> bool {
+        let is_wanted = self.known(id, |entry| {
+            let is_wanted = entry.timeline.handle_failed(loading);
+            if is_wanted && !entry.timeline.is_loaded() {
+                let is_missing = error.is(shared::code::Code::NotFound);
+                entry.view.state.set(if is_missing { ViewState::Missing } else { ViewState::Failed });
+            }
+            is_wanted
+        });
+        is_wanted.unwrap_or(false)
     }
 
     pub(crate) fn forget(self) {
@@ -223,7 +209,7 @@ impl Entry {
             state: ArcRwSignal::new(ViewState::Loading),
             has_older: ArcRwSignal::new(false),
         };
-        Self { timeline: Timeline::new(id), view, loading: Vec::new() }
+        Self { timeline: Timeline::new(id), view }
     }
 
     fn mirror(&self, changes: Vec<Change>) {
