@@ -18,6 +18,9 @@ pub(crate) fn Composer(
     /// Takes the text; `false`: it could not be taken.
     submit: impl Fn(String) -> bool + Copy + Send + Sync + 'static,
     #[prop(optional, into)] is_disabled: Signal<bool>,
+    /// Somebody writes.
+    #[prop(optional, into)]
+    on_input: Option<Callback<()>>,
 ) -> impl IntoView {
     let state = expect_context::<State>();
     let area = NodeRef::<html::Textarea>::new();
@@ -81,7 +84,12 @@ pub(crate) fn Composer(
                     aria-label=label
                     placeholder=label
                     prop:value=text
-                    on:input=move |event| text.set(event_target_value(&event))
+                    on:input=move |event| {
+                        text.set(event_target_value(&event));
+                        if let Some(on_input) = on_input {
+                            on_input.run(());
+                        }
+                    }
                     on:keydown=on_key
                 ></textarea>
                 <button type="submit" class="button composer__send" aria-label="Send" title="Send" disabled=move || !is_sendable()>

@@ -7,7 +7,8 @@ use crate::state::session::Session;
 use crate::state::timeline::RowHandle;
 use client::timeline::RowState;
 use leptos::prelude::*;
-use shared::ids::{CommandId, ConversationId};
+use shared::ids::{CommandId, ConversationId, Seq};
+use shared::reaction::Reaction;
 
 #[component]
 pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> impl IntoView {
@@ -29,6 +30,18 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
     let content = {
         let row = row.clone();
         Memo::new(move |_| row.with(|row| row.content.clone()))
+    };
+    let is_deleted = {
+        let row = row.clone();
+        Memo::new(move |_| row.with(|row| row.deleted_at.is_some()))
+    };
+    let is_edited = {
+        let row = row.clone();
+        Memo::new(move |_| row.with(|row| row.edited_at.is_some() && row.deleted_at.is_none()))
+    };
+    let reacted = {
+        let row = row.clone();
+        Memo::new(move |_| row.with(|row| (row.reactions.clone(), row.state.clone())))
     };
     let row_state = Memo::new(move |_| row.with(|row| row.state.clone()));
     let place = Memo::new(move |_| place.get());
@@ -61,13 +74,44 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
             </Show>
             <div class="message__body">
                 {move || is_own.get().then(|| view! { <Mark state=row_state /> })}
-                <p class="message__text" dir="auto">{content}</p>
+                <p class="message__text" dir="auto" data-deleted=move || is_deleted.get().to_string()>
+                    {move || if is_deleted.get() { "This message was deleted".to_owned() } else { content.get() }}
+                    {move || is_edited.get().then(|| view! { <span class="message__edited">" (edited)"</span> })}
+                </p>
             </div>
+            <Reactions conversation row=reacted />
             {move || match row_state.get() {
                 RowState::Failed(reason) => Some(view! { <NotSent conversation=Some(conversation) key reason /> }),
                 RowState::Pending | RowState::Accepted(_) => None,
             }}
         </article>
+    }
+}
+
+/// Who reacted with what. A click sets one's own reaction of that kind, or takes it back.
+#[component]
+fn Reactions(conversation: ConversationId, row: Memo<(Vec<Reaction>, RowState)>) -> impl IntoView {
+    let state = expect_context::<State>();
+    let chip = move |reaction: Reaction, target: Seq| {
+        let is_own = state.session.me().is_some_and(|me| reaction.users.contains(&me));
+        let count = reaction.users.len();
+        let label = format!("{}, {count}", reaction.emoji);
+        let emoji = reaction.emoji.clone();
+        let toggle = move |_| state.react(conversation, target, emoji.clone(), !is_own);
+        view! {
+            <button type="button" class="reaction" aria-pressed=is_own.to_string() aria-label=label on:click=toggle>
+                <span aria-hidden="true">{reaction.emoji}</span>
+                <span aria-hidden="true">{count}</span>
+            </button>
+        }
+    };
+    move || {
+        let (reactions, row_state) = row.get();
+        let RowState::Accepted(target) = row_state else { return None };
+        (!reactions.is_empty()).then(|| {
+            let chips = reactions.into_iter().map(|reaction| chip(reaction, target)).collect::<Vec<_>>();
+            view! { <div class="message__reactions">{chips}</div> }
+        })
     }
 }
 
@@ -84,6 +128,9 @@ pub(crate) fn NotSent(
         <div class="message__failed" role="alert">
             <span>{format!("Not sent. {reason}")}</span>
             <button type="button" on:click=move |_| state.retry(conversation, key)>"Try again"</button>
+            {conversation.map(|conversation| view! {
+                <button type="button" on:click=move |_| state.take_back(conversation, key)>"Edit"</button>
+            })}
             <button type="button" on:click=move |_| state.discard(conversation, key)>"Discard"</button>
         </div>
     }

@@ -9,3 +9,4 @@ pub(crate) mod message;
 pub(crate) mod sidebar;
 pub(crate) mod status;
 pub(crate) mod timeline;
+pub(crate) mod typing;

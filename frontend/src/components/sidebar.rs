@@ -11,6 +11,7 @@ use leptos_router::components::A;
 use leptos_router::hooks::use_location;
 use shared::account::User;
 use shared::conversation::{ConversationKind, Summary};
+use shared::event::EventKind;
 use shared::ids::{ConversationId, UserId};
 
 #[component]
@@ -75,10 +76,16 @@ fn Line(id: ConversationId) -> impl IntoView {
         let summary = summary.clone();
         Signal::derive(move || summary.with(|summary| face(state, id, summary.as_ref())))
     };
+    let is_online = {
+        let summary = summary.clone();
+        move || summary.with(|summary| summary.as_ref().is_some_and(|summary| is_online(state, summary))).to_string()
+    };
     let time = move || summary.with(|summary| last_time(summary.as_ref()));
     view! {
         <a class="conversation" href=path aria-current=is_current data-unread=move || (unread.get() > 0).to_string()>
-            <Avatar id=face name=title />
+            <span class="conversation__face" data-online=is_online>
+                <Avatar id=face name=title />
+            </span>
             <span class="conversation__body">
                 <span class="conversation__top">
                     <bdi class="conversation__name">{title}</bdi>
@@ -124,6 +131,12 @@ pub(crate) fn face(state: State, id: ConversationId, summary: Option<&Summary>) 
     people.first().map_or(*id.as_bytes(), |user| *user.id.as_bytes())
 }
 
+/// Whether the other person of a direct conversation is there.
+fn is_online(state: State, summary: &Summary) -> bool {
+    summary.kind == ConversationKind::Direct
+        && others(summary, state.session.me()).iter().any(|user| state.presence.is_online(user.id))
+}
+
 fn others(summary: &Summary, me: Option<UserId>) -> Vec<&User> {
     summary.members.iter().flatten().filter(|user| Some(user.id) != me).collect()
 }
@@ -132,18 +145,43 @@ fn others(summary: &Summary, me: Option<UserId>) -> Vec<&User> {
 fn last_line(state: State, summary: Option<&Summary>) -> String {
     let Some(summary) = summary else { return String::new() };
     let Some(event) = &summary.last_event else { return "No messages yet".into() };
-    let Some(message) = event.kind.as_message() else { return String::new() };
+    let is_own = Some(event.sender) == state.session.me();
+    let name = || {
+        if is_own {
+            return "You".to_owned();
+        }
+        state.people.want(event.sender, state);
+        state.people.name(event.sender).get()
+    };
+    let message = match &event.kind {
+        EventKind::Message(message) => message,
+        other => return happened(&name(), other),
+    };
+    if message.deleted_at.is_some() {
+        return "This message was deleted".into();
+    }
     // A line shows less than this; a message may have sixteen thousand.
     let text: String = message.content.chars().take(120).map(|c| if c == '\n' { ' ' } else { c }).collect();
-    if Some(event.sender) == state.session.me() {
-        return format!("You: {text}");
-    }
-    if summary.kind == ConversationKind::Direct {
+    if summary.kind == ConversationKind::Direct && !is_own {
         return text;
     }
-    state.people.want(event.sender, state);
-    let name = state.people.name(event.sender).get();
+    let name = name();
     if name.is_empty() { text } else { format!("{name}: {text}") }
+}
+
+/// What happened, in words, where it is no message.
+fn happened(name: &str, kind: &EventKind) -> String {
+    match kind {
+        EventKind::Edited(_) => format!("{name} changed a message"),
+        EventKind::Deleted(_) => format!("{name} deleted a message"),
+        EventKind::Reacted(reacted) if reacted.on => format!("{name} reacted {}", reacted.emoji),
+        EventKind::Reacted(_) => format!("{name} took a reaction back"),
+        EventKind::Created(_) => format!("{name} made this conversation"),
+        EventKind::Renamed(renamed) => format!("{name} named it {}", renamed.name),
+        EventKind::Joined(_) => "Somebody joined".into(),
+        EventKind::Left(_) => "Somebody left".into(),
+        EventKind::Message(_) | EventKind::Unknown => String::new(),
+    }
 }
 
 /// When the newest message came: the time today, the day before.

@@ -28,6 +28,19 @@ pub(crate) fn StatusBar() -> impl IntoView {
     let reload = move |_| _ = browser::window().location().reload();
     let bar = move || {
         match status.get() {
+        Status::Open if state.link.held_back.get().is_some() => {
+            let until = state.link.held_back.get().unwrap_or_default();
+            let seconds = move || until.saturating_sub(now.get().max(browser::monotonic())).div_ceil(1_000);
+            view! {
+                <div class="status status--quiet">
+                    {move || match seconds() {
+                        0 => "Sending…".to_owned(),
+                        seconds => format!("The server asks for a little patience. Sending goes on in {seconds} s"),
+                    }}
+                </div>
+            }
+            .into_any()
+        }
         Status::Open | Status::Idle => ().into_any(),
         Status::Connecting if is_patient.get() => ().into_any(),
         Status::Connecting => view! { <div class="status status--quiet">"Connecting…"</div> }.into_any(),
@@ -69,7 +82,17 @@ pub(crate) fn StatusBar() -> impl IntoView {
         .into_any(),
     }
     };
-    view! { <div role="status" data-status=move || name(&status.get())>{bar}</div> }
+    let is_at_risk = move || !state.link.outbox.is_kept.get() && state.link.unsent.get() > 0;
+    view! {
+        <div role="status" data-status=move || name(&status.get())>
+            {bar}
+            {move || is_at_risk().then(|| view! {
+                <div class="status" data-kept="false">
+                    "This browser keeps no unsent messages. Leave the page open until all is sent."
+                </div>
+            })}
+        </div>
+    }
 }
 
 /// Why the server does not want this page back, in words.

@@ -2,13 +2,18 @@
 //! events. What comes in is handed to [`State::apply`] by a function call, never through a signal:
 //! wake-ups of effects coalesce, messages must not.
 
+pub(crate) mod outbox;
 pub(crate) mod socket;
+mod storage;
+mod tabs;
 
 use crate::browser;
 use crate::state::State;
+use client::Millis;
 use client::connection::{Connection, Output, Status};
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
+use outbox::KeptOutbox;
 use socket::{Socket, SocketSignals};
 use std::time::Duration;
 
@@ -20,6 +25,12 @@ pub(crate) struct Link {
     pub(crate) status: RwSignal<Status>,
     /// What the browser says of its socket.
     pub(crate) socket: SocketSignals,
+    /// What is not accepted yet, on disk.
+    pub(crate) outbox: KeptOutbox,
+    /// The server has asked for patience: nothing is sent before this moment.
+    pub(crate) held_back: RwSignal<Option<Millis>>,
+    /// How much is not accepted yet.
+    pub(crate) unsent: RwSignal<usize>,
 }
 
 struct Inner {
@@ -35,6 +46,9 @@ impl Link {
             inner: StoredValue::new_local(Inner { machine, socket: None, timer: None }),
             status: RwSignal::new(Status::Idle),
             socket: SocketSignals::new(),
+            outbox: KeptOutbox::new(),
+            held_back: RwSignal::new(None),
+            unsent: RwSignal::new(0),
         }
     }
 
@@ -56,6 +70,7 @@ impl Link {
         };
         on("visibilitychange", Box::new(on_visible));
         on("focus", Box::new(on_visible));
+        self.outbox.watch(state);
     }
 
     /// Tells the machine something, does what it asks for, and sets the clock for what comes next.
@@ -66,9 +81,10 @@ impl Link {
         }
         self.set_timer(state);
         let status = self.with(|inner| inner.machine.status().clone());
-        if self.status.with_untracked(|shown| *shown != status) {
-            self.status.set(status);
-        }
+        set_if_new(self.status, status);
+        let (held_back, unsent) = self.with(|inner| (inner.machine.held_back_until(), inner.machine.outbox().len()));
+        set_if_new(self.held_back, held_back);
+        set_if_new(self.unsent, unsent);
         result
     }
 
@@ -99,8 +115,8 @@ impl Link {
             Output::CheckSession => state.session.check(state),
             Output::OtherHistory => state.begin_anew(),
             Output::Failed(command, rejection) => state.fail(&command, &rejection),
-            // Nothing outlives the page yet.
-            Output::Keep(_) | Output::Forget(_) => {}
+            Output::Keep(kept) => self.outbox.keep(kept),
+            Output::Forget(id) => self.outbox.forget(id),
         }
     }
 
@@ -117,5 +133,11 @@ impl Link {
         // Without a timer the next event of any kind moves the machine on.
         let timer = set_timeout_with_handle(on_time, wait).ok();
         self.with(|inner| inner.timer = timer);
+    }
+}
+
+fn set_if_new<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, value: T) {
+    if signal.with_untracked(|known| *known != value) {
+        signal.set(value);
     }
 }

@@ -1,16 +1,19 @@
 //! One conversation: who is in it, what was said, and where to write.
 
+use crate::browser;
 use crate::components::avatar::Avatar;
 use crate::components::back::BackToList;
 use crate::components::composer::Composer;
 use crate::components::sidebar::{face, title};
 use crate::components::timeline::TimelinePane;
+use crate::components::typing::TypingLine;
 use crate::state::State;
 use leptos::prelude::*;
 use leptos_router::components::Redirect;
 use leptos_router::hooks::use_params_map;
 use shared::conversation::{ConversationKind, Summary};
-use shared::ids::ConversationId;
+use shared::ids::{ConversationId, UserId};
+use shared::presence::PresenceState as There;
 
 #[component]
 pub(crate) fn ConversationPage() -> impl IntoView {
@@ -35,7 +38,8 @@ fn Pane(id: ConversationId) -> impl IntoView {
         let summary = summary.clone();
         move || summary.with(|summary| face(state, id, summary.as_ref()))
     });
-    let detail = move || summary.with(|summary| summary.as_ref().map(detail).unwrap_or_default());
+    let detail =
+        move || summary.with(|summary| summary.as_ref().map(|summary| detail(state, summary)).unwrap_or_default());
     let label = Signal::derive(move || {
         let name = name.get();
         if name.is_empty() { "Write a message".to_owned() } else { format!("Message to {name}") }
@@ -52,19 +56,36 @@ fn Pane(id: ConversationId) -> impl IntoView {
                 </div>
             </header>
             <TimelinePane conversation=id />
-            <Composer label text submit=move |content| state.send(id, content) />
+            <TypingLine conversation=id />
+            <Composer label text submit=move |content| state.send(id, content) on_input=move |()| state.typing(id) />
         </main>
     }
 }
 
 /// What kind of conversation it is, in words.
-fn detail(summary: &Summary) -> String {
+fn detail(state: State, summary: &Summary) -> String {
+    let me = state.session.me();
+    let other = summary.members.iter().flatten().find(|user| Some(user.id) != me);
     let members = summary.members.as_ref().map_or(0, Vec::len);
     match summary.kind {
         ConversationKind::Everyone => "Everybody on this server".into(),
         ConversationKind::Direct if members < 2 => "Only you see this".into(),
-        ConversationKind::Direct => "Between the two of you".into(),
+        ConversationKind::Direct => other.map(|other| presence(state, other.id)).unwrap_or_default(),
         ConversationKind::Group => format!("{members} people"),
         ConversationKind::Channel => "Channel".into(),
+    }
+}
+
+/// How the other person is, in words.
+fn presence(state: State, user: UserId) -> String {
+    let Some(presence) = state.presence.of(user) else { return "Between the two of you".into() };
+    match (presence.state, presence.last_seen_at) {
+        (There::Online, _) => "Online".into(),
+        (There::Away, _) => "Away".into(),
+        (There::Offline, None) => "Offline".into(),
+        (There::Offline, Some(at)) if browser::day(at) == browser::day(browser::now()) => {
+            format!("Last here at {}", browser::time(at))
+        }
+        (There::Offline, Some(at)) => format!("Last here on {}", browser::short_day(at)),
     }
 }

@@ -3,16 +3,19 @@
 
 pub(crate) mod conversation;
 pub(crate) mod person;
+pub(crate) mod presence;
 pub(crate) mod session;
 pub(crate) mod timeline;
 
 use crate::connection::Link;
 use crate::{api, browser};
 use client::command::Command;
+use client::outbox::Kept;
 use client::timeline::{Load, Missing, RowState};
 use conversation::ConversationState;
 use leptos::prelude::*;
 use person::People;
+use presence::PresenceState;
 use session::SessionState;
 use shared::code::Rejection;
 use shared::conversation::{ConversationKind, Summary};
@@ -21,6 +24,7 @@ use shared::frame::ServerFrame;
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, UserId};
 use shared::limits::Limits;
 use shared::message::{Accepted, Send, Target};
+use shared::reaction::React;
 use shared::welcome::Welcome;
 use timeline::Timelines;
 
@@ -40,6 +44,8 @@ pub(crate) struct State {
     pub(crate) timelines: Timelines,
     /// Names.
     pub(crate) people: People,
+    /// Who is there, and who is writing.
+    pub(crate) presence: PresenceState,
     /// What the server takes.
     pub(crate) limits: RwSignal<Limits>,
     /// Messages to people whose conversation is not known yet, and what became of them.
@@ -72,6 +78,7 @@ impl State {
             conversations: ConversationState::new(),
             timelines: Timelines::new(),
             people: People::new(),
+            presence: PresenceState::new(),
             limits: RwSignal::new(Limits::default()),
             first_messages: RwSignal::new(Vec::new()),
             open: StoredValue::new(None),
@@ -92,19 +99,21 @@ impl State {
             }
             ServerFrame::Resumed(resumed) => self.look_after(resumed.conversation, Some(resumed.seq)),
             ServerFrame::Error(error) => browser::log_error(&format!("{}: {}", error.code, error.message)),
+            ServerFrame::Typing(typing) => {
+                self.people.want(typing.user, self);
+                self.presence.typing(typing);
+            }
+            ServerFrame::Presence(presence) => self.presence.presence(presence),
             // Handled by the connection, or shown by a later version of the page.
-            ServerFrame::Rejected(_)
-            | ServerFrame::Receipt(_)
-            | ServerFrame::Typing(_)
-            | ServerFrame::Presence(_)
-            | ServerFrame::Pong(_)
-            | ServerFrame::Draining(_) => {}
+            ServerFrame::Rejected(_) | ServerFrame::Receipt(_) | ServerFrame::Pong(_) | ServerFrame::Draining(_) => {}
         }
     }
 
     fn welcome(self, welcome: Welcome) {
-        let Welcome { user, limits, conversations, more, .. } = welcome;
+        let Welcome { user, limits, conversations, more, presence, .. } = welcome;
+        let me = user.id;
         self.session.set_in(user);
+        self.presence.welcome(&presence);
         self.limits.set(limits);
         for summary in &conversations {
             self.people.learn(summary.members.iter().flatten());
@@ -129,6 +138,33 @@ impl State {
             self.ask_for(open);
         }
         self.read_what_is_open();
+        self.link.outbox.take_over(self, me);
+    }
+
+    /// What was written before this page began, or in a tab that is gone, is on its way again.
+    pub(crate) fn restore(self, left: Vec<Kept>, me: UserId) {
+        for kept in &left {
+            let Some(send) = kept.command.as_send() else { continue };
+            let failed = kept.failed.as_ref().map(|rejection| rejection.message.clone());
+            match self.conversation_of(&send.to) {
+                Some(conversation) => {
+                    self.timelines.pending(conversation, send, me);
+                    if let Some(reason) = failed {
+                        self.timelines.state(conversation, send.id, RowState::Failed(reason));
+                    }
+                }
+                None => {
+                    let state = failed.map_or(FirstState::Pending, FirstState::Failed);
+                    let first = FirstMessage { id: send.id, content: send.content.clone(), state };
+                    self.first_messages.update(|all| {
+                        if all.iter().all(|other| other.id != first.id) {
+                            all.push(first);
+                        }
+                    });
+                }
+            }
+        }
+        self.link.drive(self, |machine| machine.restore(left, me, browser::monotonic()));
     }
 
     fn event(self, event: Event) {
@@ -137,7 +173,11 @@ impl State {
         if !self.conversations.event(&event, me) {
             self.ask_for(event.conversation);
         }
+        self.presence.event(&event);
         let conversation = event.conversation;
+        if self.conversations.kind(conversation).is_some_and(|kind| kind != ConversationKind::Everyone) {
+            self.link.drive(self, |machine| machine.note_delivered(conversation, event.seq, browser::monotonic()));
+        }
         let is_leaving = matches!(&event.kind, EventKind::Left(left) if left.user == me);
         if is_leaving && self.conversations.kind(conversation).is_none() {
             self.timelines.reset(conversation);
@@ -289,6 +329,42 @@ impl State {
             self.timelines.discard(conversation, id);
         }
         self.first_messages.update(|all| all.retain(|first| first.id != id));
+    }
+
+    /// The person does not want it as it is: its text goes back to where it is written.
+    pub(crate) fn take_back(self, conversation: ConversationId, id: CommandId) {
+        let text = self.link.drive(self, |machine| {
+            let content = machine.discard(id, browser::monotonic())?.as_send()?.content.clone();
+            Some(content)
+        });
+        self.timelines.discard(conversation, id);
+        if let Some(text) = text {
+            self.timelines.draft(conversation).update(|draft| {
+                let separator = if draft.is_empty() { "" } else { "\n" };
+                *draft = format!("{text}{separator}{draft}");
+            });
+        }
+    }
+
+    /// Something is being written in a conversation: the others are told, now and then.
+    pub(crate) fn typing(self, conversation: ConversationId) {
+        if self.link.is_open()
+            && let Some(frame) = self.presence.input(conversation)
+        {
+            self.link.drive(self, |machine| machine.transmit(frame));
+        }
+    }
+
+    /// Sets one's own reaction on a message, or takes it back.
+    pub(crate) fn react(self, conversation: ConversationId, target: Seq, emoji: String, on: bool) {
+        let id = browser::new_command_id();
+        let Some(me) = self.session.me() else { return };
+        let command = Command::React(React { id, conversation, target, emoji, on });
+        let write = |machine: &mut client::connection::Connection| {
+            machine.write(command, me, browser::now(), browser::monotonic())
+        };
+        // A full outbox says so where messages are written.
+        let _ = self.link.drive(self, write);
     }
 
     /// A conversation comes on the screen.

@@ -1,0 +1,22 @@
+//! Who is writing just now. The line keeps its place, so that nothing jumps when somebody begins.
+
+use crate::state::State;
+use leptos::prelude::*;
+use shared::ids::ConversationId;
+
+#[component]
+pub(crate) fn TypingLine(conversation: ConversationId) -> impl IntoView {
+    let state = expect_context::<State>();
+    let text = move || {
+        let writers = state.presence.writers(conversation);
+        let names: Vec<_> =
+            writers.iter().map(|user| state.people.name(*user).get()).filter(|name| !name.is_empty()).collect();
+        match &names[..] {
+            [] => String::new(),
+            [one] => format!("{one} is writing…"),
+            [one, other] => format!("{one} and {other} are writing…"),
+            _ => "Several people are writing…".into(),
+        }
+    };
+    view! { <p class="typing"><bdi>{text}</bdi></p> }
+}

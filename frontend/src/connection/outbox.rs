@@ -1,0 +1,88 @@
+//! The outbox on disk: what the connection wants kept is kept, and what was left behind is sent.
+
+use super::storage::{Record, Storage};
+use super::tabs;
+use crate::browser;
+use crate::state::State;
+use client::outbox::Kept;
+use leptos::prelude::*;
+use shared::ids::{CommandId, UserId};
+use std::time::Duration;
+
+/// How often it is looked whether another tab has gone and left something.
+const LOOK: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Copy)]
+pub(crate) struct KeptOutbox {
+    storage: StoredValue<Storage, LocalStorage>,
+    tab: StoredValue<String>,
+    /// Whether the browser keeps what is not sent. It is taken to until it says otherwise.
+    pub(crate) is_kept: RwSignal<bool>,
+}
+
+impl KeptOutbox {
+    pub(crate) fn new() -> Self {
+        let tab = u64::from_le_bytes(browser::random()).to_string();
+        tabs::hold(&tab);
+        let storage = Storage::open();
+        let outbox = Self {
+            storage: StoredValue::new_local(storage.clone()),
+            tab: StoredValue::new(tab),
+            is_kept: RwSignal::new(true),
+        };
+        leptos::task::spawn_local(async move { outbox.note(storage.check().await) });
+        outbox
+    }
+
+    pub(crate) fn keep(self, kept: Kept) {
+        let (storage, tab) = (self.storage.get_value(), self.tab.get_value());
+        leptos::task::spawn_local(async move { self.note(storage.put(&tab, &kept).await) });
+    }
+
+    pub(crate) fn forget(self, id: CommandId) {
+        let storage = self.storage.get_value();
+        leptos::task::spawn_local(async move {
+            // What could not be struck is sent again, and stored once.
+            let _ = storage.remove(id).await;
+        });
+    }
+
+    /// Takes over what this person has left in tabs that are gone, now and from time to time.
+    pub(crate) fn take_over(self, state: State, me: UserId) {
+        let storage = self.storage.get_value();
+        let tab = self.tab.get_value();
+        leptos::task::spawn_local(tabs::alone(async move {
+            let Ok(records) = storage.all().await else { return };
+            let present = tabs::present().await.unwrap_or_default();
+            let is_left = |record: &Record| record.kept.by == me && record.tab != tab && !present.contains(&record.tab);
+            let left: Vec<_> = records.into_iter().filter(is_left).map(|record| record.kept).collect();
+            for kept in &left {
+                self.note(storage.put(&tab, kept).await);
+            }
+            if !left.is_empty() {
+                state.restore(left, me);
+            }
+        }));
+    }
+
+    /// Looks from time to time.
+    pub(crate) fn watch(self, state: State) {
+        set_interval(
+            move || {
+                if let Some(me) = state.session.me().filter(|_| state.link.is_open()) {
+                    self.take_over(state, me);
+                }
+            },
+            LOOK,
+        );
+    }
+
+    fn note(self, result: Result<(), wasm_bindgen::JsValue>) {
+        if let Err(error) = &result {
+            browser::log_error(&format!("unsent messages are not kept: {error:?}"));
+        }
+        if self.is_kept.get_untracked() != result.is_ok() {
+            self.is_kept.set(result.is_ok());
+        }
+    }
+}
