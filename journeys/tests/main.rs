@@ -5,7 +5,9 @@
 
 mod keyboard;
 mod looks;
+mod outbox;
 mod page;
+mod presence;
 mod restart;
 mod support;
 mod talk;

@@ -18,13 +18,18 @@ pub(crate) struct Server {
     child: Child,
     port: u16,
     folder: TempDir,
+    settings: &'static [&'static str],
 }
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::start_with(&["--rate-limits", "off"])
+    }
+
+    pub(crate) fn start_with(settings: &'static [&'static str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
-        Self { child: spawn(&folder, port), port, folder }
+        Self { child: spawn(&folder, port, settings), port, folder, settings }
     }
 
     pub(crate) fn origin(&self) -> String {
@@ -37,7 +42,7 @@ impl Server {
     }
 
     pub(crate) fn start_again(&mut self) {
-        self.child = spawn(&self.folder, self.port);
+        self.child = spawn(&self.folder, self.port, self.settings);
     }
 }
 
@@ -53,11 +58,12 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn spawn(folder: &TempDir, port: u16) -> Child {
+fn spawn(folder: &TempDir, port: u16, settings: &[&str]) -> Child {
     let binary = std::env::var("CONFAB_BIN").expect("CONFAB_BIN names the server; cargo xtask test sets it");
     let mut child = Command::new(binary)
-        .args(["serve", "--rate-limits", "off", "--listen", &format!("127.0.0.1:{port}"), "--data"])
+        .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"])
         .arg(folder.path())
+        .args(settings)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -142,25 +148,69 @@ pub(crate) struct Person {
 
 impl Person {
     pub(crate) async fn arrives(name: &'static str, driver: &Driver, server: &Server) -> Self {
-        let browser = driver.browser().await;
-        let person = Self { browser, name, origin: server.origin() };
+        let person = Self::sits_at(driver.browser().await, name, server);
         person.window(1280, 800).await;
         person.goes_to("/signin").await;
         person.waits_for("form.signin__form").await;
         person
     }
 
+    /// In front of a browser that was made elsewhere.
+    pub(crate) fn sits_at(browser: WebDriver, name: &'static str, server: &Server) -> Self {
+        Self { browser, name, origin: server.origin() }
+    }
+
     /// Arrives and signs up.
     pub(crate) async fn joins(name: &'static str, driver: &Driver, server: &Server) -> Self {
         let person = Self::arrives(name, driver, server).await;
-        person.clicks_link("Create an account").await;
-        person.waits_for("input[autocomplete='new-password']").await;
-        person.types("#displayName", name).await;
-        person.types("#email", &format!("{}@example.org", name.replace(' ', ".").to_lowercase())).await;
-        person.types("#password", "correct horse").await;
-        person.clicks("form.signin__form button[type='submit']").await;
+        person.signs_up().await;
         person.is_connected().await;
         person
+    }
+
+    fn email(&self) -> String {
+        format!("{}@example.org", self.name.replace(' ', ".").to_lowercase())
+    }
+
+    async fn signs_up(&self) {
+        self.clicks_link("Create an account").await;
+        self.waits_for("input[autocomplete='new-password']").await;
+        self.types("#displayName", self.name).await;
+        self.types("#email", &self.email()).await;
+        self.types("#password", "correct horse").await;
+        self.clicks("form.signin__form button[type='submit']").await;
+    }
+
+    /// Signs in, or up if there is no account yet.
+    pub(crate) async fn signs_in_or_up(&self) {
+        self.goes_to("/signin").await;
+        self.waits_for("form.signin__form").await;
+        self.types("#email", &self.email()).await;
+        self.types("#password", "correct horse").await;
+        self.clicks("form.signin__form button[type='submit']").await;
+        let has_failed = "return document.querySelector('.signin__alert') !== null";
+        eventually("signed in or not", || async {
+            self.status().await == "open" || self.js(has_failed).await == json!(true)
+        })
+        .await;
+        if self.js(has_failed).await == json!(true) {
+            self.signs_up().await;
+        }
+        self.is_connected().await;
+    }
+
+    /// Waits until the browser keeps so many unsent commands.
+    pub(crate) async fn is_kept(&self, count: u64) {
+        let script = "const done = arguments[arguments.length - 1];
+            const open = indexedDB.open('confab');
+            open.onsuccess = () => {
+                const all = open.result.transaction('outbox').objectStore('outbox').count();
+                all.onsuccess = () => { open.result.close(); done(all.result) };
+            };";
+        eventually(&format!("{count} unsent commands are kept"), || async {
+            self.browser.execute_async(script, vec![]).await.unwrap().json() == &json!(count)
+        })
+        .await;
     }
 
     pub(crate) async fn goes_to(&self, path: &str) {

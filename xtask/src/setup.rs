@@ -13,6 +13,8 @@ use std::time::Duration;
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Later ones need a later compiler than the one this project asks for.
 const TRUNK: &str = "0.21.14";
+/// Checks licences and where crates come from.
+const DENY: &str = "0.20.2";
 /// The number is also in `Trunk.toml`: older ones leave a broken page without an error.
 const WASM_OPT: &str = "132";
 
@@ -67,6 +69,12 @@ pub(crate) fn for_page() -> Result<Tools> {
         .map(Path::to_owned)
         .collect();
     Ok(Tools { trunk, folders, environment })
+}
+
+/// The program that checks licences and sources.
+pub(crate) fn for_licences() -> Result<PathBuf> {
+    let install = ["install", "--locked", "cargo-deny", "--version", DENY];
+    cargo_tool("cargo-deny", DENY, &install, "about 6 minutes on two cores")
 }
 
 /// What the browser tests need.

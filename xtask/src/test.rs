@@ -28,6 +28,11 @@ pub(crate) fn run() -> Result<()> {
 
     step("Format", &|| cargo(&["fmt", "--all", "--check"]));
     step("Who may know whom", &tidy::run);
+    step("Licences and sources", &|| {
+        let deny = setup::for_licences()?;
+        // Licences, bans and sources need no network; what was found unsafe since does, and is no part of this.
+        run_command(&mut command(&deny.to_string_lossy(), &["--offline", "check", "licenses", "bans", "sources"]))
+    });
     let has_page = step("The page, as it is released", &|| page::build(&setup::for_page()?));
     step("The page's size", &page::check_size);
     step("Lints", &|| {
