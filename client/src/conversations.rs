@@ -24,18 +24,19 @@ pub struct Conversations {
     by_id: HashMap<ConversationId, Known>,
     /// Those one has left, and with which event: an older word about them does not bring them back.
     left: HashMap<ConversationId, Seq>,
-    asked: Vec<ConversationId>,
-    /// Counts the welcomes: what was asked for before one is void.
-    generation: u32,
+    /// What is being asked for, and by which question.
+    asked: HashMap<ConversationId, u32>,
+    questions: u32,
     has_more: bool,
 }
 
-/// A summary that is being asked for over HTTP. Its answer counts only if no welcome came meanwhile.
+/// A summary that is being asked for over HTTP. Its answer counts only if the socket has not told more
+/// meanwhile: no welcome came, and no word about this conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asking {
     /// Which conversation.
     pub conversation: ConversationId,
-    generation: u32,
+    question: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -55,7 +56,6 @@ impl Conversations {
         self.has_more = has_more;
         self.left.clear();
         self.asked.clear();
-        self.generation += 1;
         let mut before = std::mem::take(&mut self.by_id);
         let mut lost = Vec::new();
         for summary in summaries {
@@ -92,6 +92,7 @@ impl Conversations {
     /// it (again).
     pub fn handle_summary(&mut self, summary: Summary) -> bool {
         let id = summary.id;
+        self.asked.remove(&id);
         if self.left.get(&id).is_some_and(|left| summary.last_seq < Cursor::from(*left)) {
             return true;
         }
@@ -121,7 +122,8 @@ impl Conversations {
             self.left.insert(event.conversation, event.seq);
             return true;
         }
-        let is_certain = known.handle_event(event, me);
+        // One that a summary includes already: either one is back since, or the summary was late.
+        let is_certain = known.handle_event(event, me) && !is_leaving;
         if is_news {
             self.bump(event.conversation);
         }
@@ -129,22 +131,36 @@ impl Conversations {
     }
 
     /// Begins to ask for a summary; `None` if it is being asked for already. Whoever is given an
-    /// [`Asking`] owes [`Conversations::handle_answer`].
+    /// [`Asking`] owes [`Conversations::handle_answer`] or [`Conversations::handle_failed`].
     pub fn ask(&mut self, conversation: ConversationId) -> Option<Asking> {
-        if self.asked.contains(&conversation) {
+        if self.asked.contains_key(&conversation) {
             return None;
         }
-        self.asked.push(conversation);
-        Some(Asking { conversation, generation: self.generation })
+        self.questions += 1;
+        self.asked.insert(conversation, self.questions);
+        Some(Asking { conversation, question: self.questions })
     }
 
-    /// The answer to a question; `None` if there is none, or no such conversation. `false`: ask again.
+    /// The answer to a question; `None` if there is no such conversation, or it is not one's own.
+    /// `false`: ask again.
     pub fn handle_answer(&mut self, asking: Asking, summary: Option<Summary>) -> bool {
-        if asking.generation != self.generation {
-            return true;
+        match (self.handle_failed(asking), summary) {
+            (false, _) => true,
+            (true, Some(summary)) => self.handle_summary(summary),
+            (true, None) => {
+                self.remove(asking.conversation);
+                true
+            }
         }
-        self.asked.retain(|other| *other != asking.conversation);
-        summary.is_none_or(|summary| self.handle_summary(summary))
+    }
+
+    /// A question was not answered. `true`: an answer is still wanted.
+    pub fn handle_failed(&mut self, asking: Asking) -> bool {
+        let is_wanted = self.asked.get(&asking.conversation) == Some(&asking.question);
+        if is_wanted {
+            self.asked.remove(&asking.conversation);
+        }
+        is_wanted
     }
 
     /// A conversation is not there, or not one's own.

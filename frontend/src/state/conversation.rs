@@ -79,8 +79,9 @@ impl ConversationState {
         self.change(vec![asking.conversation], |list| list.handle_answer(asking, summary))
     }
 
-    pub(crate) fn remove(self, id: ConversationId) {
-        self.change(vec![id], |list| list.remove(id));
+    /// A question was not answered.
+    pub(crate) fn fail(self, asking: Asking) {
+        self.list.update_value(|list| _ = list.handle_failed(asking));
     }
 
     /// `false`: the conversation is not known.

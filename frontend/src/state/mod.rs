@@ -244,11 +244,11 @@ impl State {
     pub(crate) fn ask_for(self, id: ConversationId) {
         let Some(asking) = self.conversations.ask(id) else { return };
         leptos::task::spawn_local(async move {
-            let answer = api::conversation(id).await;
-            if matches!(&answer, Err(error) if error.is(shared::code::Code::NotFound)) {
-                self.conversations.remove(id);
-            }
-            let summary = answer.ok();
+            let summary = match api::conversation(id).await {
+                Ok(summary) => Some(summary),
+                Err(error) if error.is(shared::code::Code::NotFound) => None,
+                Err(_) => return self.conversations.fail(asking),
+            };
             let last_seq = summary.as_ref().map(|summary| summary.last_seq);
             self.people.learn(summary.iter().flat_map(|summary| summary.members.iter().flatten()));
             let is_certain = self.conversations.answer(asking, summary);
