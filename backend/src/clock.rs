@@ -7,7 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[must_use]
 pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    #[cfg(debug_assertions)]
+    let millis = millis.saturating_add_signed(crate::fault::clock_offset_ms());
+    Timestamp::from_millis(millis)
 }
 
 /// Bytes nobody can guess.
