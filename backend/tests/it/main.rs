@@ -8,6 +8,7 @@ mod conversations;
 mod delivery;
 mod durability;
 mod errors;
+mod faults;
 mod page;
 mod program;
 mod support;
