@@ -266,7 +266,7 @@ async fn a_write_that_fails_is_the_last_one() {
     if !strace::is_there("a write that fails is the last one") {
         return;
     }
-    for when in [120, 141] {
+    for when in [80, 104] {
         let what = format!("pwrite64:error=EIO:when={when}+");
         let (_, wrong) = sends_on_a_bad_disk(&what, &[], async |server, writer, log| {
             fails_at_once_and_for_good(server, writer, log).await;
@@ -285,7 +285,7 @@ async fn no_message_is_half_there_wherever_the_disk_was_full() {
     let mut lives = tokio::task::JoinSet::new();
     for when in 0..16 {
         lives.spawn(async move {
-            let what = format!("pwrite64:error=ENOSPC:when={}", 100 + 7 * when);
+            let what = format!("pwrite64:error=ENOSPC:when={}", 80 + 4 * when);
             let sent_again = async |_: &Server, writer: &mut Writer, _: &Path| {
                 // The failure was one call: what was refused can be sent again, and is stored then.
                 let again: Vec<_> = writer.answers.iter().filter(|(_, answer)| answer.is_err()).collect();
