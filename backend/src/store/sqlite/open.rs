@@ -115,6 +115,8 @@ fn trust(connection: &Connection) -> Result<(), Error> {
     if crate::fault::is_on("trust_log") {
         return Ok(());
     }
+    // A file that has only now been changed to have a log is still being read by that change.
+    connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     Ok(())
 }
@@ -124,10 +126,31 @@ pub(super) fn check(connection: &Connection, folder: &Path) -> Result<(), OpenEr
     let found: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(|error| damaged_or(folder, error))?;
-    if found == "ok" {
-        return Ok(());
+    if found != "ok" {
+        return Err(OpenError::Damaged { path: folder.to_owned(), detail: found });
     }
-    Err(OpenError::Damaged { path: folder.to_owned(), detail: found })
+    // That look does not compare the log with its index, through which it is read: each conversation
+    // must have all its numbers, and each entry must be found where the index says.
+    let holes: i64 = connection
+        .query_row(
+            "SELECT (SELECT count(*) FROM conversation LEFT JOIN
+                      (SELECT conversation, count(*) AS count, min(seq) AS first, max(seq) AS last
+                       FROM event INDEXED BY event_by_seq GROUP BY conversation) AS log
+                      ON log.conversation = conversation.key
+                     WHERE last_seq <> coalesce(last, 0) OR last_seq <> coalesce(count, 0) OR coalesce(first, 1) <> 1)
+                  + (SELECT count(*) FROM event AS log INDEXED BY event_by_seq
+                     LEFT JOIN event AS entry NOT INDEXED ON entry.position = log.position
+                      AND entry.conversation = +log.conversation AND entry.seq = +log.seq
+                     WHERE entry.position IS NULL)",
+            [],
+            |row| row.get(0),
+        )
+        .map_err(|error| damaged_or(folder, error))?;
+    if holes > 0 {
+        let detail = format!("{holes} gaps between the log and its index");
+        return Err(OpenError::Damaged { path: folder.to_owned(), detail });
+    }
+    Ok(())
 }
 
 fn damaged_or(folder: &Path, error: rusqlite::Error) -> OpenError {

@@ -22,8 +22,6 @@ const UNDER_WAY: usize = 8;
 pub(super) struct Known {
     /// What writers were told: command → seq.
     pub(super) accepted: HashMap<CommandId, u64>,
-    /// What they were refused: command → code.
-    pub(super) refused: HashMap<CommandId, String>,
     /// What watchers saw: seq → command.
     pub(super) seen: BTreeMap<u64, CommandId>,
     /// What they should not have seen.
@@ -50,10 +48,6 @@ impl Crowd {
 
     pub(super) fn accepted(&self) -> usize {
         self.known.lock().unwrap().accepted.len()
-    }
-
-    pub(super) fn refused(&self) -> usize {
-        self.known.lock().unwrap().refused.len()
     }
 
     /// Cookies stay good, the port is another one after each start.
@@ -151,10 +145,7 @@ async fn write_until_cut(person: Person, known: Arc<Mutex<Known>>) {
                     known.lock().unwrap().accepted.insert(answer.id, answer.seq.get());
                     under_way -= 1;
                 }
-                Ok(Some(ServerFrame::Rejected(answer))) => {
-                    known.lock().unwrap().refused.insert(answer.id, answer.rejection.code.to_string());
-                    under_way -= 1;
-                }
+                Ok(Some(ServerFrame::Rejected(_))) => under_way -= 1,
                 _ => {}
             },
             Some(Ok(_)) => {}

@@ -43,7 +43,8 @@ impl Client {
                 }
                 _ => continue,
             };
-            let command = self.commands.iter_mut().find(|command| command.id == id).unwrap();
+            // An id that was given up is nobody's.
+            let Some(command) = self.commands.iter_mut().find(|command| command.id == id) else { continue };
             match &command.answer {
                 Some(first) if *first != answer => self.wrong.push(format!("{first} and then {answer}")),
                 _ => command.answer = Some(answer),
