@@ -29,3 +29,18 @@ pub fn random<const N: usize>() -> [u8; N] {
 pub fn id<T>(make: impl FnOnce(Timestamp, [u8; 10]) -> T) -> T {
     make(now(), random())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::ids::CommandId;
+
+    #[test]
+    fn ids_sort_by_the_time_they_were_made_at_and_any_time_makes_one() {
+        let at = |millis| CommandId::v7(Timestamp::from_millis(millis), random());
+        assert!(at(1_000) < at(1_001) && at(1_001) < at(1_790_000_000_000));
+        assert_ne!(at(0), at(0), "a clock that stands makes different ids all the same");
+        // A clock beyond the 48 bits of an id is wrong, and no reason to stop.
+        assert_ne!(at(u64::MAX), at(u64::MAX));
+    }
+}

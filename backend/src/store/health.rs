@@ -102,7 +102,7 @@ mod tests {
         let gauge = Gauge::default();
         assert_eq!(gauge.get(), Health::Ready);
         gauge.set(Health::Full);
-        assert_eq!(gauge.clone().get(), Health::Full);
+        assert_eq!(gauge.get(), Health::Full);
         gauge.set(Health::Ready);
         assert_eq!(gauge.get(), Health::Ready);
         gauge.set(Health::Failed);

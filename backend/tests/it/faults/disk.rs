@@ -214,7 +214,7 @@ async fn after_restart(mut writer: Writer, folder: TempDir) -> Vec<String> {
 
 /// Calls are counted by thread, and starting makes the first of them on another one: these meet the
 /// writer. Signing up is its first transaction.
-async fn fails_at_once_and_for_good(server: &Server, writer: &mut Writer, log: &Path) {
+async fn fails_at_once_and_for_good(server: &Server, writer: &Writer, log: &Path) {
     let first = writer.answers.iter().position(|(_, answer)| answer.is_err()).expect("the disk failed by now");
     for (_, answer) in &writer.answers[first..] {
         let (code, retry_after_ms) = answer.clone().expect_err("nothing is accepted after the failure");
