@@ -108,7 +108,7 @@ impl App {
     /// See [`OpenError`].
     pub fn start(config: Config) -> Result<Arc<Self>, OpenError> {
         let (outcomes, delivery) = mpsc::channel(OUTCOME_BATCHES_MAX);
-        let (store, writer) = Store::open(&config.data, outcomes)?;
+        let (store, writer) = Store::open(&config.data, config.write_queue, outcomes)?;
         let registry = Registry::new(config.sockets_per_user);
         tokio::spawn(deliver::run(delivery, store.clone(), registry.clone()));
         let app = Arc::new(Self {

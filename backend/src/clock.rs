@@ -7,7 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[must_use]
 pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    #[cfg(debug_assertions)]
+    let millis = millis.saturating_add_signed(crate::fault::clock_offset_ms());
+    Timestamp::from_millis(millis)
 }
 
 /// Bytes nobody can guess.
@@ -25,4 +28,19 @@ pub fn random<const N: usize>() -> [u8; N] {
 /// A new id of any kind: `clock::id(UserId::v7)`.
 pub fn id<T>(make: impl FnOnce(Timestamp, [u8; 10]) -> T) -> T {
     make(now(), random())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::ids::CommandId;
+
+    #[test]
+    fn ids_sort_by_the_time_they_were_made_at_and_any_time_makes_one() {
+        let at = |millis| CommandId::v7(Timestamp::from_millis(millis), random());
+        assert!(at(1_000) < at(1_001) && at(1_001) < at(1_790_000_000_000));
+        assert_ne!(at(0), at(0), "a clock that stands makes different ids all the same");
+        // A clock beyond the 48 bits of an id is wrong, and no reason to stop.
+        assert_ne!(at(u64::MAX), at(u64::MAX));
+    }
 }

@@ -25,7 +25,36 @@ pub struct Arguments {
 pub enum Command {
     /// Run the server
     Serve(Serve),
+    /// Copy the data folder's database into one file, while the server runs or not
+    Backup(Backup),
+    /// Put a backup into an empty data folder
+    Restore(Restore),
 }
+
+/// What `backup` needs.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The folder of the server
+    #[arg(long, value_name = "DIR", env = "CONFAB_DATA", default_value = DATA)]
+    pub data: PathBuf,
+    /// The file to make; it must not exist
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+}
+
+/// What `restore` needs.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// A file made by `backup`
+    #[arg(long, value_name = "FILE")]
+    pub from: PathBuf,
+    /// The folder to fill; it must be empty or not exist
+    #[arg(long, value_name = "DIR", env = "CONFAB_DATA", default_value = DATA)]
+    pub data: PathBuf,
+}
+
+/// The data folder, if nothing else is said.
+const DATA: &str = "data";
 
 /// Where settings come from.
 #[derive(Debug, Args)]
@@ -93,6 +122,9 @@ pub struct Settings {
     /// Connections one address may have open before signing in [default: 64]
     #[arg(long, value_name = "N", env = "CONFAB_CONNECTIONS_PER_ADDRESS")]
     connections_per_address: Option<usize>,
+    /// Changes that may wait for the disk before further ones are refused [default: 8192]
+    #[arg(long, value_name = "N", env = "CONFAB_WRITE_QUEUE")]
+    write_queue: Option<usize>,
     /// How the log is written [default: text]
     #[arg(long, value_name = "text|json", env = "CONFAB_LOG_FORMAT")]
     log_format: Option<LogFormat>,
@@ -158,6 +190,8 @@ pub struct Config {
     pub sockets_per_user: usize,
     /// Connections of one address before signing in.
     pub connections_per_address: usize,
+    /// Changes that may wait for the disk.
+    pub write_queue: usize,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged.
@@ -191,7 +225,7 @@ impl Config {
         let limits = Limits::default();
         let config = Self {
             listen: pick!(listen, SocketAddr::from(([127, 0, 0, 1], 8080))),
-            data: pick!(data, "data".into()),
+            data: pick!(data, DATA.into()),
             public_url: first
                 .public_url
                 .or(second.public_url)
@@ -215,6 +249,7 @@ impl Config {
             frame_bytes: pick!(frame_bytes, limits.frame_bytes),
             sockets_per_user: pick!(sockets_per_user, 64),
             connections_per_address: pick!(connections_per_address, 64),
+            write_queue: pick!(write_queue, crate::store::writer::QUEUE_MAX),
             log_format: pick!(log_format, LogFormat::Text),
             log: pick!(log, "info".into()),
         };
@@ -229,6 +264,7 @@ impl Config {
             ("content-bytes", u64::from(config.content_bytes)),
             ("sockets-per-user", config.sockets_per_user as u64),
             ("connections-per-address", config.connections_per_address as u64),
+            ("write-queue", config.write_queue as u64),
         ] {
             if number == 0 {
                 bail!("The setting {name} must be at least 1");

@@ -1,9 +1,24 @@
 //! Faults on purpose, in debug builds only: each shows that a test notices when a promise is broken.
-//! `CONFAB_FAULT=accept_before_commit` makes the server lie about durability.
+//!
+//! `CONFAB_FAULT` names one of them: `accept_before_commit` makes the server lie about durability,
+//! `no_flush` leaves flushing to the operating system, `trust_log` believes a log that a killed process
+//! left, `retry_writes` goes on writing to a disk that has failed, `hide_full` calls a full disk ready,
+//! `restore_epoch` restores a backup as if nothing had happened since.
+//!
+//! The clock can be moved as well: `CONFAB_CLOCK_FILE` names a file with the milliseconds to add.
 
 /// Whether this fault was asked for when the process started.
 #[must_use]
 pub fn is_on(name: &str) -> bool {
     static FAULT: std::sync::LazyLock<Option<String>> = std::sync::LazyLock::new(|| std::env::var("CONFAB_FAULT").ok());
     FAULT.as_deref() == Some(name)
+}
+
+/// What the file named by `CONFAB_CLOCK_FILE` adds to the time of day, in milliseconds.
+#[must_use]
+pub fn clock_offset_ms() -> i64 {
+    static FILE: std::sync::LazyLock<Option<std::path::PathBuf>> =
+        std::sync::LazyLock::new(|| std::env::var_os("CONFAB_CLOCK_FILE").map(Into::into));
+    let text = FILE.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+    text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }

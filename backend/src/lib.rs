@@ -7,10 +7,11 @@
 //! * [`socket`], [`http`] — the two ways in: they read what came, call [`chat`] and answer.
 //! * [`chat`] — what a command does; [`chat::deliver`] is where committed events leave for people.
 //! * [`registry`] — user id → live sockets.
-//! * [`store`] — the log on disk.
+//! * [`store`] — the log on disk; [`backup`] — copying it and putting it back.
 //! * [`accounts`] — passwords and secrets; [`rate`] — how often; [`clock`] — now, and new ids.
 
 pub mod app;
+pub mod backup;
 pub mod config;
 pub mod server;
 

@@ -1,17 +1,19 @@
 //! `confab`: arguments → settings → run.
 
 use backend::config::{Arguments, Command, Config, Serve};
-use backend::{server, telemetry};
+use backend::{backup, server, telemetry};
 use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let Arguments { command, serve } = Arguments::parse();
-    let serve = match command {
-        Some(Command::Serve(serve)) => serve,
-        None => serve,
+    let done = match command {
+        Some(Command::Serve(serve)) => run(serve),
+        Some(Command::Backup(arguments)) => backup::backup(&arguments),
+        Some(Command::Restore(arguments)) => backup::restore(&arguments),
+        None => run(serve),
     };
-    match run(serve) {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("confab: {error:#}");

@@ -38,7 +38,9 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("run") => serve::run(&rest),
         Some("dev") => serve::dev(),
         Some("test") => test::run(),
-        Some("setup") => setup::for_page().and_then(|_| setup::for_tests()).and_then(|()| setup::for_licences()).map(drop),
+        Some("setup") => {
+            setup::for_page().and_then(|_| setup::for_tests()).and_then(|()| setup::for_licences()).map(drop)
+        }
         Some("page") => setup::for_page().and_then(|tools| page::build(&tools)),
         Some("css") => page::css(),
         Some("tidy") => tidy::run(),

@@ -11,7 +11,12 @@ struct Step {
     took: Duration,
 }
 
+/// Where tests note what this machine did not allow them to test.
+const NOT_RUN: &str = "target/not-run.txt";
+
 pub(crate) fn run() -> Result<()> {
+    // What an earlier run could not test is that run's.
+    let _ = std::fs::remove_file(root().join(NOT_RUN));
     let mut steps = Vec::new();
     let mut step = |name: &'static str, check: &dyn Fn() -> Result<()>| {
         say(name);
@@ -57,6 +62,10 @@ pub(crate) fn run() -> Result<()> {
     for Step { name, result, took } in &steps {
         let mark = if result.is_ok() { "✓" } else { "✗" };
         println!("{mark} {name} ({:.0} s)", took.as_secs_f64());
+    }
+    let not_run = std::fs::read_to_string(root().join(NOT_RUN)).unwrap_or_default();
+    for reason in not_run.lines() {
+        println!("– NOT RUN: {reason}");
     }
     let failed = steps.iter().filter(|step| step.result.is_err()).count();
     println!("{} passed, {failed} failed", steps.len() - failed);

@@ -95,13 +95,7 @@ pub async fn post(
 
 /// What somebody is told when their command could not even be queued.
 pub(super) fn refusal(error: &store::Error) -> Rejection {
-    match error {
-        store::Error::Overloaded => {
-            Rejection::new(Code::Overloaded, "The server has too much to do. Please try again in a moment")
-                .retry_after_ms(1_000)
-        }
-        _ => Rejection::internal(),
-    }
+    error.rejection()
 }
 
 fn check(app: &App, user: UserId, send: Send) -> Result<NewMessage, Rejection> {

@@ -30,16 +30,10 @@ impl From<Rejection> for Refused {
 
 impl From<store::Error> for Refused {
     fn from(error: store::Error) -> Self {
-        match error {
-            store::Error::Overloaded | store::Error::Closed => overloaded().into(),
-            store::Error::Full => Rejection::new(Code::StorageFull, "The server's disk is full. Please tell its owner")
-                .retry_after_ms(30_000)
-                .into(),
-            error => {
-                tracing::error!(%error, "http.store_failed");
-                Rejection::internal().into()
-            }
+        if matches!(error, store::Error::Database(_) | store::Error::Corrupt(_)) {
+            tracing::error!(%error, "http.store_failed");
         }
+        error.rejection().into()
     }
 }
 

@@ -9,10 +9,13 @@
 //! product's, not the tables', so that a second one can take their place.
 
 pub mod account;
+mod health;
 pub mod writer;
 
 mod sqlite;
 
+pub use health::Health;
+pub use sqlite::copy::{CopyError, backup, restore};
 pub use sqlite::pool::Readers;
 pub use writer::Writer;
 
@@ -29,6 +32,9 @@ pub enum Error {
     /// No space left on the disk.
     #[error("the disk is full")]
     Full,
+    /// The disk failed, now or earlier; nothing is written until the server is started again.
+    #[error("the disk has failed")]
+    Failed,
     /// Anything else the database reports.
     #[error("the database failed: {0}")]
     Database(rusqlite::Error),
@@ -45,8 +51,12 @@ pub enum Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
+        // The index beside the log could not grow: SQLite calls this an I/O error, but only a full disk
+        // causes it.
+        let is_index_full = |error: &rusqlite::ffi::Error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Error::Full,
+            _ if error.sqlite_error().is_some_and(is_index_full) => Error::Full,
             _ => Error::Database(error),
         }
     }
@@ -104,6 +114,7 @@ pub enum OpenError {
 pub struct Store {
     readers: Readers,
     epoch: Epoch,
+    health: health::Gauge,
 }
 
 /// Proof that somebody may read a conversation: they were a member when it was made.
@@ -201,17 +212,18 @@ pub enum Members {
 
 impl Store {
     /// Opens the data folder, bringing its database up to this program's version. The writer's
-    /// outcomes go to `outcomes`, batch by batch, in commit order.
+    /// outcomes go to `outcomes`, batch by batch, in commit order; `queue_max` jobs may wait for it.
     ///
     /// # Errors
     /// See [`OpenError`].
     pub fn open<A: Send + 'static>(
         folder: &Path,
+        queue_max: usize,
         outcomes: tokio::sync::mpsc::Sender<Vec<writer::Outcome<A>>>,
     ) -> Result<(Self, Writer<A>), OpenError> {
         let opened = sqlite::open::open(folder)?;
-        let store = Store { readers: opened.readers, epoch: opened.epoch };
-        let writer = Writer::start(opened.connection, opened.lock, outcomes);
+        let writer = Writer::start(opened.connection, opened.lock, queue_max, outcomes);
+        let store = Store { readers: opened.readers, epoch: opened.epoch, health: writer.health() };
         Ok((store, writer))
     }
 
@@ -219,6 +231,12 @@ impl Store {
     #[must_use]
     pub fn epoch(&self) -> &Epoch {
         &self.epoch
+    }
+
+    /// Whether what is written can be kept.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.health.get()
     }
 
     /// Whether the database answers.

@@ -6,11 +6,12 @@
 //! does not know who reads it. `A`, the asker, is an address that travels with a command and comes
 //! back with its outcome.
 //!
-//! Bounds: the queue holds [`QUEUE_MAX`] jobs and refuses more ([`Error::Overloaded`]); a transaction
+//! Bounds: the queue holds so many jobs as the settings say ([`QUEUE_MAX`]) and refuses more ([`Error::Overloaded`]); a transaction
 //! has at most [`BATCH_MAX`]; the cache of conversations is bounded where it is kept.
 //!
 //! When a transaction fails, nothing of it is in the database and every command in it is refused with
-//! a code that says whether to try again. What was refused may be sent again under the same id.
+//! a code that says whether to try again. What was refused may be sent again under the same id. After
+//! a failure of the disk everything is refused from then on; see [`super::Health`].
 
 mod amend;
 mod batch;
@@ -24,6 +25,8 @@ pub use job::{
 };
 
 use super::Error;
+use super::health::Gauge;
+use super::sqlite::open;
 use job::Job;
 use rusqlite::Connection;
 use shared::ids::{ConversationId, Seq, UserId};
@@ -32,7 +35,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
-/// Jobs that may wait. At a commit each millisecond and a batch full each time this is ten
+/// Jobs that may wait, if the settings do not say otherwise. At a commit each millisecond and a batch full each time this is ten
 /// milliseconds of work; a disk that stalls for longer makes senders wait, not memory grow.
 pub const QUEUE_MAX: usize = 8_192;
 
@@ -45,24 +48,38 @@ pub const BATCH_MAX: usize = 1_024;
 pub struct Writer<A> {
     queue: Mutex<Option<mpsc::Sender<Job<A>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    health: Gauge,
 }
 
 impl<A: Send + 'static> Writer<A> {
-    pub(super) fn start(connection: Connection, lock: File, outcomes: mpsc::Sender<Vec<Outcome<A>>>) -> Self {
-        let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+    pub(super) fn start(
+        connection: Connection,
+        lock: File,
+        queue_max: usize,
+        outcomes: mpsc::Sender<Vec<Outcome<A>>>,
+    ) -> Self {
+        let (queue, jobs) = mpsc::channel(queue_max);
+        let mut state = batch::State::new(connection);
+        let health = state.health();
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || {
-                let mut state = batch::State::new(connection);
                 state.run(jobs, &outcomes);
                 state.finish();
                 drop(lock);
             })
             .expect("a thread can be started at start-up");
-        Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) }
+        Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), health }
+    }
+
+    pub(super) fn health(&self) -> Gauge {
+        self.health.clone()
     }
 
     fn push(&self, job: Job<A>) -> Result<(), Error> {
+        if self.health.is_given_up() {
+            return Err(Error::Failed);
+        }
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         match queue.as_ref().map(|queue| queue.try_send(job)) {
             Some(Ok(())) => Ok(()),
@@ -108,6 +125,20 @@ impl<A: Send + 'static> Writer<A> {
         progress: Progress,
     ) -> Result<(), Error> {
         self.push(Job::Progress { asker, user, conversation, seq, progress })
+    }
+
+    /// Writes something, to see whether it can be done again after the disk was full.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn try_out(&self) -> Result<(), Error> {
+        self.call(|database| {
+            // A single page may fit where a message does not.
+            open::try_space(database)?;
+            database.execute("UPDATE meta SET value = value WHERE name = 'epoch'", [])?;
+            Ok(())
+        })
+        .await
     }
 
     /// Waits until everything queued so far is committed and its outcomes were handled.

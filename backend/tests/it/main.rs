@@ -9,6 +9,7 @@ mod conversations;
 mod delivery;
 mod durability;
 mod errors;
+mod faults;
 mod group;
 mod page;
 mod permission;

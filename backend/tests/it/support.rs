@@ -40,15 +40,32 @@ impl Server {
     /// With its log in a file.
     pub(crate) fn start_logging(arguments: &[&str], log: &Path) -> Self {
         let log = std::fs::File::create(log).unwrap();
-        Self::spawn(tempfile::tempdir().unwrap(), arguments, &[], log.into())
+        let folder = tempfile::tempdir().unwrap();
+        Self::spawn(command(folder.path()), folder, arguments, &[], log.into())
     }
 
     fn start_in(folder: TempDir, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        Self::spawn(folder, arguments, environment, Stdio::null())
+        Self::spawn(command(folder.path()), folder, arguments, environment, Stdio::null())
     }
 
-    fn spawn(folder: TempDir, arguments: &[&str], environment: &[(&str, &str)], log: Stdio) -> Self {
-        let mut child = command(folder.path())
+    /// `program` becomes the server: it is started with the server's own command line behind its
+    /// arguments. The log is in `log`.
+    pub(crate) fn start_under(program: &[&str], folder: TempDir, environment: &[(&str, &str)], log: &Path) -> Self {
+        let inner = command(folder.path());
+        let mut outer = Command::new(program[0]);
+        outer.args(&program[1..]).arg(inner.get_program()).args(inner.get_args()).env_remove("CONFAB_FAULT");
+        let log = std::fs::File::options().append(true).create(true).open(log).unwrap();
+        Self::spawn(outer, folder, &["--rate-limits", "off"], environment, log.into())
+    }
+
+    fn spawn(
+        mut command: Command,
+        folder: TempDir,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        log: Stdio,
+    ) -> Self {
+        let mut child = command
             .args(arguments)
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
@@ -59,6 +76,10 @@ impl Server {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let origin = line.trim().strip_prefix("listening on ").expect("the server says where it listens").to_owned();
         Self { child, origin, folder }
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -342,6 +363,10 @@ impl Server {
     /// A server on a folder that another one has left.
     pub(crate) fn start_on(folder: TempDir, arguments: &[&str]) -> Self {
         Self::start_in(folder, arguments, &[])
+    }
+
+    pub(crate) fn start_on_with(folder: TempDir, environment: &[(&str, &str)]) -> Self {
+        Self::start_in(folder, &["--rate-limits", "off"], environment)
     }
 }
 

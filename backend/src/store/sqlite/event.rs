@@ -224,7 +224,7 @@ pub(in crate::store) fn last(
 /// of the log with it: it keeps its number and shows as nothing.
 pub(super) fn read(found: &Row<'_>, conversation: ConversationId) -> rusqlite::Result<Event> {
     let seq: Seq = row::get(found, "seq")?;
-    let kind = serde_json::from_str(found.get_ref("kind")?.as_str()?).unwrap_or_else(|error| {
+    let kind = serde_json::from_slice(found.get_ref("kind")?.as_bytes()?).unwrap_or_else(|error| {
         tracing::error!(%conversation, %seq, %error, "event.unreadable");
         EventKind::Unknown
     });

@@ -6,6 +6,7 @@
 
 pub(super) mod account;
 pub(super) mod conversation;
+pub(super) mod copy;
 pub(super) mod event;
 pub(super) mod open;
 pub(super) mod pool;

@@ -11,13 +11,13 @@ use std::path::Path;
 
 /// Migrations in order; `PRAGMA user_version` counts those that ran. One that has landed is never
 /// changed again: what it did is on people's disks.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_first.sql"),
     include_str!("../../../migrations/sqlite/0002_contract.sql"),
 ];
 
 /// The name of the database in the data folder.
-const FILE: &str = "confab.db";
+pub(super) const FILE: &str = "confab.db";
 
 pub(in crate::store) struct Opened {
     pub(in crate::store) connection: Connection,
@@ -29,19 +29,7 @@ pub(in crate::store) struct Opened {
 }
 
 pub(in crate::store) fn open(folder: &Path) -> Result<Opened, OpenError> {
-    let folder_error = |source| OpenError::Folder { path: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(folder_error)?;
-    restrict(folder).map_err(folder_error)?;
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(folder.join("confab.lock"))
-        .map_err(folder_error)?;
-    lock.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => OpenError::InUse(folder.to_owned()),
-        TryLockError::Error(source) => folder_error(source),
-    })?;
+    let lock = lock(folder)?;
 
     let path = folder.join(FILE);
     let database_error = |source: Error| OpenError::Database { path: folder.to_owned(), source };
@@ -56,8 +44,57 @@ pub(in crate::store) fn open(folder: &Path) -> Result<Opened, OpenError> {
         check(&connection, folder)?;
     }
     set_up(&mut connection, found).map_err(database_error)?;
+    trust(&connection).map_err(database_error)?;
     let epoch = epoch(&connection).map_err(database_error)?;
     Ok(Opened { readers: Readers::new(&path), connection, epoch, lock })
+}
+
+/// Makes the data folder if need be, and takes it for this process.
+pub(super) fn lock(folder: &Path) -> Result<File, OpenError> {
+    let folder_error = |source| OpenError::Folder { path: folder.to_owned(), source };
+    make(folder).map_err(folder_error)?;
+    restrict(folder).map_err(folder_error)?;
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join("confab.lock"))
+        .map_err(folder_error)?;
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::InUse(folder.to_owned()),
+        TryLockError::Error(source) => folder_error(source),
+    })?;
+    Ok(lock)
+}
+
+/// Makes a folder that is still there after the power was lost: its name is in its parent, and that is
+/// flushed too.
+fn make(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        make(parent)?;
+        match std::fs::create_dir(folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+            _ => flush_folder(parent)?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that the names in a folder are on disk.
+pub(super) fn flush_folder(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Whether there is room for some messages beside the database.
+pub(in crate::store) fn try_space(connection: &Connection) -> Result<(), Error> {
+    let path = Path::new(connection.path().unwrap_or_default()).with_extension("probe");
+    let written = std::fs::write(&path, [0; 256 * 1024]);
+    let _ = std::fs::remove_file(&path);
+    written.map_err(|_| Error::Full)
 }
 
 /// The data folder is its owner's alone: it holds everybody's messages.
@@ -72,15 +109,51 @@ fn restrict(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Copies what an earlier process left in the write-ahead log into the database and flushes it.
+///
+/// Until then the log may be in the system's memory only: the process was killed before its flush, or
+/// the flush failed. What is read from it would be believed, and lost with the power.
+fn trust(connection: &Connection) -> Result<(), Error> {
+    #[cfg(debug_assertions)]
+    if crate::fault::is_on("trust_log") {
+        return Ok(());
+    }
+    // A file that has only now been changed to have a log is still being read by that change.
+    connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(())
+}
+
 /// A quick look at the pages. It reads the whole file, about a second for each gigabyte.
-fn check(connection: &Connection, folder: &Path) -> Result<(), OpenError> {
+pub(super) fn check(connection: &Connection, folder: &Path) -> Result<(), OpenError> {
     let found: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(|error| damaged_or(folder, error))?;
-    if found == "ok" {
-        return Ok(());
+    if found != "ok" {
+        return Err(OpenError::Damaged { path: folder.to_owned(), detail: found });
     }
-    Err(OpenError::Damaged { path: folder.to_owned(), detail: found })
+    // That look does not compare the log with its index, through which it is read: each conversation
+    // must have all its numbers, and each entry must be found where the index says.
+    let holes: i64 = connection
+        .query_row(
+            "SELECT (SELECT count(*) FROM conversation LEFT JOIN
+                      (SELECT conversation, count(*) AS count, min(seq) AS first, max(seq) AS last
+                       FROM event INDEXED BY event_by_seq GROUP BY conversation) AS log
+                      ON log.conversation = conversation.key
+                     WHERE last_seq <> coalesce(last, 0) OR last_seq <> coalesce(count, 0) OR coalesce(first, 1) <> 1)
+                  + (SELECT count(*) FROM event AS log INDEXED BY event_by_seq
+                     LEFT JOIN event AS entry NOT INDEXED ON entry.position = log.position
+                      AND entry.conversation = +log.conversation AND entry.seq = +log.seq
+                     WHERE entry.position IS NULL)",
+            [],
+            |row| row.get(0),
+        )
+        .map_err(|error| damaged_or(folder, error))?;
+    if holes > 0 {
+        let detail = format!("{holes} gaps between the log and its index");
+        return Err(OpenError::Damaged { path: folder.to_owned(), detail });
+    }
+    Ok(())
 }
 
 fn damaged_or(folder: &Path, error: rusqlite::Error) -> OpenError {
@@ -98,9 +171,13 @@ fn set_up(connection: &mut Connection, found: u32) -> Result<(), Error> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // 16 MiB of pages; a checkpoint each 4 MiB of log keeps both the log and the pause small.
+    #[cfg(debug_assertions)]
+    if crate::fault::is_on("no_flush") {
+        connection.pragma_update(None, "synchronous", "OFF")?;
+    }
+    // 16 MiB of pages. The writer folds the log itself, where a failure is noticed.
     connection.pragma_update(None, "cache_size", -16_384)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 1_000)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.set_prepared_statement_cache_capacity(64);
 
     for (version, migration) in (1_u32..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
@@ -118,13 +195,16 @@ fn set_up(connection: &mut Connection, found: u32) -> Result<(), Error> {
 
 /// What a new database begins with: a name for its history, and the conversation everybody is in.
 fn first_rows(connection: &Connection) -> Result<(), Error> {
-    let epoch = clock::id(UserId::v7).to_string();
-    connection.execute("INSERT INTO meta (name, value) VALUES ('epoch', ?1)", [epoch])?;
+    connection.execute("INSERT INTO meta (name, value) VALUES ('epoch', ?1)", [new_epoch()])?;
     connection.execute(
         "INSERT INTO conversation (id, kind, created_at) VALUES (?1, 'everyone', ?2)",
         params![Sql(clock::id(ConversationId::v7)), Sql(clock::now())],
     )?;
     Ok(())
+}
+
+pub(super) fn new_epoch() -> String {
+    clock::id(UserId::v7).to_string()
 }
 
 fn epoch(connection: &Connection) -> Result<Epoch, Error> {

@@ -165,3 +165,33 @@ pub(in crate::store) fn delete_oldest(database: &Connection, user: UserId, most:
     )?;
     row::all(statement.query_map(params![Sql(user), most], |found| row::get(found, "id"))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use crate::store::sqlite::{account, open};
+
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+    const NOW: u64 = 20_000 * DAY;
+
+    fn at(day: i64) -> Timestamp {
+        Timestamp::from_millis(NOW.saturating_add_signed(day * i64::try_from(DAY).expect("small")))
+    }
+
+    #[test]
+    fn a_session_is_found_until_it_was_silent_for_too_long_whatever_the_clock_did() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = open::open(folder.path()).expect("opens").connection;
+        let (user, session) = (clock::id(UserId::v7), clock::id(SessionId::v7));
+        account::insert(&database, user, "a@b", "Ada", "x", at(0)).expect("an account");
+        insert(&database, session, &[7; 32], user, "", at(0)).expect("a session");
+        let is_found = |now: i64| find(&database, &[7; 32], at(now - 30)).expect("reads").is_some();
+        assert!(is_found(0) && is_found(30) && !is_found(31));
+        assert!(is_found(-365), "a clock that went back ends nothing");
+        touch(&database, session, at(-365)).expect("noted");
+        assert!(is_found(30), "and what it notes meanwhile shortens nothing");
+        touch(&database, session, at(20)).expect("noted");
+        assert!(is_found(50) && !is_found(51), "a clock that was ahead adds what it was ahead, and no more");
+    }
+}

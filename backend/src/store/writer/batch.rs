@@ -3,12 +3,16 @@
 use super::head::{Head, Position};
 use super::job::{Effect, Job, Outcome};
 use super::{BATCH_MAX, Call};
-use crate::store::Error;
+use crate::store::health::Gauge;
+use crate::store::{Error, Health};
 use rusqlite::Connection;
-use shared::code::{Code, Rejection};
 use shared::ids::{ConversationId, UserId};
 use std::collections::HashMap;
 use tokio::sync::mpsc;
+
+/// Pages in the write-ahead log at which it is copied into the database: 4 MiB keep both the log and
+/// the pause small.
+const FOLD_PAGES: i64 = 1_000;
 
 /// What is done in a transaction and waits for its commit.
 enum Pending<A> {
@@ -18,6 +22,7 @@ enum Pending<A> {
 
 pub(super) struct State {
     pub(super) database: Connection,
+    health: Gauge,
     pub(super) heads: HashMap<i64, Head>,
     /// The heads that are not in the database as they are here.
     pub(super) dirty: Vec<i64>,
@@ -31,6 +36,7 @@ impl State {
     pub(super) fn new(database: Connection) -> Self {
         Self {
             database,
+            health: Gauge::default(),
             heads: HashMap::new(),
             dirty: Vec::new(),
             keys: HashMap::new(),
@@ -38,6 +44,10 @@ impl State {
             everyone: None,
             positions: HashMap::new(),
         }
+    }
+
+    pub(super) fn health(&self) -> Gauge {
+        self.health.clone()
     }
 
     pub(super) fn run<A: Send>(&mut self, mut jobs: mpsc::Receiver<Job<A>>, outcomes: &mpsc::Sender<Vec<Outcome<A>>>) {
@@ -52,6 +62,7 @@ impl State {
             if !done.is_empty() && outcomes.blocking_send(done).is_err() {
                 return;
             }
+            self.fold();
         }
     }
 
@@ -80,24 +91,29 @@ impl State {
     /// Applies a batch in one transaction and returns its outcomes; calls are answered here.
     fn commit<A>(&mut self, batch: &mut Vec<Job<A>>) -> Vec<Outcome<A>> {
         let mut pending = Vec::with_capacity(batch.len());
-        let committed = self.transact(batch, &mut pending);
-        if let Err(error) = &committed {
-            tracing::error!(%error, jobs = pending.len() + batch.len(), "store.failed");
-            self.forget();
-            // Dropping the transaction's half-done work; if even that fails, the next BEGIN says so.
-            let _ = self.database.execute_batch("ROLLBACK");
+        let failure = if self.health.is_given_up() {
+            // A flush that failed may succeed the next time without having written anything: the file is
+            // not touched again.
+            pending.extend(batch.drain(..).map(untouched));
+            Some(Error::Failed)
+        } else {
+            self.transact(batch, &mut pending).err().map(|error| self.failed(error, pending.len()))
+        };
+        if failure.is_none() {
+            self.health.set(Health::Ready);
         }
-        let failure = committed.as_ref().err().map(refusal);
+        let failure = failure.map(|error| (error.rejection(), error));
         let mut outcomes = Vec::with_capacity(pending.len());
         for done in pending {
             match done {
                 Pending::Call(call, result) => call.finish(match &failure {
                     None => result,
-                    Some(rejection) if rejection.code == Code::StorageFull => Err(Error::Full),
+                    Some((_, Error::Full)) => Err(Error::Full),
+                    Some((_, Error::Failed)) => Err(Error::Failed),
                     Some(_) => Err(Error::Corrupt("the transaction failed".into())),
                 }),
                 Pending::Outcome(mut outcome) => {
-                    if let Some(rejection) = &failure
+                    if let Some((rejection, _)) = &failure
                         && !matches!(outcome.effect, Effect::Flushed(_))
                     {
                         outcome.effect = Effect::Refused(rejection.clone());
@@ -107,6 +123,46 @@ impl State {
             }
         }
         outcomes
+    }
+
+    /// Cleans up after a transaction that failed, and notes what that says about the disk.
+    fn failed(&mut self, error: Error, jobs: usize) -> Error {
+        self.forget();
+        // Dropping the transaction's half-done work; if even that fails, the next BEGIN says so.
+        let _ = self.database.execute_batch("ROLLBACK");
+        if error.is_disk_failure() {
+            tracing::error!(
+                %error,
+                jobs,
+                "store.disk_failed: nothing is written any more. Check the disk of the data folder, then restart Confab"
+            );
+            self.health.set(Health::Failed);
+            return Error::Failed;
+        }
+        if matches!(error, Error::Full) {
+            if self.health.get() != Health::Full {
+                tracing::error!(jobs, "store.disk_full: free some space; Confab goes on by itself then");
+            }
+            self.health.set(Health::Full);
+        } else {
+            tracing::error!(%error, jobs, "store.failed");
+        }
+        error
+    }
+
+    /// Copies the write-ahead log into the database once it has grown. It is done here and not by
+    /// COMMIT, which keeps to itself that it failed; and behind the answers, which need not wait for it.
+    fn fold(&mut self) {
+        if self.health.is_given_up() {
+            return;
+        }
+        let pages = |mode: &str| {
+            self.database.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?.query_row([], |row| row.get(1))
+        };
+        let folded = pages("NOOP").and_then(|waiting: i64| if waiting < FOLD_PAGES { Ok(0) } else { pages("PASSIVE") });
+        if let Err(error) = folded.map_err(Error::from) {
+            self.failed(error, 0);
+        }
     }
 
     /// Applies the batch in one transaction. Behind a failure nothing more is applied: some failures
@@ -120,8 +176,13 @@ impl State {
                 continue;
             }
             let (done, error) = self.apply(job);
+            // A call's error is its own, unless it tells of the disk.
+            failure = match &done {
+                Pending::Call(_, Err(Error::Full)) => Some(Error::Full),
+                Pending::Call(_, Err(own)) if own.is_disk_failure() => Some(Error::Failed),
+                _ => error,
+            };
             pending.push(done);
-            failure = error;
         }
         if let Some(error) = failure {
             return Err(error);
@@ -165,6 +226,11 @@ impl State {
 
     /// Folds the write-ahead log into the database, so that the next start finds one tidy file.
     pub(super) fn finish(self) {
+        if self.health.is_given_up() {
+            // Closing would fold too. What is there is left as it is for the next start.
+            let _ = self.database.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            return;
+        }
         let folded = self.database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         if let Err(error) = folded {
             tracing::warn!(%error, "store.checkpoint_failed");
@@ -186,18 +252,6 @@ fn untouched<A>(job: Job<A>) -> Pending<A> {
         Job::Call(call) => return Pending::Call(call, Ok(())),
     };
     Pending::Outcome(Outcome { asker, user, command, effect })
-}
-
-/// What the sender of a command is told when the database failed.
-fn refusal(error: &Error) -> Rejection {
-    match error {
-        Error::Full => Rejection::new(
-            Code::StorageFull,
-            "The server's disk is full. Your message is kept here and can be sent again later",
-        )
-        .retry_after_ms(30_000),
-        _ => Rejection::internal(),
-    }
 }
 
 #[cfg(test)]
