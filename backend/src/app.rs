@@ -5,12 +5,13 @@ use crate::chat::deliver::{self, Asker};
 use crate::config::Config;
 use crate::rate::{Limiter, Rate};
 use crate::registry::Registry;
+use crate::server::pressure::Pressure;
 use crate::store::{OpenError, Store, Writer};
 use shared::ids::UserId;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,6 +30,10 @@ pub struct App {
     pub passwords: Passwords,
     /// What there may be too much of.
     pub rates: Rates,
+    /// Turns to be welcomed: so many at the same time.
+    pub welcomes: Arc<Semaphore>,
+    /// Whether memory is nearly full.
+    pub pressure: Pressure,
     /// Every socket's task.
     pub sockets: TaskTracker,
     /// Cancelled when the server begins to stop.
@@ -71,6 +76,8 @@ impl App {
             writer,
             registry,
             passwords: Passwords::default(),
+            welcomes: Arc::new(Semaphore::new(config.welcomes_at_once)),
+            pressure: Pressure::default(),
             sockets: TaskTracker::new(),
             stopping: CancellationToken::new(),
             config,

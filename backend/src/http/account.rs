@@ -1,10 +1,11 @@
 //! Signing up.
 
 use super::error::Refused;
-use super::extract::{Json, PeerAddress};
+use super::extract::Json;
 use super::session;
 use crate::app::App;
 use crate::clock;
+use crate::server::address::PeerAddress;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};

@@ -1,11 +1,12 @@
 //! Signing in and out.
 
 use super::error::Refused;
-use super::extract::{Json, PeerAddress, SignedIn, cookie_name};
+use super::extract::{Json, SignedIn, cookie_name};
 use crate::accounts::token::Secret;
 use crate::app::App;
 use crate::clock;
 use crate::config::Switch;
+use crate::server::address::PeerAddress;
 use crate::store::writer::NewSession;
 use axum::Extension;
 use axum::extract::State;

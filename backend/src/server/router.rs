@@ -1,5 +1,6 @@
 //! All URLs, on one screen.
 
+use super::gate;
 use crate::app::App;
 use crate::http::{account, conversation, event, extract, health, message, page, session, user};
 use crate::socket::upgrade;
@@ -27,12 +28,14 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(middleware::map_response(private));
     Router::new()
         .nest("/api", api)
-        .route("/ws", get(upgrade::upgrade))
+        .route("/ws", get(upgrade::upgrade).layer(middleware::map_response(private)))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .fallback(page::serve)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), extract::check_origin))
+        .layer(middleware::from_fn_with_state(app.clone(), gate::check))
+        .layer(middleware::from_fn(gate::catch_panic))
         .layer(middleware::from_fn(protect))
         .with_state(app)
 }
