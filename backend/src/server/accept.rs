@@ -32,8 +32,10 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const PAUSE: Duration = Duration::from_millis(50);
 /// How many connections are told at the same time that they are too many; more are only closed.
 const TURNED_AWAY_MAX: usize = 256;
+/// How long that may take.
+const TURN_AWAY_MAX: Duration = Duration::from_secs(1);
 
-/// What is said to whom is one too many.
+/// What is said to those who are too many.
 const TOO_MANY_TEXT: &str = "Too many connections from this address";
 const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 10\r\nContent-Type: application/json\r\n\
     Content-Length: 105\r\nConnection: close\r\n\r\n\
@@ -119,8 +121,11 @@ impl Visitor {
             }
         };
         request.extensions_mut().insert(PeerAddress(address));
-        request.extensions_mut().insert(slot);
-        service.oneshot(request).await
+        // A handler may take the request apart before its body has come; the place is taken until the answer.
+        request.extensions_mut().insert(slot.clone());
+        let response = service.oneshot(request).await;
+        drop(slot);
+        response
     }
 }
 
@@ -153,16 +158,18 @@ async fn serve(stream: TcpStream, visitor: Visitor) {
 }
 
 async fn turn_away(mut stream: TcpStream) {
+    let mut rest = [0; 1_024];
     let goodbye = async {
+        // An answer before the question is taken for noise by some clients.
+        stream.read(&mut rest).await?;
         stream.write_all(TOO_MANY).await?;
         stream.shutdown().await?;
         // Closing with unread bytes would take the answer away from them.
-        let mut rest = [0; 1_024];
         while stream.read(&mut rest).await? > 0 {}
         Ok::<(), std::io::Error>(())
     };
     // They are being refused either way; whether they hear why is their part.
-    let _ = tokio::time::timeout(Duration::from_secs(1), goodbye).await;
+    let _ = tokio::time::timeout(TURN_AWAY_MAX, goodbye).await;
 }
 
 #[cfg(test)]

@@ -61,6 +61,10 @@ impl Server {
         Self { child, origin, folder }
     }
 
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn data(&self) -> &Path {
         self.folder.path()
     }
