@@ -161,7 +161,9 @@ async fn turn_away(mut stream: TcpStream) {
     let mut rest = [0; 1_024];
     let goodbye = async {
         // An answer before the question is taken for noise by some clients.
-        stream.read(&mut rest).await?;
+        if stream.read(&mut rest).await? == 0 {
+            return Ok(());
+        }
         stream.write_all(TOO_MANY).await?;
         stream.shutdown().await?;
         // Closing with unread bytes would take the answer away from them.
