@@ -8,13 +8,14 @@ use crate::chat::session;
 use crate::config::{Config, Switch};
 use crate::rate::{Known, Limiter, Rate};
 use crate::registry::Registry;
+use crate::server::pressure::Pressure;
 use crate::store::{OpenError, Store, Writer};
 use shared::code::{Code, Rejection};
 use shared::ids::{SessionId, UserId};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -35,6 +36,10 @@ pub struct App {
     pub passwords: Passwords,
     /// What there may be too much of.
     pub rates: Rates,
+    /// Turns to be welcomed: so many at the same time.
+    pub welcomes: Arc<Semaphore>,
+    /// Whether memory is nearly full.
+    pub pressure: Pressure,
     /// Every socket's task.
     pub sockets: TaskTracker,
     /// Cancelled when the server begins to stop.
@@ -118,6 +123,8 @@ impl App {
             registry,
             presences: Arc::default(),
             passwords: Passwords::default(),
+            welcomes: Arc::new(Semaphore::new(config.welcomes_at_once)),
+            pressure: Pressure::default(),
             sockets: TaskTracker::new(),
             stopping: CancellationToken::new(),
             config,

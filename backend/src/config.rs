@@ -5,7 +5,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 use shared::limits::Limits;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// A chat server with its web page inside.
@@ -86,6 +86,13 @@ pub struct Settings {
     /// Another page that may use this server, like <http://127.0.0.1:8000>; may be given several times
     #[arg(long, value_name = "URL", env = "CONFAB_ALLOW_ORIGIN", value_delimiter = ',')]
     allow_origin: Option<Vec<String>>,
+    /// Another name people reach this server by, like chat.example.org; may be given several times. Addresses, names
+    /// without a dot and names in .local need none
+    #[arg(long, value_name = "NAME", env = "CONFAB_ALLOW_HOST", value_delimiter = ',')]
+    allow_host: Option<Vec<String>>,
+    /// A proxy whose X-Forwarded-For is believed, like 10.0.0.1; may be given several times
+    #[arg(long, value_name = "ADDRESS", env = "CONFAB_TRUSTED_PROXY", value_delimiter = ',')]
+    trusted_proxy: Option<Vec<IpAddr>>,
     /// Limits on how fast people send and guess passwords; off is for load tests [default: on]
     #[arg(long, value_name = "on|off", env = "CONFAB_RATE_LIMITS")]
     rate_limits: Option<Switch>,
@@ -125,6 +132,18 @@ pub struct Settings {
     /// Changes that may wait for the disk before further ones are refused [default: 8192]
     #[arg(long, value_name = "N", env = "CONFAB_WRITE_QUEUE")]
     write_queue: Option<usize>,
+    /// Sockets welcomed at the same time; others wait for their turn [default: 64]
+    #[arg(long, value_name = "N", env = "CONFAB_WELCOMES_AT_ONCE")]
+    welcomes_at_once: Option<usize>,
+    /// Memory the server may use, in MiB; new sockets are refused from 80 % on. 0: what the system allows [default: 0]
+    #[arg(long, value_name = "MIB", env = "CONFAB_MEMORY_LIMIT_MIB")]
+    memory_limit_mib: Option<u64>,
+    /// After how long a reader that reads nothing is cut off [default: 30]
+    #[arg(long, value_name = "SECONDS", env = "CONFAB_SLOW_CONSUMER_SECONDS", hide = true)]
+    slow_consumer_seconds: Option<u64>,
+    /// After how long a socket is closed that nothing is heard from [default: 60]
+    #[arg(long, value_name = "SECONDS", env = "CONFAB_SILENCE_SECONDS", hide = true)]
+    silence_seconds: Option<u64>,
     /// How the log is written [default: text]
     #[arg(long, value_name = "text|json", env = "CONFAB_LOG_FORMAT")]
     log_format: Option<LogFormat>,
@@ -166,6 +185,10 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Further origins.
     pub allow_origin: Vec<String>,
+    /// Further names of this server, in lower case.
+    pub allow_host: Vec<String>,
+    /// Proxies that are believed.
+    pub trusted_proxy: Vec<IpAddr>,
     /// Whether rates are limited.
     pub rate_limits: Switch,
     /// Messages a user may send at once.
@@ -192,6 +215,14 @@ pub struct Config {
     pub connections_per_address: usize,
     /// Changes that may wait for the disk.
     pub write_queue: usize,
+    /// Sockets welcomed at the same time.
+    pub welcomes_at_once: usize,
+    /// Memory the server may use, in MiB; 0 asks the system.
+    pub memory_limit_mib: u64,
+    /// After how long without any progress a reader is given up.
+    pub slow_consumer_seconds: u64,
+    /// After how long without any frame a peer is given up.
+    pub silence_seconds: u64,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged.
@@ -237,6 +268,12 @@ impl Config {
                 .filter(|url| !url.is_empty())
                 .map(|url| origin("allow-origin", url))
                 .collect::<Result<_, _>>()?,
+            allow_host: pick!(allow_host, Vec::new())
+                .iter()
+                .filter(|name| !name.is_empty())
+                .map(|name| host_name(name))
+                .collect::<Result<_, _>>()?,
+            trusted_proxy: pick!(trusted_proxy, Vec::new()).iter().map(IpAddr::to_canonical).collect(),
             rate_limits: pick!(rate_limits, Switch::On),
             send_burst: pick!(send_burst, 60),
             sends_in_10_s: pick!(sends_in_10_s, 30),
@@ -250,6 +287,10 @@ impl Config {
             sockets_per_user: pick!(sockets_per_user, 64),
             connections_per_address: pick!(connections_per_address, 64),
             write_queue: pick!(write_queue, crate::store::writer::QUEUE_MAX),
+            welcomes_at_once: pick!(welcomes_at_once, 64),
+            memory_limit_mib: pick!(memory_limit_mib, 0),
+            slow_consumer_seconds: pick!(slow_consumer_seconds, 30),
+            silence_seconds: pick!(silence_seconds, 60),
             log_format: pick!(log_format, LogFormat::Text),
             log: pick!(log, "info".into()),
         };
@@ -265,6 +306,9 @@ impl Config {
             ("sockets-per-user", config.sockets_per_user as u64),
             ("connections-per-address", config.connections_per_address as u64),
             ("write-queue", config.write_queue as u64),
+            ("welcomes-at-once", config.welcomes_at_once as u64),
+            ("slow-consumer-seconds", config.slow_consumer_seconds),
+            ("silence-seconds", config.silence_seconds),
         ] {
             if number == 0 {
                 bail!("The setting {name} must be at least 1");
@@ -314,6 +358,15 @@ fn origin(setting: &str, url: &str) -> anyhow::Result<String> {
         (_, None) | ("http", Some(80)) | ("https", Some(443)) => format!("{scheme}://{host}"),
         (_, Some(port)) => format!("{scheme}://{host}:{port}"),
     })
+}
+
+/// A name as `Host` headers are compared with it: lower case, no port.
+fn host_name(name: &str) -> anyhow::Result<String> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if !name.bytes().all(is_name) {
+        bail!("The setting allow-host must be a name only, like chat.example.org, not {name}");
+    }
+    Ok(name.to_lowercase())
 }
 
 #[cfg(test)]

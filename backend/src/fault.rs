@@ -3,7 +3,9 @@
 //! `CONFAB_FAULT` names one of them: `accept_before_commit` makes the server lie about durability,
 //! `no_flush` leaves flushing to the operating system, `trust_log` believes a log that a killed process
 //! left, `retry_writes` goes on writing to a disk that has failed, `hide_full` calls a full disk ready,
-//! `restore_epoch` restores a backup as if nothing had happened since.
+//! `restore_epoch` restores a backup as if nothing had happened since. `panic_when_asked` panics at a
+//! `ping` with the nonce `panic` and at an HTTP query `?panic`; `slow_welcome` takes three seconds for
+//! every welcome.
 //!
 //! The clock can be moved as well: `CONFAB_CLOCK_FILE` names a file with the milliseconds to add.
 

@@ -1,12 +1,13 @@
 //! Accounts: signing up, changing and deleting one.
 
 use super::error::Refused;
-use super::extract::{Browser, Json, PeerAddress};
+use super::extract::{Browser, Json};
 use super::session::{self, too_many};
 use crate::accounts::token::Secret;
 use crate::app::App;
 use crate::chat;
 use crate::clock;
+use crate::server::address::PeerAddress;
 use crate::store::SessionRow;
 use crate::store::account::{AccountChange, NewPassword};
 use axum::Extension;

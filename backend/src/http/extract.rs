@@ -5,6 +5,7 @@ use super::error::Refused;
 use crate::accounts::{SessionKind, token};
 use crate::app::App;
 use crate::clock;
+use crate::server::address::ConnectionSlot;
 use crate::store::SessionRow;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
@@ -16,8 +17,7 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use shared::code::{Code, Rejection};
 use shared::ids::Timestamp;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The largest JSON body, in bytes: a message of the full length, every byte of it escaped.
@@ -32,25 +32,6 @@ const SESSION_IDLE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const TOKEN_TOUCH: Duration = Duration::from_secs(60);
 /// How often it is noted that a session is in use.
 const SESSION_TOUCH: Duration = Duration::from_secs(60 * 60);
-
-/// Where a connection comes from.
-#[derive(Debug, Clone, Copy)]
-pub struct PeerAddress(pub IpAddr);
-
-/// A connection's place among those of its address that nobody has signed in on.
-#[derive(Debug, Clone)]
-pub struct ConnectionSlot(Arc<Mutex<Option<crate::server::accept::Slot>>>);
-
-impl ConnectionSlot {
-    pub(crate) fn new(slot: crate::server::accept::Slot) -> Self {
-        Self(Arc::new(Mutex::new(Some(slot))))
-    }
-
-    /// Gives the place back: the connection is somebody's now.
-    pub fn release(&self) {
-        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
-    }
-}
 
 /// The session a request was made with.
 #[derive(Debug)]
@@ -216,6 +197,10 @@ fn is_own(app: &App, headers: &HeaderMap) -> bool {
     };
     if app.config.allow_origin.iter().any(|allowed| allowed == origin) {
         return true;
+    }
+    // A browser that knows better than the header (W3C Fetch Metadata).
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+        return false;
     }
     match &app.config.public_url {
         Some(url) => url == origin,

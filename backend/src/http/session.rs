@@ -1,11 +1,12 @@
 //! Signing in and out.
 
 use super::error::Refused;
-use super::extract::{Browser, Json, PeerAddress, SignedIn, cookie_name};
+use super::extract::{Browser, Json, SignedIn, cookie_name};
 use crate::accounts::token::Secret;
 use crate::app::App;
 use crate::chat;
 use crate::clock;
+use crate::server::address::PeerAddress;
 use crate::store::SessionRow;
 use crate::store::account::NewSession;
 use axum::Extension;

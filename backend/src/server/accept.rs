@@ -1,20 +1,25 @@
 //! The accept loop. Own code, because `axum::serve` sets no limits on headers and their time: hyper is
 //! asked directly, and each address has a bounded number of connections nobody has signed in on.
 
+use super::address::{Addresses, ConnectionSlot, PeerAddress, forwarded};
 use super::router;
 use crate::app::App;
-use crate::http::extract::{ConnectionSlot, PeerAddress};
+use crate::http::error::Refused;
+use crate::socket::line::Line;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::collections::HashMap;
+use shared::code::{Code, Rejection};
+use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 /// How long the head of a request may take, and how long a connection may stay quiet between two.
@@ -25,49 +30,21 @@ const HEADERS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// How long the loop pauses when the system is out of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How many connections are told at the same time that they are too many; more are only closed.
+const TURNED_AWAY_MAX: usize = 256;
+/// How long that may take.
+const TURN_AWAY_MAX: Duration = Duration::from_secs(1);
 
+/// What is said to those who are too many.
+const TOO_MANY_TEXT: &str = "Too many connections from this address";
 const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 10\r\nContent-Type: application/json\r\n\
     Content-Length: 105\r\nConnection: close\r\n\r\n\
     {\"error\":{\"code\":\"rate_limited\",\"message\":\"Too many connections from this address\",\"retryAfterMs\":10000}}";
 
-/// Connections by address that nobody has signed in on.
-#[derive(Debug, Default)]
-struct Addresses(Mutex<HashMap<IpAddr, usize>>);
-
-/// One place of an address; dropping it frees it.
-#[derive(Debug)]
-pub struct Slot {
-    addresses: Arc<Addresses>,
-    address: IpAddr,
-}
-
-impl Addresses {
-    fn take(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Slot> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_insert(0);
-        if *count >= most {
-            return None;
-        }
-        *count += 1;
-        Some(Slot { addresses: self.clone(), address })
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut counts = self.addresses.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
-    }
-}
-
 /// Accepts connections until the server stops.
 pub async fn run(listener: TcpListener, app: Arc<App>) {
     let addresses = Arc::new(Addresses::default());
+    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
     let service = router::router(app.clone());
     loop {
         let accepted = tokio::select! {
@@ -78,11 +55,17 @@ pub async fn run(listener: TcpListener, app: Arc<App>) {
             Ok((stream, peer)) => {
                 // An IPv4 address that came in through IPv6 is the same address.
                 let address = peer.ip().to_canonical();
-                match addresses.take(address, app.config.connections_per_address) {
-                    Some(slot) => {
-                        app.sockets.spawn(serve(stream, address, slot, service.clone(), app.clone()));
-                    }
-                    None => drop(tokio::spawn(turn_away(stream))),
+                let door = Door { app: app.clone(), addresses: addresses.clone(), service: service.clone() };
+                if app.config.trusted_proxy.contains(&address) {
+                    // Its places are those of the people behind it, asked for with each request.
+                    app.sockets.spawn(serve(stream, door.of_proxy(address)));
+                } else if let Some(slot) = addresses.take(address, app.config.connections_per_address) {
+                    app.sockets.spawn(serve(stream, door.of_peer(address, ConnectionSlot::new(slot))));
+                } else if let Ok(permit) = turned_away.clone().try_acquire_owned() {
+                    tokio::spawn(async move {
+                        turn_away(stream).await;
+                        drop(permit);
+                    });
                 }
             }
             Err(error) => {
@@ -93,22 +76,73 @@ pub async fn run(listener: TcpListener, app: Arc<App>) {
     }
 }
 
-async fn serve(stream: TcpStream, address: IpAddr, slot: Slot, service: axum::Router, app: Arc<App>) {
+/// What a connection needs to be served.
+#[derive(Clone)]
+struct Door {
+    app: Arc<App>,
+    addresses: Arc<Addresses>,
+    service: axum::Router,
+}
+
+/// A door with somebody in front of it.
+#[derive(Clone)]
+struct Visitor {
+    door: Door,
+    address: IpAddr,
+    /// None for a proxy.
+    slot: Option<ConnectionSlot>,
+}
+
+impl Door {
+    fn of_peer(self, address: IpAddr, slot: ConnectionSlot) -> Visitor {
+        Visitor { door: self, address, slot: Some(slot) }
+    }
+
+    fn of_proxy(self, address: IpAddr) -> Visitor {
+        Visitor { door: self, address, slot: None }
+    }
+}
+
+impl Visitor {
+    async fn answer(self, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
+        let Self { door: Door { app, addresses, service }, address, slot } = self;
+        let mut request: Request = request.map(Body::new);
+        let (address, slot) = match slot {
+            Some(slot) => (address, slot),
+            None => {
+                let address = forwarded(request.headers(), &app.config.trusted_proxy).unwrap_or(address);
+                match addresses.take(address, app.config.connections_per_address) {
+                    Some(slot) => (address, ConnectionSlot::new(slot)),
+                    None => {
+                        let rejection = Rejection::new(Code::RateLimited, TOO_MANY_TEXT).retry_after_ms(10_000);
+                        return Ok(Refused::from(rejection).into_response());
+                    }
+                }
+            }
+        };
+        request.extensions_mut().insert(PeerAddress(address));
+        // A handler may take the request apart before its body has come; the place is taken until the answer.
+        request.extensions_mut().insert(slot.clone());
+        let response = service.oneshot(request).await;
+        drop(slot);
+        response
+    }
+}
+
+async fn serve(stream: TcpStream, visitor: Visitor) {
     // A chat's frames are small and must not wait for one another.
     let _ = stream.set_nodelay(true);
-    let slot = ConnectionSlot::new(slot);
-    let handler = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request: Request = request.map(Body::new);
-        request.extensions_mut().insert(PeerAddress(address));
-        request.extensions_mut().insert(slot.clone());
-        service.clone().oneshot(request)
-    });
+    let app = visitor.door.app.clone();
+    let line = Line::new(stream, Duration::from_secs(app.config.slow_consumer_seconds));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME_MAX)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), handler)
+        .serve_connection(
+            TokioIo::new(line),
+            hyper::service::service_fn(move |request| visitor.clone().answer(request)),
+        )
         .with_upgrades();
     tokio::pin!(connection);
     let result = tokio::select! {
@@ -124,8 +158,20 @@ async fn serve(stream: TcpStream, address: IpAddr, slot: Slot, service: axum::Ro
 }
 
 async fn turn_away(mut stream: TcpStream) {
+    let mut rest = [0; 1_024];
+    let goodbye = async {
+        // An answer before the question is taken for noise by some clients.
+        if stream.read(&mut rest).await? == 0 {
+            return Ok(());
+        }
+        stream.write_all(TOO_MANY).await?;
+        stream.shutdown().await?;
+        // Closing with unread bytes would take the answer away from them.
+        while stream.read(&mut rest).await? > 0 {}
+        Ok::<(), std::io::Error>(())
+    };
     // They are being refused either way; whether they hear why is their part.
-    let _ = tokio::time::timeout(Duration::from_secs(1), stream.write_all(TOO_MANY)).await;
+    let _ = tokio::time::timeout(TURN_AWAY_MAX, goodbye).await;
 }
 
 #[cfg(test)]
@@ -133,20 +179,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_has_so_many_places_and_gets_them_back() {
-        let addresses = Arc::new(Addresses::default());
-        let (one, other) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
-        let slots: Vec<_> = (0..3).map_while(|_| addresses.take(one, 2)).collect();
-        assert_eq!(slots.len(), 2);
-        assert!(addresses.take(other, 2).is_some());
-        drop(slots);
-        assert!(addresses.0.lock().expect("not poisoned").is_empty());
-    }
-
-    #[test]
     fn the_canned_answer_says_its_own_length() {
         let text = std::str::from_utf8(TOO_MANY).expect("ASCII");
         let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
         assert!(head.contains(&format!("Content-Length: {}", body.len())), "{}", body.len());
+        assert!(body.contains(TOO_MANY_TEXT));
     }
 }

@@ -1,6 +1,9 @@
-//! The listener, all URLs, and stopping.
+//! The listener, what every request passes, all URLs, memory, and stopping.
 
 pub mod accept;
+pub mod address;
+pub mod gate;
+pub mod pressure;
 pub mod router;
 pub mod shutdown;
 
@@ -23,6 +26,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let listener = listen(config.listen)?;
     let address = listener.local_addr()?;
     let app = App::start(config)?;
+    app.pressure.watch(app.config.memory_limit_mib, app.stopping.clone());
     announce(&app, address);
     let accepting = tokio::spawn(accept::run(listener, app.clone()));
     signal.wait().await;

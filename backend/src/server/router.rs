@@ -1,5 +1,6 @@
 //! All URLs, on one screen.
 
+use super::gate;
 use crate::app::App;
 use crate::http::{
     account, conversation, document, event, extract, health, member, message, page, session, token, user,
@@ -60,6 +61,8 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(anything_else)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), extract::check_origin))
+        .layer(middleware::from_fn_with_state(app.clone(), gate::check))
+        .layer(middleware::from_fn(gate::catch_panic))
         .layer(middleware::from_fn(protect))
         .with_state(app)
 }
@@ -84,7 +87,8 @@ fn refuse(rejection: Rejection) -> Response {
 /// What every answer carries: the page's policy, and no guessing of types. Answers about somebody are
 /// nobody else's, and no cache's.
 async fn protect(request: Request, next: Next) -> Response {
-    let is_private = request.uri().path().starts_with("/api/");
+    let path = request.uri().path();
+    let is_private = path.starts_with("/api/") || path == "/ws";
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     if is_private {

@@ -4,32 +4,36 @@
 //! Everything to be sent comes through the queue: answers and events leave in the order in which they
 //! were decided. What waits is written together, about 32 KiB at a time.
 
+use super::line::{Fault, Line};
 use super::queue::Taken;
 use crate::app::App;
 use crate::chat;
 use crate::chat::presence::Mark;
-use crate::config::Switch;
-use crate::rate::{Bucket, Rate};
 use crate::registry::{Registration, Socket};
 use crate::store::SessionRow;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use axum::extract::ws::Utf8Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use shared::close;
 use shared::code::Code;
 use shared::frame::{ClientFrame, ServerFrame};
 use shared::welcome::Draining;
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
+use tokio_tungstenite::tungstenite::{self, Error};
 
 /// How often a quiet client should send `ping`; a client that is quiet for as long is asked with a
 /// WebSocket ping, which every browser answers.
 pub const HEARTBEAT: Duration = Duration::from_secs(25);
-/// After this long without any frame the peer is gone: two questions were not answered.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
-/// A write of at most 32 KiB that takes longer than this has a reader that does not read.
-const WRITE_MAX: Duration = Duration::from_secs(30);
 /// How long a peer has to answer a close frame.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 /// Frames handled in one go before others' sockets get their turn.
@@ -39,17 +43,16 @@ const BAD_JSON_MAX: usize = 3;
 /// See [`BAD_JSON_MAX`].
 const BAD_JSON_WINDOW: Duration = Duration::from_secs(10);
 
-/// Frames of any kind a socket may send at once, far above what a page does.
-const FRAMES_BURST: u32 = 500;
-/// Frames of any kind a socket may go on to send in ten seconds.
-const FRAMES_IN_10_S: u32 = 1_000;
 /// When people are told to come back after a planned stop.
 const DRAIN_MS: u64 = 500;
 /// Rounds of writing before the peer is listened to again.
 const WRITES_AT_ONCE: usize = 8;
 
-/// Serves a socket until it ends, however it ends.
-pub async fn run(app: Arc<App>, ws: WebSocket, session: SessionRow) {
+/// A WebSocket of ours.
+pub type WebSocket = WebSocketStream<Line>;
+
+/// Serves a socket until it ends, however it ends. `turn` is given back when the first frame is made.
+pub async fn run(app: Arc<App>, ws: WebSocket, session: SessionRow, turn: OwnedSemaphorePermit) {
     let started = Instant::now();
     let user = session.user.id;
     let registration = app.registry.register(user, session.id, session.kind);
@@ -63,24 +66,40 @@ pub async fn run(app: Arc<App>, ws: WebSocket, session: SessionRow) {
         last_heard: started,
         is_asked: false,
         bad_json: VecDeque::new(),
-        frames_allowed: Bucket::new(Rate::new(FRAMES_BURST, FRAMES_IN_10_S, Duration::from_secs(10))),
         heard: 0,
         sent: 0,
     };
-    let code = match connection.serve(session).await {
-        End::Gone(code) => code,
-        End::Left(code) => {
-            // tungstenite has the answer to a close frame ready; it only has to go out.
-            let _ = timeout(CLOSE_MAX, connection.ws.flush()).await;
-            code
-        }
-        End::Close(code) => {
-            connection.close(code).await;
-            code
-        }
+    // Whatever goes wrong in here is this socket's end and nobody else's: what it shares with others is behind locks
+    // that are whole at any moment.
+    let end = AssertUnwindSafe(connection.serve(session, turn)).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!(%user, "socket.panicked");
+        End::Close(close::FAULT)
+    });
+    let (code, was_told) = match end {
+        End::Gone(code) => (code, false),
+        // tungstenite has the answer to a close frame ready; it only has to go out.
+        End::Left(code) => (code, timeout(CLOSE_MAX, connection.ws.flush()).await.is_ok()),
+        End::Close(code) => (code, connection.close(code).await),
     };
-    let Connection { heard, sent, .. } = connection;
+    let Connection { heard, sent, ws, registration, mark, .. } = connection;
+    drop((registration, mark));
     tracing::info!(%user, code, heard, sent, seconds = started.elapsed().as_secs(), "socket.closed");
+    if was_told {
+        hang_up(ws).await;
+    }
+}
+
+/// Ends the connection without taking from the peer what was sent last: closing while there are unread bytes would.
+async fn hang_up(ws: WebSocket) {
+    let mut stream = ws.into_inner().into_tcp();
+    let waiting = async {
+        stream.shutdown().await?;
+        let mut rest = [0; 1_024];
+        while stream.read(&mut rest).await? > 0 {}
+        Ok::<(), std::io::Error>(())
+    };
+    // It is dropped next, whatever came of it.
+    let _ = timeout(CLOSE_MAX, waiting).await;
 }
 
 struct Connection {
@@ -95,8 +114,6 @@ struct Connection {
     /// Whether a ping is out that nothing has answered yet.
     is_asked: bool,
     bad_json: VecDeque<Instant>,
-    /// All frames of this socket, whatever they ask for.
-    frames_allowed: Bucket,
     heard: u64,
     sent: u64,
 }
@@ -113,7 +130,7 @@ enum End {
 }
 
 enum Step {
-    Heard(Option<Result<Message, axum::Error>>),
+    Heard(Option<Result<Message, Error>>),
     Changed,
     Deadline,
 }
@@ -123,7 +140,7 @@ impl Connection {
         &self.registration.socket
     }
 
-    async fn serve(&mut self, session: SessionRow) -> End {
+    async fn serve(&mut self, session: SessionRow, turn: OwnedSemaphorePermit) -> End {
         // The session may have ended, or the server begun to stop, between the handshake and the
         // registration; whoever did that has not seen this socket.
         if self.app.stopping.is_cancelled() {
@@ -137,6 +154,11 @@ impl Connection {
                 return End::Close(close::FAULT);
             }
         }
+        #[cfg(debug_assertions)]
+        if crate::fault::is_on("slow_welcome") {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+        }
+        drop(turn);
         match self.talk().await {
             Ok(never) => match never {},
             Err(end) => end,
@@ -147,7 +169,7 @@ impl Connection {
         self.write().await?;
         let mut has_more = self.drain().await?;
         let socket = self.registration.socket.clone();
-        let deadline = tokio::time::sleep_until(self.last_heard + HEARTBEAT);
+        let deadline = tokio::time::sleep_until(self.last_heard + self.heartbeat());
         tokio::pin!(deadline);
         loop {
             // A socket that does not read its answers is not read either.
@@ -162,6 +184,10 @@ impl Connection {
                 Step::Heard(message) => self.hear_all(message)?,
                 Step::Changed => {}
                 Step::Deadline => {
+                    // It may have been heard of while a slow write kept us from listening.
+                    if let Some(message) = self.ws.next().now_or_never() {
+                        self.hear_all(message)?;
+                    }
                     let next = self.check_silence().await?;
                     deadline.as_mut().reset(next);
                 }
@@ -171,7 +197,7 @@ impl Connection {
     }
 
     /// Handles a message and those that have arrived behind it.
-    fn hear_all(&mut self, first: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+    fn hear_all(&mut self, first: Option<Result<Message, Error>>) -> Result<(), End> {
         self.last_heard = Instant::now();
         self.is_asked = false;
         self.hear(first)?;
@@ -184,18 +210,15 @@ impl Connection {
         Ok(())
     }
 
-    fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
-        let is_limited = self.app.config.rate_limits == Switch::On;
-        if is_limited && self.frames_allowed.take(std::time::Instant::now()).is_err() {
-            return Err(End::Close(close::FLOODING));
-        }
+    fn hear(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
         match message {
             Some(Ok(Message::Text(text))) => self.handle(&text),
             Some(Ok(Message::Binary(_))) => Err(End::Close(close::UNSUPPORTED)),
             // tungstenite answers pings itself.
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Ok(Message::Close(frame))) => Err(End::Left(frame.map_or(close::NORMAL, |frame| frame.code))),
-            Some(Err(error)) => Err(end_of(error)),
+            Some(Ok(Message::Close(frame))) => Err(End::Left(frame.map_or(close::NORMAL, |frame| frame.code.into()))),
+            Some(Ok(Message::Frame(_))) => unreachable!("only whole messages are read"),
+            Some(Err(error)) => Err(end_of(&error)),
             None => Err(End::Gone(close::ABNORMAL)),
         }
     }
@@ -203,6 +226,12 @@ impl Connection {
     fn handle(&mut self, text: &str) -> Result<(), End> {
         self.heard += 1;
         match ClientFrame::decode(text) {
+            #[cfg(debug_assertions)]
+            Ok(ClientFrame::Ping(ping))
+                if crate::fault::is_on("panic_when_asked") && ping.nonce == Some("panic".into()) =>
+            {
+                panic!("asked to");
+            }
             Ok(frame) => {
                 if chat::is_activity(&frame) {
                     self.mark.active();
@@ -247,46 +276,45 @@ impl Connection {
     /// Sends `frames` with one write.
     async fn write(&mut self) -> Result<(), End> {
         self.sent += self.frames.len() as u64;
-        let ws = &mut self.ws;
-        let frames = &mut self.frames;
-        let written = timeout(WRITE_MAX, async {
-            for frame in frames.drain(..) {
-                ws.feed(Message::Text(frame)).await?;
+        let written = async {
+            for frame in self.frames.drain(..) {
+                self.ws.feed(Message::Frame(Frame::message(frame, OpCode::Data(Data::Text), true))).await?;
             }
-            ws.flush().await
-        })
-        .await;
-        match written {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(end_of(error)),
-            // The peer does not read, so it would not read a close frame either.
-            Err(_) => Err(End::Gone(close::SLOW_CONSUMER)),
-        }
+            self.ws.flush().await
+        };
+        // The line ends a write that does not move.
+        written.await.map_err(|error| end_of(&error))
+    }
+
+    /// After how long without a frame the peer is asked whether it is there.
+    fn heartbeat(&self) -> Duration {
+        HEARTBEAT.min(self.silence_max() / 2)
+    }
+
+    /// After how long without a frame the peer is gone: the question was not answered.
+    fn silence_max(&self) -> Duration {
+        Duration::from_secs(self.app.config.silence_seconds)
     }
 
     /// Asks a quiet peer whether it is there, gives up on one that does not answer, and says when to
     /// look again.
     async fn check_silence(&mut self) -> Result<Instant, End> {
         let now = Instant::now();
-        if now - self.last_heard >= SILENCE_MAX {
+        if now - self.last_heard >= self.silence_max() {
             return Err(End::Close(close::SILENT));
         }
-        if now - self.last_heard < HEARTBEAT {
-            return Ok(self.last_heard + HEARTBEAT);
+        if now - self.last_heard < self.heartbeat() {
+            return Ok(self.last_heard + self.heartbeat());
         }
         if !self.is_asked {
             self.is_asked = true;
-            match timeout(WRITE_MAX, self.ws.send(Message::Ping(Default::default()))).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(end_of(error)),
-                Err(_) => return Err(End::Gone(close::SLOW_CONSUMER)),
-            }
+            self.ws.send(Message::Ping(Default::default())).await.map_err(|error| end_of(&error))?;
         }
-        Ok(self.last_heard + SILENCE_MAX)
+        Ok(self.last_heard + self.silence_max())
     }
 
-    /// Sends what is due before the end, a close frame, and waits a moment for the answer.
-    async fn close(&mut self, code: u16) {
+    /// Sends what is due before the end, a close frame, and waits a moment for the answer. Whether that was in time.
+    async fn close(&mut self, code: u16) -> bool {
         if code == close::RESTART {
             let draining = ServerFrame::Draining(Draining { retry_after_ms: DRAIN_MS });
             self.frames.push(Utf8Bytes::from(draining.encode()));
@@ -295,26 +323,31 @@ impl Connection {
         let _ = self.registration.socket.queue.take(&mut self.frames);
         let goodbye = async {
             self.write().await.map_err(|_| ())?;
-            let frame = CloseFrame { code, reason: Utf8Bytes::from_static(close::reason(code)) };
+            let reason = tungstenite::Utf8Bytes::from_static(close::reason(code));
+            let frame = CloseFrame { code: code.into(), reason };
             self.ws.send(Message::Close(Some(frame))).await.map_err(|_| ())?;
             while let Some(Ok(_)) = self.ws.next().await {}
             Ok::<(), ()>(())
         };
-        // Whether it worked makes no difference: the connection is dropped next.
-        let _ = timeout(CLOSE_MAX, goodbye).await;
+        timeout(CLOSE_MAX, goodbye).await.is_ok_and(|said| said.is_ok())
     }
 }
 
 /// What an error of the WebSocket layer means. tungstenite sends no close frame on its own account.
-fn end_of(error: axum::Error) -> End {
-    use tungstenite::Error;
-    use tungstenite::error::ProtocolError;
-    let Ok(error) = error.into_inner().downcast::<Error>() else { return End::Gone(close::ABNORMAL) };
-    match *error {
+fn end_of(error: &Error) -> End {
+    match error {
         Error::Capacity(_) => End::Close(close::TOO_BIG),
         Error::Utf8(_) => End::Close(close::INVALID_TEXT),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone(close::ABNORMAL),
         Error::Protocol(_) => End::Close(close::PROTOCOL),
+        Error::Io(error) => match Fault::of(error) {
+            // The peer does not read, so it would not read a close frame either.
+            Some(Fault::Stuck) => End::Gone(close::SLOW_CONSUMER),
+            // It comes back by itself: most often the rest got lost on its way.
+            Some(Fault::Unfinished) => End::Close(close::SILENT),
+            Some(Fault::Flooding) => End::Close(close::FLOODING),
+            None => End::Gone(close::ABNORMAL),
+        },
         _ => End::Gone(close::ABNORMAL),
     }
 }

@@ -1,60 +1,231 @@
 //! The handshake: `GET /ws` (RFC 6455 section 4.2). Who asks, and from which page, is checked before
 //! anything is upgraded.
+//!
+//! It is done here and not by axum, because the key is checked, other versions are told ours, and the socket is to
+//! run on a [`Line`] of ours.
 
 use super::connection;
+use super::line::Line;
 use crate::app::App;
+use crate::config::Switch;
 use crate::http::error::Refused;
-use crate::http::extract::{ConnectionSlot, SignedIn};
+use crate::http::extract::SignedIn;
+use crate::rate::{Bucket, Rate};
+use crate::server::address::ConnectionSlot;
 use axum::Extension;
-use axum::extract::State;
-use axum::extract::ws::WebSocketUpgrade;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, State};
+use axum::http::header::{self, HeaderName};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
 use shared::code::{Code, Rejection};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 /// The subprotocol of this contract.
 pub const SUBPROTOCOL: &str = "chat.v1";
 
-/// Bytes read from a socket at once. Axum's own default, 128 KiB, is allocated for every socket.
+/// Bytes read from a socket at once. The WebSocket layer's own default, 128 KiB, is allocated for every socket.
 const READ_BUFFER: usize = 4 * 1024;
 
 /// Bytes gathered before they are written; above what one round of the queue hands out, so that a
 /// round is one write.
 const WRITE_BUFFER: usize = 64 * 1024;
 
+/// Frames of any kind a socket may send at once, far above what a page does.
+const FRAMES_BURST: u32 = 500;
+/// Frames of any kind a socket may go on to send in ten seconds.
+const FRAMES_IN_10_S: u32 = 1_000;
+
+/// How long a handshake waits for its turn when a crowd comes at once.
+const TURN_TIME_MAX: Duration = Duration::from_secs(5);
+/// When those are told to come back whose turn did not come.
+const TURN_RETRY_MS: u64 = 3_000;
+/// When sockets are told to come back that do not fit into memory.
+const MEMORY_RETRY_MS: u64 = 30_000;
+
 /// `GET /ws`.
 ///
 /// # Errors
-/// 401 without a session, 403 for a foreign page, 400 for what is no handshake.
+/// 401 without a session, 400 or 426 for what is no handshake, 503 if there is no room or no turn for another socket.
 pub async fn upgrade(
     State(app): State<Arc<App>>,
     Extension(slot): Extension<ConnectionSlot>,
     signed_in: SignedIn,
-    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+    handshake: Handshake,
 ) -> Result<Response, Refused> {
-    let upgrade = upgrade.map_err(|rejection| {
-        let message = format!("This address speaks WebSocket, version 13: {}", rejection.body_text());
-        Refused::with_status(Rejection::new(Code::Invalid, message), rejection.status())
-    })?;
-    if app.stopping.is_cancelled() {
-        return Err(Rejection::new(Code::Overloaded, "The server is stopping. Please come back in a moment")
-            .retry_after_ms(1_000)
-            .into());
-    }
-    let frame_bytes = app.config.frame_bytes as usize;
+    let turn = take_turn(&app).await?;
+    let Handshake { upgrade, accept, is_ours } = handshake;
     let tracker = app.sockets.clone();
-    Ok(upgrade
-        .protocols([SUBPROTOCOL])
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .max_frame_size(frame_bytes)
-        .max_message_size(frame_bytes)
-        .on_upgrade(move |socket| async move {
-            // From here on the connection counts as a socket of its user, not of its address.
-            slot.release();
-            let task = tracker.spawn(connection::run(app, socket, signed_in.session));
-            // The task is tracked where stopping waits for it; this future only started it.
-            drop(task);
+    // Tracked where stopping waits for it.
+    tracker.spawn(async move {
+        // An error here is a connection that was lost before it was a socket.
+        let Some(line) = upgrade.await.ok().and_then(|upgraded| line(&app, upgraded)) else { return };
+        // From here on the connection counts as a socket of its user, not of its address.
+        slot.release();
+        let frame_bytes = app.config.frame_bytes as usize;
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER)
+            .max_frame_size(Some(frame_bytes))
+            .max_message_size(Some(frame_bytes));
+        let ws = WebSocketStream::from_raw_socket(line, Role::Server, Some(config)).await;
+        connection::run(app, ws, signed_in.session, turn).await;
+    });
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    if is_ours {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    Ok(response)
+}
+
+/// The connection below an upgraded request, as a socket's line.
+fn line(app: &App, upgraded: Upgraded) -> Option<Line> {
+    let parts = upgraded.downcast::<TokioIo<Line>>().ok()?;
+    let allowed = (app.config.rate_limits == Switch::On)
+        .then(|| Bucket::new(Rate::new(FRAMES_BURST, FRAMES_IN_10_S, Duration::from_secs(10))));
+    Some(parts.io.into_inner().upgraded(parts.read_buf.to_vec(), allowed))
+}
+
+/// A turn to be welcomed, held until the first frame is made: what a crowd that comes back at once asks of the
+/// database is bounded.
+async fn take_turn(app: &App) -> Result<OwnedSemaphorePermit, Refused> {
+    let overloaded = |message: &str, retry_after_ms| {
+        Refused::from(Rejection::new(Code::Overloaded, message).retry_after_ms(retry_after_ms))
+    };
+    if app.stopping.is_cancelled() {
+        return Err(overloaded("The server is stopping. Please come back in a moment", 1_000));
+    }
+    if app.pressure.is_high() {
+        return Err(overloaded("The server's memory is nearly full. Please come back later", MEMORY_RETRY_MS));
+    }
+    match timeout(TURN_TIME_MAX, app.welcomes.clone().acquire_owned()).await {
+        Ok(Ok(turn)) => Ok(turn),
+        _ => Err(overloaded("Many people come in at this moment. Please come back in a few seconds", TURN_RETRY_MS)),
+    }
+}
+
+/// A request that is a WebSocket handshake.
+#[derive(Debug)]
+pub struct Handshake {
+    upgrade: OnUpgrade,
+    accept: HeaderValue,
+    /// Whether our subprotocol was offered.
+    is_ours: bool,
+}
+
+impl FromRequestParts<Arc<App>> for Handshake {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Response> {
+        let headers = &parts.headers;
+        if parts.method != Method::GET {
+            return Err(Refused::from(Rejection::method_not_allowed()).into_response());
+        }
+        if !has_token(headers, &header::CONNECTION, "upgrade") || !has_token(headers, &header::UPGRADE, "websocket") {
+            return Err(bad("Connection: Upgrade and Upgrade: websocket are missing"));
+        }
+        if parts.version != Version::HTTP_11 {
+            return Err(bad("it must be an HTTP/1.1 request"));
+        }
+        if has_body(headers) {
+            return Err(bad("it must have no body"));
+        }
+        if only(headers, &header::SEC_WEBSOCKET_VERSION) != Some("13") {
+            return Err(other_version());
+        }
+        let Some(key) = only(headers, &header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key)) else {
+            return Err(bad("Sec-WebSocket-Key must be 16 bytes in base64"));
+        };
+        let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).expect("base64 is visible ASCII");
+        let is_ours = has_token(headers, &header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
+        let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
+            return Err(bad("this connection cannot be upgraded"));
+        };
+        Ok(Self { upgrade, accept, is_ours })
+    }
+}
+
+fn bad(what: &str) -> Response {
+    let message = format!("This address speaks WebSocket, version 13: {what}");
+    Refused::with_status(Rejection::new(Code::Invalid, message), StatusCode::BAD_REQUEST).into_response()
+}
+
+/// RFC 6455 section 4.4: whoever speaks another version is told ours.
+fn other_version() -> Response {
+    let rejection = Rejection::new(Code::Invalid, "This address speaks WebSocket, version 13 only");
+    let mut response = Refused::with_status(rejection, StatusCode::UPGRADE_REQUIRED).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    response
+}
+
+/// The value of a header that must stand there once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
+/// Whether a list (RFC 9110 section 5.6.1) has this member, in any case.
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|member| member.trim().eq_ignore_ascii_case(token))
+}
+
+/// Frames would be taken for the body, or the body for frames.
+fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
+}
+
+/// Whether this is 16 bytes in base64 (RFC 4648 section 4): 22 digits and two signs of padding.
+fn is_key(key: &str) -> bool {
+    key.len() == 24
+        && key.strip_suffix("==").is_some_and(|digits| {
+            digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
         })
-        .into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_sixteen_bytes_of_base64() {
+        assert!(is_key("dGhlIHNhbXBsZSBub25jZQ=="));
+        for bad in ["", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25j", "dGhlIHNhbXBsZSBub25jZ===", "x"] {
+            assert!(!is_key(bad), "{bad}");
+        }
+        assert!(!is_key("dGhlIHNhbXBsZSBub25jZ_=="), "that is another alphabet");
+    }
+
+    #[test]
+    fn members_of_a_list_are_whole_words() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::CONNECTION, HeaderValue::from_static("keep-alive, Upgrade"));
+        headers.append(header::UPGRADE, HeaderValue::from_static("websocket2"));
+        assert!(has_token(&headers, &header::CONNECTION, "upgrade"));
+        assert!(!has_token(&headers, &header::UPGRADE, "websocket"));
+    }
 }

@@ -78,7 +78,7 @@ impl Server {
         Self { child, origin, folder }
     }
 
-    pub(crate) fn process(&self) -> u32 {
+    pub(crate) fn process_id(&self) -> u32 {
         self.child.id()
     }
 

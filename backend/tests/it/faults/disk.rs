@@ -96,7 +96,7 @@ impl Small {
         let data = folder.path().to_str().unwrap().to_owned();
         let server = Server::start_under(&["unshare", "-m", "sh", "-c", mount, &data], folder, environment, log);
         // The mount is seen by the server's process alone; this is the way in.
-        let filler = PathBuf::from(format!("/proc/{}/root{data}/filler", server.process()));
+        let filler = PathBuf::from(format!("/proc/{}/root{data}/filler", server.process_id()));
         Self { server, filler }
     }
 

@@ -21,7 +21,7 @@ struct Life {
 
 /// Waits for strace's last word and reads its log.
 async fn calls_of(server: Server, process_log: &Path) -> Life {
-    let ended = format!("{} +++ killed by SIGKILL +++", server.process());
+    let ended = format!("{} +++ killed by SIGKILL +++", server.process_id());
     let folder = server.kill();
     let mut log = String::new();
     until("strace has written its log", async || {

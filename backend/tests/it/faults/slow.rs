@@ -42,7 +42,7 @@ async fn sends_on_a_slow_disk(write_queue: &str) -> (usize, usize, i64) {
 
 /// What a server holds in memory, in KiB.
 fn memory(server: &Server) -> i64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.process())).unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.process_id())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

@@ -1,0 +1,136 @@
+//! Where a connection comes from, and how many places an address has before somebody signs in.
+
+use axum::http::HeaderMap;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where a request comes from, as far as it can be known.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerAddress(pub IpAddr);
+
+/// Connections by address that nobody has signed in on.
+#[derive(Debug, Default)]
+pub struct Addresses(Mutex<HashMap<IpAddr, usize>>);
+
+/// One place of an address; dropping it frees it.
+#[derive(Debug)]
+pub struct Slot {
+    addresses: Arc<Addresses>,
+    address: IpAddr,
+}
+
+impl Addresses {
+    /// A place, if this address has one left of `most`.
+    pub fn take(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Slot> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_insert(0);
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Slot { addresses: self.clone(), address })
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut counts = self.addresses.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// A connection's place among those of its address that nobody has signed in on.
+#[derive(Debug, Clone)]
+pub struct ConnectionSlot(Arc<Mutex<Option<Slot>>>);
+
+impl ConnectionSlot {
+    /// Holds a place until it is released.
+    #[must_use]
+    pub fn new(slot: Slot) -> Self {
+        Self(Arc::new(Mutex::new(Some(slot))))
+    }
+
+    /// Gives the place back: the connection is somebody's now.
+    pub fn release(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// How many hops of `X-Forwarded-For` are looked at, from the near end.
+const HOPS_MAX: usize = 16;
+
+/// The address a trusted proxy says a request comes from: the last entry of `X-Forwarded-For` that is no trusted
+/// proxy itself. What stands before it was written by whoever sent the request, and is not believed.
+#[must_use]
+pub fn forwarded(headers: &HeaderMap, trusted: &[IpAddr]) -> Option<IpAddr> {
+    let lines = headers.get_all("x-forwarded-for").iter().collect::<Vec<_>>();
+    let hops = lines.into_iter().rev().flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+    for hop in hops.take(HOPS_MAX) {
+        let address = parse(hop.trim())?;
+        if !trusted.contains(&address) {
+            return Some(address);
+        }
+    }
+    None
+}
+
+/// An address, with or without a port.
+fn parse(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip())).ok()?;
+    Some(address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    #[test]
+    fn an_address_has_so_many_places_and_gets_them_back() {
+        let addresses = Arc::new(Addresses::default());
+        let (one, other) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
+        let slots: Vec<_> = (0..3).map_while(|_| addresses.take(one, 2)).collect();
+        assert_eq!(slots.len(), 2);
+        assert!(addresses.take(other, 2).is_some());
+        drop(slots);
+        assert!(addresses.0.lock().expect("not poisoned").is_empty());
+    }
+
+    #[test]
+    fn only_what_trusted_proxies_wrote_is_believed() {
+        let trusted = [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])];
+        let table: &[(&[&str], Option<&str>)] = &[
+            (&["203.0.113.7"], Some("203.0.113.7")),
+            (&["1.1.1.1, 203.0.113.7"], Some("203.0.113.7")),
+            (&["1.1.1.1, 203.0.113.7, 10.0.0.2"], Some("203.0.113.7")),
+            (&["1.1.1.1", "203.0.113.7"], Some("203.0.113.7")),
+            (&["203.0.113.7:4711"], Some("203.0.113.7")),
+            (&["[2001:db8::1]:4711"], Some("2001:db8::1")),
+            (&["[2001:db8::1]"], Some("2001:db8::1")),
+            (&["::ffff:203.0.113.7"], Some("203.0.113.7")),
+            (&["203.0.113.7, nonsense"], None),
+            (&["10.0.0.1"], None),
+            (&[""], None),
+            (&[], None),
+        ];
+        for (lines, address) in table {
+            let mut headers = HeaderMap::new();
+            for line in *lines {
+                headers.append("x-forwarded-for", HeaderValue::from_static(line));
+            }
+            let expected = address.map(|address| address.parse().expect("an address"));
+            assert_eq!(forwarded(&headers, &trusted), expected, "{lines:?}");
+        }
+        let mut headers = HeaderMap::new();
+        let long = format!("203.0.113.7{}", ",10.0.0.1".repeat(1_000));
+        headers.append("x-forwarded-for", HeaderValue::from_str(&long).expect("visible ASCII"));
+        assert_eq!(forwarded(&headers, &trusted), None, "nobody has so many proxies");
+    }
+}
