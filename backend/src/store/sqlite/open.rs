@@ -133,7 +133,8 @@ pub(super) fn check(connection: &Connection, folder: &Path) -> Result<(), OpenEr
         return Err(OpenError::Damaged { path: folder.to_owned(), detail: found });
     }
     // That look does not compare the log with its index, through which it is read: each conversation
-    // must have all its numbers, and each entry must be found where the index says.
+    // must have all its numbers, and the index must hold what the log holds. Sums tell, in any order:
+    // looking each entry up would take eight times as long.
     let holes: i64 = connection
         .query_row(
             "SELECT (SELECT count(*) FROM conversation LEFT JOIN
@@ -141,10 +142,10 @@ pub(super) fn check(connection: &Connection, folder: &Path) -> Result<(), OpenEr
                        FROM event INDEXED BY event_by_seq GROUP BY conversation) AS log
                       ON log.conversation = conversation.key
                      WHERE last_seq <> coalesce(last, 0) OR last_seq <> coalesce(count, 0) OR coalesce(first, 1) <> 1)
-                  + (SELECT count(*) FROM event AS log INDEXED BY event_by_seq
-                     LEFT JOIN event AS entry NOT INDEXED ON entry.position = log.position
-                      AND entry.conversation = +log.conversation AND entry.seq = +log.seq
-                     WHERE entry.position IS NULL)",
+                  + ((SELECT coalesce(sum((position * 7919 + conversation * 104729 + seq * 1299709) % 2147483647), 0)
+                      FROM event INDEXED BY event_by_seq)
+                  <> (SELECT coalesce(sum((position * 7919 + conversation * 104729 + seq * 1299709) % 2147483647), 0)
+                      FROM event NOT INDEXED))",
             [],
             |row| row.get(0),
         )

@@ -105,6 +105,23 @@ async fn a_rotten_database_is_refused_with_a_sentence() {
 }
 
 #[tokio::test]
+async fn a_log_that_lacks_an_event_is_refused() {
+    // Sound pages all the same: the first look does not see these.
+    for change in [
+        "DELETE FROM event WHERE seq = 9",
+        "DELETE FROM event WHERE seq = 300",
+        "UPDATE conversation SET last_seq = 301",
+        "UPDATE event SET seq = 999 WHERE seq = 300",
+    ] {
+        let (folder, user, everyone) = stopped().await;
+        let database = Connection::open(folder.path().join("confab.db")).unwrap();
+        assert_eq!(database.execute(change, []).unwrap(), 1);
+        drop(database);
+        assert_eq!(served(folder.path(), user, everyone).await, Ok(None), "{change}");
+    }
+}
+
+#[tokio::test]
 async fn an_event_that_makes_no_sense_does_not_take_the_others_with_it() {
     let (folder, user, everyone) = stopped().await;
     let database = Connection::open(folder.path().join("confab.db")).unwrap();
