@@ -61,7 +61,14 @@ impl Link {
         on("online", Box::new(move || self.drive(state, |machine| machine.handle_online(now()))));
         on("offline", Box::new(move || self.drive(state, Connection::handle_offline)));
         // A page that comes back from the browser's cache has slept without knowing.
-        on("pageshow", Box::new(move || self.drive(state, |machine| machine.handle_visible(now()))));
+        on(
+            "pageshow",
+            Box::new(move || {
+                self.outbox.wake();
+                self.drive(state, |machine| machine.handle_visible(now()));
+            }),
+        );
+        on("pagehide", Box::new(move || self.outbox.sleep()));
         let on_visible = move || {
             if browser::is_visible() {
                 self.drive(state, |machine| machine.handle_visible(now()));

@@ -1,7 +1,7 @@
 //! The outbox on disk: what the connection wants kept is kept, and what was left behind is sent.
 
 use super::storage::{Record, Storage};
-use super::tabs;
+use super::tabs::{self, Mark};
 use crate::browser;
 use crate::state::State;
 use client::outbox::Kept;
@@ -16,6 +16,7 @@ const LOOK: Duration = Duration::from_secs(30);
 pub(crate) struct KeptOutbox {
     storage: StoredValue<Storage, LocalStorage>,
     tab: StoredValue<String>,
+    mark: StoredValue<Option<Mark>, LocalStorage>,
     /// Whether the browser keeps what is not sent. It is taken to until it says otherwise.
     pub(crate) is_kept: RwSignal<bool>,
 }
@@ -23,11 +24,12 @@ pub(crate) struct KeptOutbox {
 impl KeptOutbox {
     pub(crate) fn new() -> Self {
         let tab = u64::from_le_bytes(browser::random()).to_string();
-        tabs::hold(&tab);
+        let mark = Mark::hold(&tab);
         let storage = Storage::open();
         let outbox = Self {
             storage: StoredValue::new_local(storage.clone()),
             tab: StoredValue::new(tab),
+            mark: StoredValue::new_local(mark),
             is_kept: RwSignal::new(true),
         };
         leptos::task::spawn_local(async move { outbox.note(storage.check().await) });
@@ -75,6 +77,22 @@ impl KeptOutbox {
             },
             LOOK,
         );
+    }
+
+    /// The page is left; it may be kept asleep, and come back or not.
+    pub(crate) fn sleep(self) {
+        if let Some(mark) = self.mark.try_update_value(Option::take).flatten() {
+            mark.release();
+        }
+    }
+
+    /// The page is back, or was never away.
+    pub(crate) fn wake(self) {
+        self.mark.update_value(|mark| {
+            if mark.is_none() {
+                *mark = self.tab.with_value(|tab| Mark::hold(tab));
+            }
+        });
     }
 
     fn note(self, result: Result<(), wasm_bindgen::JsValue>) {

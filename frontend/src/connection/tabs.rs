@@ -16,14 +16,29 @@ const TAB: &str = "confab-tab-";
 /// The lock of whoever takes over.
 const TAKING_OVER: &str = "confab-taking-over";
 
-/// Makes a tab known to the others for as long as it lives.
-pub(crate) fn hold(tab: &str) {
-    let for_ever = Closure::<dyn Fn() -> Promise>::new(|| Promise::new(&mut |_, _| {}));
-    if let Some(locks) = locks() {
-        // Whether it worked shows in who is there.
-        let _ = request(&locks, &format!("{TAB}{tab}"), for_ever.as_ref());
+/// A tab's mark, while others are to know that it is there.
+pub(crate) struct Mark {
+    /// Ends the promise that holds the lock.
+    release: Function,
+}
+
+impl Mark {
+    /// Makes a tab known to the others until the mark is released, or the tab ends.
+    pub(crate) fn hold(tab: &str) -> Option<Self> {
+        let locks = locks()?;
+        let mut release = None;
+        let held = Promise::new(&mut |resolve, _| release = Some(resolve));
+        let callback = Closure::once_into_js(move || held);
+        // It settles when the lock is given back.
+        let _ = request(&locks, &format!("{TAB}{tab}"), &callback)?;
+        release.map(|release| Self { release })
     }
-    for_ever.forget();
+
+    /// From now on others may look after what is this tab's: it may sleep for ever.
+    pub(crate) fn release(self) {
+        // A promise's own function takes any value.
+        let _ = self.release.call0(&JsValue::UNDEFINED);
+    }
 }
 
 /// Those tabs that are there; `None` if this browser does not tell.
