@@ -69,6 +69,35 @@ async fn the_network_of_the_browser_goes_and_comes() {
 }
 
 #[tokio::test]
+async fn a_page_that_slept_through_a_restart_is_up_to_date_when_it_wakes() {
+    let (mut server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    ada.opens("Everyone").await;
+    ben.opens("Everyone").await;
+    ben.says("before").await;
+    ada.sees("before").await;
+    let state = |state: &str| ada.browser.cdp().send_raw("Page.setWebLifecycleState", json!({"state": state}));
+    state("frozen").await.unwrap();
+    ben.says("while she sleeps").await;
+    ben.has_sent_all().await;
+    server.kill();
+    ben.has_status("waiting").await;
+    server.start_again();
+    ben.is_connected().await;
+    ben.says("after the restart").await;
+    ben.has_sent_all().await;
+    state("active").await.unwrap();
+    ada.sees("after the restart").await;
+    assert_eq!(ada.texts().await, ["before", "while she sleeps", "after the restart"]);
+    ada.says("I am awake").await;
+    ben.sees("I am awake").await;
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}
+
+#[tokio::test]
 async fn signing_out_elsewhere_ends_it_here() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;

@@ -31,10 +31,34 @@ pub(crate) fn run() -> Result<()> {
         let path = root().join(folder);
         look(&path, word, &mut |file, line| found.push(format!("{file}:{line}: {word} — {why}")))?;
     }
-    if found.is_empty() {
-        return Ok(());
+    if !found.is_empty() {
+        bail!("words where they must not be:\n{}", found.join("\n"));
     }
-    bail!("words where they must not be:\n{}", found.join("\n"))
+    let missing = missing_tests()?;
+    if !missing.is_empty() {
+        bail!("docs/promises.md names what is not there:\n{}", missing.join("\n"));
+    }
+    Ok(())
+}
+
+/// Every test that docs/promises.md names, file by file, and is not there.
+fn missing_tests() -> Result<Vec<String>> {
+    let promises = fs::read_to_string(root().join("docs/promises.md"))?;
+    let mut missing = Vec::new();
+    for line in promises.lines().filter(|line| line.starts_with("| ") && line.contains(".rs`")) {
+        let mut source = None;
+        // Every second piece stands between backticks: a file, then the tests in it.
+        for name in line.split('`').skip(1).step_by(2) {
+            if name.ends_with(".rs") {
+                source = Some(fs::read_to_string(root().join(name)).unwrap_or_default());
+            } else if let Some(source) = &source
+                && !source.contains(&format!("fn {name}("))
+            {
+                missing.push(format!("{name} ({line:.60})"));
+            }
+        }
+    }
+    Ok(missing)
 }
 
 fn look(path: &Path, word: &str, report: &mut dyn FnMut(String, usize)) -> Result<()> {

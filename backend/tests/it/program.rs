@@ -1,6 +1,6 @@
 //! The program on the command line.
 
-use crate::support::{Server, command};
+use crate::support::{Server, command, cookie_of};
 use serde_json::json;
 use std::process::Output;
 
@@ -73,4 +73,48 @@ async fn the_log_is_json_on_demand_and_keeps_secrets_and_texts_to_itself() {
     for secret in ["correct horse", "wrong horse", "ada@example.org", "between you and me", token] {
         assert!(!log.contains(secret), "{secret}");
     }
+}
+
+#[tokio::test]
+async fn a_password_and_a_secret_are_on_no_disk_and_in_no_log() {
+    let place = tempfile::tempdir().unwrap();
+    let log = place.path().join("log");
+    let server = Server::start_logging(&["--rate-limits", "off", "--log", "trace"], &log);
+    let (first, second) = ("marker-of-the-first-password", "marker-of-the-second-password");
+    let sign_up = json!({"email": "ada@example.org", "displayName": "Ada", "password": first});
+    let mut ada = server.sign_up("Other").await;
+    ada.cookie = cookie_of(&server.post("/api/accounts", None, &sign_up).await);
+    let sign_in = json!({"email": "ada@example.org", "password": first});
+    let mut secrets = vec![ada.cookie.clone(), cookie_of(&server.post("/api/session", None, &sign_in).await)];
+    let (_, token) = ada.request(reqwest::Method::POST, "/api/tokens", Some(json!({"name": "bot"}))).await;
+    let token = token["token"].as_str().unwrap().to_owned();
+    let answer = server.http().get(format!("{}/api/session", server.origin)).bearer_auth(&token).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    secrets.push(format!("bearer={token}"));
+    ada.connect().await.says(json!("everyone"), "hello").await;
+    let wrong = json!({"email": "ada@example.org", "password": "marker-of-a-wrong-password"});
+    server.post("/api/session", None, &wrong).await;
+    let change = json!({"password": second, "currentPassword": first});
+    assert_eq!(ada.request(reqwest::Method::PATCH, "/api/account", Some(change)).await.0, 200);
+
+    // Killed, so that the write-ahead log is there as well.
+    let folder = server.kill();
+    let mut files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path()).collect();
+    files.push(log);
+    assert!(files.len() >= 4, "{files:?}");
+    let is_in = |bytes: &[u8], secret: &[u8]| bytes.windows(secret.len()).any(|window| window == secret);
+    let mut is_anything_found = false;
+    for file in files {
+        let bytes = std::fs::read(&file).unwrap();
+        is_anything_found |= is_in(&bytes, b"ada@example.org");
+        for secret in &secrets {
+            let digits = secret.split_once('=').unwrap().1;
+            let raw: Vec<_> = (0..32).map(|at| u8::from_str_radix(&digits[at * 2..at * 2 + 2], 16).unwrap()).collect();
+            assert!(!is_in(&bytes, digits.as_bytes()) && !is_in(&bytes, &raw), "a secret is in {}", file.display());
+        }
+        for marker in [first, second, "marker-of-a-wrong-password"] {
+            assert!(!is_in(&bytes, marker.as_bytes()), "{marker} is in {}", file.display());
+        }
+    }
+    assert!(is_anything_found, "the search finds what is there");
 }
