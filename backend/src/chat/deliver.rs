@@ -13,7 +13,7 @@ use axum::extract::ws::Utf8Bytes;
 use shared::code::{Rejected, Rejection};
 use shared::conversation::{ConversationChanged, Summary};
 use shared::frame::ServerFrame;
-use shared::ids::{CommandId, ConversationId, Cursor, UserId};
+use shared::ids::{CommandId, ConversationId, UserId};
 use shared::receipt::Receipt;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -182,10 +182,4 @@ pub(super) fn summary_item(summary: Summary) -> Item {
     let about = About::Conversation(summary.id);
     let changed = ConversationChanged { summary };
     Item { frame: super::encode(&ServerFrame::Conversation(Box::new(changed))), about }
-}
-
-/// A position as `welcome` has it: what it includes need not be sent again.
-#[must_use]
-pub fn includes(last_seq: Cursor, seq: shared::ids::Seq) -> bool {
-    Cursor::from(seq) <= last_seq
 }

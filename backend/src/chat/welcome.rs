@@ -3,17 +3,16 @@
 //! The socket is registered before the snapshot is read, so nothing falls in between; what the queue
 //! held back meanwhile and the snapshot includes is then forgotten.
 
-use super::deliver::includes;
+use super::deliver::Asker;
 use crate::app::App;
 use crate::registry::Socket;
 use crate::store::{Error, SessionRow};
 use crate::{clock, socket};
 use axum::extract::ws::Utf8Bytes;
 use shared::frame::ServerFrame;
-use shared::ids::{ConversationId, Cursor};
 use shared::limits::WELCOME_CONVERSATIONS_MAX;
 use shared::welcome::Welcome;
-use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The `welcome` of a socket that is registered already.
 ///
@@ -26,12 +25,9 @@ pub async fn welcome(app: &App, socket: &Socket, session: SessionRow) -> Result<
     let Some((snapshot, contacts)) = app.store.first_screen(session.user.id, session.id, limit).await? else {
         return Ok(None);
     };
-    let known: HashMap<ConversationId, Cursor> =
-        snapshot.conversations.iter().map(|summary| (summary.id, summary.last_seq)).collect();
-    socket
-        .queue
-        .forget_events(|conversation, seq| known.get(&conversation).is_some_and(|last_seq| includes(*last_seq, seq)));
-    let heartbeat_ms = u64::try_from(socket::connection::HEARTBEAT.as_millis()).expect("it is seconds");
+    let known = snapshot.conversations.iter().map(|summary| (summary.id, summary.last_seq)).collect();
+    socket.queue.has_up_to(known);
+    let heartbeat_ms = u64::try_from(socket::watch::HEARTBEAT.as_millis()).expect("it is seconds");
     Ok(Some(super::encode(&ServerFrame::Welcome(Box::new(Welcome {
         user: session.user,
         session: session.id,
@@ -43,4 +39,11 @@ pub async fn welcome(app: &App, socket: &Socket, session: SessionRow) -> Result<
         more: snapshot.more,
         presence: app.presences.of(&contacts),
     })))))
+}
+
+/// Waits until all that the snapshot of a `welcome` had has come by live, too. From then on there is
+/// nothing to be kept from the socket.
+pub async fn settle(app: Arc<App>, socket: Arc<Socket>) {
+    app.writer.flushed(Asker::Nobody, socket.user).await;
+    socket.queue.forget_floors();
 }

@@ -6,6 +6,7 @@
 
 use super::line::{Fault, Line};
 use super::queue::Taken;
+use super::watch::{Verdict, Watch};
 use crate::app::App;
 use crate::chat;
 use crate::chat::presence::Mark;
@@ -17,7 +18,6 @@ use shared::close;
 use shared::code::Code;
 use shared::frame::{ClientFrame, ServerFrame};
 use shared::welcome::Draining;
-use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,18 +31,10 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 use tokio_tungstenite::tungstenite::{self, Error};
 
-/// How often a quiet client should send `ping`; a client that is quiet for as long is asked with a
-/// WebSocket ping, which every browser answers.
-pub const HEARTBEAT: Duration = Duration::from_secs(25);
 /// How long a peer has to answer a close frame.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 /// Frames handled in one go before others' sockets get their turn.
 const FRAMES_AT_ONCE: usize = 32;
-/// So many texts that are no JSON object within [`BAD_JSON_WINDOW`] end the socket.
-const BAD_JSON_MAX: usize = 3;
-/// See [`BAD_JSON_MAX`].
-const BAD_JSON_WINDOW: Duration = Duration::from_secs(10);
-
 /// When people are told to come back after a planned stop.
 const DRAIN_MS: u64 = 500;
 /// Rounds of writing before the peer is listened to again.
@@ -57,15 +49,14 @@ pub async fn run(app: Arc<App>, ws: WebSocket, session: SessionRow, turn: OwnedS
     let user = session.user.id;
     let registration = app.registry.register(user, session.id, session.kind);
     let mark = app.presences.connected(user);
+    let silence_max = Duration::from_secs(app.config.silence_seconds);
     let mut connection = Connection {
         app,
         ws,
         registration,
         mark,
         frames: Vec::new(),
-        last_heard: started,
-        is_asked: false,
-        bad_json: VecDeque::new(),
+        watch: Watch::new(started, silence_max),
         heard: 0,
         sent: 0,
     };
@@ -110,10 +101,8 @@ struct Connection {
     mark: Mark,
     /// Reused for what is written together.
     frames: Vec<Utf8Bytes>,
-    last_heard: Instant,
-    /// Whether a ping is out that nothing has answered yet.
-    is_asked: bool,
-    bad_json: VecDeque<Instant>,
+    /// What the peer is held to.
+    watch: Watch,
     heard: u64,
     sent: u64,
 }
@@ -147,7 +136,11 @@ impl Connection {
             return End::Close(close::RESTART);
         }
         match chat::welcome::welcome(&self.app, self.socket(), session).await {
-            Ok(Some(welcome)) => self.frames.push(welcome),
+            Ok(Some(welcome)) => {
+                self.frames.push(welcome);
+                let settling = chat::welcome::settle(self.app.clone(), self.registration.socket.clone());
+                self.app.sockets.spawn(settling);
+            }
             Ok(None) => return End::Close(close::SESSION_ENDED),
             Err(error) => {
                 tracing::error!(%error, "socket.welcome_failed");
@@ -169,7 +162,7 @@ impl Connection {
         self.write().await?;
         let mut has_more = self.drain().await?;
         let socket = self.registration.socket.clone();
-        let deadline = tokio::time::sleep_until(self.last_heard + self.heartbeat());
+        let deadline = tokio::time::sleep_until(self.check_silence().await?);
         tokio::pin!(deadline);
         loop {
             // A socket that does not read its answers is not read either.
@@ -198,8 +191,7 @@ impl Connection {
 
     /// Handles a message and those that have arrived behind it.
     fn hear_all(&mut self, first: Option<Result<Message, Error>>) -> Result<(), End> {
-        self.last_heard = Instant::now();
-        self.is_asked = false;
+        self.watch.heard(Instant::now());
         self.hear(first)?;
         for _ in 1..FRAMES_AT_ONCE {
             match self.ws.next().now_or_never() {
@@ -241,19 +233,12 @@ impl Connection {
             Err(refusal) => {
                 let is_bad_json = refusal.code() == Code::BadJson;
                 chat::answer(self.socket(), &ServerFrame::from(refusal));
-                if is_bad_json && self.is_third_bad_json() {
+                if is_bad_json && self.watch.is_bad_json_too_much(Instant::now()) {
                     return Err(End::Close(close::BAD_JSON));
                 }
             }
         }
         Ok(())
-    }
-
-    fn is_third_bad_json(&mut self) -> bool {
-        let now = Instant::now();
-        self.bad_json.push_back(now);
-        self.bad_json.retain(|moment| now - *moment < BAD_JSON_WINDOW);
-        self.bad_json.len() >= BAD_JSON_MAX
     }
 
     /// Writes what waits. `true`: there is still more, but the peer should be listened to first.
@@ -286,31 +271,17 @@ impl Connection {
         written.await.map_err(|error| end_of(&error))
     }
 
-    /// After how long without a frame the peer is asked whether it is there.
-    fn heartbeat(&self) -> Duration {
-        HEARTBEAT.min(self.silence_max() / 2)
-    }
-
-    /// After how long without a frame the peer is gone: the question was not answered.
-    fn silence_max(&self) -> Duration {
-        Duration::from_secs(self.app.config.silence_seconds)
-    }
-
     /// Asks a quiet peer whether it is there, gives up on one that does not answer, and says when to
     /// look again.
     async fn check_silence(&mut self) -> Result<Instant, End> {
-        let now = Instant::now();
-        if now - self.last_heard >= self.silence_max() {
-            return Err(End::Close(close::SILENT));
+        match self.watch.check(Instant::now()) {
+            Verdict::Wait(until) => Ok(until),
+            Verdict::Ask(until) => {
+                self.ws.send(Message::Ping(Default::default())).await.map_err(|error| end_of(&error))?;
+                Ok(until)
+            }
+            Verdict::Gone => Err(End::Close(close::SILENT)),
         }
-        if now - self.last_heard < self.heartbeat() {
-            return Ok(self.last_heard + self.heartbeat());
-        }
-        if !self.is_asked {
-            self.is_asked = true;
-            self.ws.send(Message::Ping(Default::default())).await.map_err(|error| end_of(&error))?;
-        }
-        Ok(self.last_heard + self.silence_max())
     }
 
     /// Sends what is due before the end, a close frame, and waits a moment for the answer. Whether that was in time.

@@ -5,3 +5,4 @@ pub mod connection;
 pub mod line;
 pub mod queue;
 pub mod upgrade;
+pub mod watch;

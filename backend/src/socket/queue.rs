@@ -81,7 +81,7 @@ struct State {
     items: VecDeque<Item>,
     bytes: usize,
     replays: BTreeMap<ConversationId, Replay>,
-    /// Up to where finished replays went: live events up to there have been sent.
+    /// Up to where snapshots and finished replays went: live events up to there are known.
     floors: HashMap<ConversationId, Cursor>,
     /// Conversations whose state the reader has to be told anew.
     stale: BTreeSet<ConversationId>,
@@ -126,8 +126,15 @@ impl FrameQueue {
     }
 
     /// Asks the socket's task to send what waits and then close with this code. The first code stays.
+    /// Whose session has ended is owed nothing any more: then it closes at once.
     pub fn close(&self, code: u16) {
-        self.lock().close.get_or_insert(code);
+        let mut state = self.lock();
+        state.close.get_or_insert(code);
+        if code == shared::close::SESSION_ENDED {
+            state.items.clear();
+            state.bytes = 0;
+        }
+        drop(state);
         self.changed.notify_one();
         self.drained.notify_waiters();
     }
@@ -170,14 +177,16 @@ impl FrameQueue {
         state.close.map_or(Taken::Nothing, Taken::Close)
     }
 
-    /// Drops waiting events that the reader already has: those a snapshot taken after registering
-    /// includes.
-    pub fn forget_events(&self, is_known: impl Fn(ConversationId, Seq) -> bool) {
+    /// The reader has these conversations up to these numbers, from a snapshot taken after
+    /// registering: what waits of them is dropped, and what is still to be delivered is not queued.
+    pub fn has_up_to(&self, known: HashMap<ConversationId, Cursor>) {
         let mut state = self.lock();
+        let is_known = |conversation, seq: Seq| known.get(&conversation).is_some_and(|last| Cursor::from(seq) <= *last);
         state
             .items
             .retain(|item| !matches!(item.about, About::Event(conversation, seq) if is_known(conversation, seq)));
         state.bytes = state.items.iter().map(|item| item.frame.len()).sum();
+        state.floors = known;
     }
 
     /// Begins to replay these conversations from their cursors; one that was being replayed begins
@@ -267,9 +276,13 @@ impl FrameQueue {
         true
     }
 
-    /// Forgets up to where replays went: everything they may have sent has come by live, too.
+    /// Forgets up to where snapshots and replays went: everything they had has come by live, too.
+    /// While there is a replay its end does that.
     pub fn forget_floors(&self) {
-        self.lock().floors = HashMap::new();
+        let mut state = self.lock();
+        if !state.is_replaying {
+            state.floors = HashMap::new();
+        }
     }
 
     /// Waits until something may have changed since the last [`FrameQueue::take`].
@@ -580,22 +593,40 @@ mod tests {
     fn what_waits_is_sent_before_the_close_and_the_first_code_stays() {
         let queue = FrameQueue::default();
         queue.push(Item::answer("last words".into()));
-        queue.close(4401);
         queue.close(1012);
+        queue.close(1013);
         queue.push(Item::answer("too late".into()));
         assert_eq!(drain(&queue), ["last words"]);
+        assert_eq!(queue.take(&mut Vec::new()), Taken::Close(1012));
+    }
+
+    #[test]
+    fn nothing_is_sent_to_whose_session_has_ended() {
+        let queue = FrameQueue::default();
+        queue.push(event(conversation(), 1, 1));
+        queue.close(4401);
         assert_eq!(queue.take(&mut Vec::new()), Taken::Close(4401));
     }
 
     #[test]
-    fn a_snapshot_makes_older_events_unnecessary() {
+    fn what_a_snapshot_has_is_not_sent_again_whenever_it_comes() {
         let queue = FrameQueue::default();
         let one = conversation();
         for number in 1..=5 {
             queue.push(event(one, number, 1));
         }
-        queue.forget_events(|conversation, seq| conversation == one && seq.get() <= 3);
-        assert_eq!(numbers(&queue), [4, 5]);
+        queue.has_up_to([(one, cursor(6))].into());
+        assert_eq!(numbers(&queue), [0; 0]);
+        for number in 6..=8 {
+            queue.push(event(one, number, 1));
+        }
+        assert_eq!(numbers(&queue), [7, 8]);
+        assert_eq!(queue.begin([(one, cursor(6))]), []);
+        assert!(queue.claim());
+        queue.replay(one, cursor(6), Page::All(page([7, 8])));
+        queue.forget_floors();
+        queue.push(event(one, 8, 1));
+        assert_eq!(numbers(&queue), [7, 8], "a replay keeps what is known until its own end");
     }
 
     #[tokio::test]

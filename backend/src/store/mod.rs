@@ -8,6 +8,7 @@
 //! There is one implementation, SQLite (`sqlite/`), and therefore no trait. The verbs here are the
 //! product's, not the tables', so that a second one can take their place.
 
+mod access;
 pub mod account;
 mod health;
 pub mod writer;

@@ -2,6 +2,7 @@
 
 use super::event;
 use super::row::{self, Sql};
+use crate::store::access::Role;
 use crate::store::{Error, Member, Snapshot, kind_name, kind_of};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
@@ -191,37 +192,11 @@ pub(in crate::store) fn insert(database: &Connection, new: &NewConversation<'_>)
     Ok(key)
 }
 
-/// What somebody may do in a conversation beyond talking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum Role {
-    Owner,
-    Moderator,
-    Member,
-}
-
-impl Role {
-    /// Whether they may send others away and delete others' messages.
-    pub(in crate::store) fn can_moderate(self) -> bool {
-        matches!(self, Role::Owner | Role::Moderator)
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Role::Owner => "owner",
-            Role::Moderator => "moderator",
-            Role::Member => "member",
-        }
-    }
-}
-
 /// The role of a member.
 pub(in crate::store) fn role(database: &Connection, key: i64, user: UserId) -> Result<Role, Error> {
     let mut statement = database.prepare_cached("SELECT role FROM member WHERE conversation = ?1 AND user = ?2")?;
     let name: String = statement.query_row(params![key, Sql(user)], |found| found.get(0))?;
-    [Role::Owner, Role::Moderator, Role::Member]
-        .into_iter()
-        .find(|role| role.name() == name)
-        .ok_or_else(|| Error::Corrupt(format!("role {name:?}")))
+    Role::ALL.into_iter().find(|role| role.name() == name).ok_or_else(|| Error::Corrupt(format!("role {name:?}")))
 }
 
 pub(in crate::store) fn insert_member(

@@ -9,8 +9,8 @@ use super::head::New;
 use super::job::{Action, Amendment, Effect, News, Place, Stored};
 use super::send::{Fingerprint, conflict, print, to_json};
 use crate::clock;
-use crate::store::Error;
 use crate::store::sqlite::{conversation, event, reaction};
+use crate::store::{Error, access};
 use shared::code::{Code, Rejection};
 use shared::event::EventKind;
 use shared::ids::{Seq, Timestamp, UserId};
@@ -77,8 +77,8 @@ impl State {
         content: &str,
         at: Timestamp,
     ) -> Result<Result<Amended, Rejection>, Error> {
-        if sender != user {
-            return Ok(Err(Rejection::new(Code::Forbidden, "Only the person who wrote a message can change it")));
+        if let Err(rejection) = access::may_edit(sender == user) {
+            return Ok(Err(rejection));
         }
         if message.deleted_at.is_some() {
             return Ok(Err(bad_reference()));
@@ -99,9 +99,9 @@ impl State {
         message: Message,
         at: Timestamp,
     ) -> Result<Result<Amended, Rejection>, Error> {
-        if sender != user && !conversation::role(&self.database, key, user)?.can_moderate() {
-            let text = "Only the person who wrote a message, or a moderator, can delete it";
-            return Ok(Err(Rejection::new(Code::Forbidden, text)));
+        let role = conversation::role(&self.database, key, user)?;
+        if let Err(rejection) = access::may_delete(sender == user, role) {
+            return Ok(Err(rejection));
         }
         if message.deleted_at.is_some() {
             let place = event::deletion(&self.database, key, target)?;

@@ -5,7 +5,8 @@ use super::head::{New, Position};
 use super::job::{Audience, Change, Effect, News, Stored};
 use super::send::to_json;
 use crate::clock;
-use crate::store::sqlite::conversation::{self, NewConversation, Role};
+use crate::store::access::{self, Role};
+use crate::store::sqlite::conversation::{self, NewConversation};
 use crate::store::{Error, sqlite};
 use shared::code::{Code, Rejection};
 use shared::conversation::{ConversationKind, Created, Membership, Renamed, Summary};
@@ -92,18 +93,17 @@ impl State {
         if let Some(refusal) = self.refuse_fixed(key, "members")? {
             return Ok(refusal);
         }
-        if user != member && !conversation::role(&self.database, key, user)?.can_moderate() {
-            let text = "Only owners and moderators can remove somebody else";
-            return Ok(Effect::Refused(Rejection::new(Code::Forbidden, text)));
-        }
         let audience = self.head(key)?.audience.clone();
         if !audience.contains(member) {
-            return Ok(Effect::Refused(Rejection::not_found()));
+            // Who may send nobody away is told that, whoever is meant.
+            let own = conversation::role(&self.database, key, user)?;
+            let refusal = access::may_remove(false, own, Role::Member).err().unwrap_or_else(Rejection::not_found);
+            return Ok(Effect::Refused(refusal));
         }
         let role = conversation::role(&self.database, key, member)?;
-        if user != member && role == Role::Owner {
-            let text = "An owner can only leave by themselves";
-            return Ok(Effect::Refused(Rejection::new(Code::Forbidden, text)));
+        let own = conversation::role(&self.database, key, user)?;
+        if let Err(rejection) = access::may_remove(user == member, own, role) {
+            return Ok(Effect::Refused(rejection));
         }
         conversation::delete_member(&self.database, key, member)?;
         if role == Role::Owner {
@@ -124,12 +124,8 @@ impl State {
 
     /// Direct conversations and the one for everyone are what they are.
     fn refuse_fixed(&mut self, key: i64, field: &str) -> Result<Option<Effect>, Error> {
-        let text = match self.head(key)?.kind {
-            ConversationKind::Group | ConversationKind::Channel => return Ok(None),
-            ConversationKind::Direct => "A direct conversation is between its people and has no name of its own",
-            ConversationKind::Everyone => "Everybody is in this conversation, and its name is fixed",
-        };
-        Ok(Some(Effect::Refused(Rejection::new(Code::Conflict, text).field(field))))
+        let kind = self.head(key)?.kind;
+        Ok(access::may_change(kind).err().map(|rejection| Effect::Refused(rejection.field(field))))
     }
 
     fn store(&mut self, user: UserId, key: i64, kind: &EventKind, news: News) -> Result<Effect, Error> {

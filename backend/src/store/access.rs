@@ -1,0 +1,111 @@
+//! Who may do what to a conversation and its messages: plain rules, asked inside the transaction that
+//! does it, about people who are known to be members.
+
+use shared::code::{Code, Rejection};
+use shared::conversation::ConversationKind;
+
+/// What somebody may do in a conversation beyond talking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Role {
+    /// Whoever made it, or has inherited it.
+    Owner,
+    /// Looks after it.
+    Moderator,
+    /// Talks.
+    Member,
+}
+
+impl Role {
+    pub(in crate::store) const ALL: [Role; 3] = [Role::Owner, Role::Moderator, Role::Member];
+
+    /// The role as it stands in the database.
+    pub(in crate::store) fn name(self) -> &'static str {
+        match self {
+            Role::Owner => "owner",
+            Role::Moderator => "moderator",
+            Role::Member => "member",
+        }
+    }
+
+    fn looks_after(self) -> bool {
+        matches!(self, Role::Owner | Role::Moderator)
+    }
+}
+
+/// Another text for a message: its writer only.
+pub(in crate::store) fn may_edit(is_own: bool) -> Result<(), Rejection> {
+    if is_own {
+        return Ok(());
+    }
+    Err(Rejection::new(Code::Forbidden, "Only the person who wrote a message can change it"))
+}
+
+/// Taking a message away: its writer, and whoever looks after the conversation.
+pub(in crate::store) fn may_delete(is_own: bool, role: Role) -> Result<(), Rejection> {
+    if is_own || role.looks_after() {
+        return Ok(());
+    }
+    Err(Rejection::new(Code::Forbidden, "Only the person who wrote a message, or a moderator, can delete it"))
+}
+
+/// Ending somebody's membership: anybody their own; owners and moderators others', an owner's only the
+/// owner.
+pub(in crate::store) fn may_remove(is_self: bool, role: Role, of: Role) -> Result<(), Rejection> {
+    if is_self {
+        return Ok(());
+    }
+    if !role.looks_after() {
+        return Err(Rejection::new(Code::Forbidden, "Only owners and moderators can remove somebody else"));
+    }
+    if of == Role::Owner {
+        return Err(Rejection::new(Code::Forbidden, "An owner can only leave by themselves"));
+    }
+    Ok(())
+}
+
+/// Another name, or other members: not for direct conversations, nor for the one for everyone.
+pub(in crate::store) fn may_change(kind: ConversationKind) -> Result<(), Rejection> {
+    let text = match kind {
+        ConversationKind::Group | ConversationKind::Channel => return Ok(()),
+        ConversationKind::Direct => "A direct conversation is between its people and has no name of its own",
+        ConversationKind::Everyone => "Everybody is in this conversation, and its name is fixed",
+    };
+    Err(Rejection::new(Code::Conflict, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_its_writers_and_can_be_taken_away_by_whoever_looks_after_the_place() {
+        assert!(may_edit(true).is_ok() && may_edit(false).is_err());
+        for role in Role::ALL {
+            assert!(may_delete(true, role).is_ok());
+            assert_eq!(may_delete(false, role).is_ok(), role != Role::Member, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn each_role_may_send_away_who_the_table_says() {
+        let table = [
+            (Role::Owner, [false, true, true]),
+            (Role::Moderator, [false, true, true]),
+            (Role::Member, [false, false, false]),
+        ];
+        for (role, expected) in table {
+            for (of, expected) in Role::ALL.into_iter().zip(expected) {
+                assert_eq!(may_remove(false, role, of).is_ok(), expected, "{role:?} removes {of:?}");
+            }
+            assert!(may_remove(true, role, role).is_ok(), "anybody leaves");
+        }
+    }
+
+    #[test]
+    fn what_a_conversation_is_decides_whether_it_can_change() {
+        let changeable = [ConversationKind::Group, ConversationKind::Channel];
+        let fixed = [ConversationKind::Direct, ConversationKind::Everyone];
+        assert!(changeable.into_iter().all(|kind| may_change(kind).is_ok()));
+        assert!(fixed.into_iter().all(|kind| may_change(kind).is_err_and(|no| no.code == Code::Conflict)));
+    }
+}
