@@ -22,8 +22,9 @@ pub struct Conversations {
     /// Newest first.
     order: Vec<ConversationId>,
     by_id: HashMap<ConversationId, Known>,
-    /// Those one has left, and with which event: an older word about them does not bring them back.
-    left: HashMap<ConversationId, Seq>,
+    /// Those one has left, as they were then: an older word about them does not bring them back, and
+    /// what was read there stays read.
+    left: HashMap<ConversationId, Known>,
     /// What is being asked for, and by which question.
     asked: HashMap<ConversationId, u32>,
     questions: u32,
@@ -36,6 +37,8 @@ pub struct Conversations {
 pub struct Asking {
     /// Which conversation.
     pub conversation: ConversationId,
+    /// What was read here and the server may not know of: to be told before it is asked.
+    pub read: Option<Seq>,
     question: u32,
 }
 
@@ -93,10 +96,13 @@ impl Conversations {
     pub fn handle_summary(&mut self, summary: Summary) -> bool {
         let id = summary.id;
         self.asked.remove(&id);
-        if self.left.get(&id).is_some_and(|left| summary.last_seq < Cursor::from(*left)) {
+        if self.left.get(&id).is_some_and(|left| summary.last_seq < left.summary.last_seq) {
             return true;
         }
-        self.left.remove(&id);
+        if let Some(left) = self.left.remove(&id) {
+            self.order.push(id);
+            self.by_id.insert(id, left);
+        }
         let Some(known) = self.by_id.get_mut(&id) else {
             self.order.insert(0, id);
             self.by_id.insert(id, Known::new(summary));
@@ -118,8 +124,9 @@ impl Conversations {
         let Some(known) = self.by_id.get_mut(&event.conversation) else { return is_leaving };
         let is_news = Cursor::from(event.seq) > known.summary.last_seq;
         if is_leaving && is_news {
+            known.handle_event(event, me);
+            self.left.extend(self.by_id.remove_entry(&event.conversation));
             self.remove(event.conversation);
-            self.left.insert(event.conversation, event.seq);
             return true;
         }
         // One that a summary includes already: either one is back since, or the summary was late.
@@ -130,6 +137,12 @@ impl Conversations {
         is_certain
     }
 
+    /// Those whose unread count is not certain: to be asked for after a welcome.
+    #[must_use]
+    pub fn uncertain(&self) -> Vec<ConversationId> {
+        self.order.iter().filter(|id| self.by_id.get(id).is_some_and(|known| known.is_estimate)).copied().collect()
+    }
+
     /// Begins to ask for a summary; `None` if it is being asked for already. Whoever is given an
     /// [`Asking`] owes [`Conversations::handle_answer`] or [`Conversations::handle_failed`].
     pub fn ask(&mut self, conversation: ConversationId) -> Option<Asking> {
@@ -138,7 +151,9 @@ impl Conversations {
         }
         self.questions += 1;
         self.asked.insert(conversation, self.questions);
-        Some(Asking { conversation, question: self.questions })
+        let uncertain = self.by_id.get(&conversation).filter(|known| known.is_estimate);
+        let read = uncertain.and_then(|known| Seq::new(known.summary.read_seq.get()));
+        Some(Asking { conversation, read, question: self.questions })
     }
 
     /// The answer to a question; `None` if there is no such conversation, or it is not one's own.

@@ -60,8 +60,11 @@ pub enum State {
 enum Fate {
     /// It is not: it was never transmitted, or refused.
     NotStored,
-    /// It may be: it was transmitted, and the answer is not there or was lost.
-    Unknown,
+    /// It may be: it was transmitted, and the answer is not there.
+    Open,
+    /// It may be, whatever is answered later: an answer was lost with its connection, and what was
+    /// sent on that may reach the server after what was sent on the next.
+    Lost,
 }
 
 /// An entry as it is written down. `{"command": {"send": {…}}, "writtenAt": 1790000000000, "by": "…"}`
@@ -77,6 +80,9 @@ pub struct Kept {
     /// Why it was refused for good, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<Rejection>,
+    /// Whether it may be stored although it was refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_unsure: bool,
 }
 
 /// The entries, oldest first.
@@ -155,6 +161,7 @@ impl Outbox {
         for entry in &mut self.entries {
             if entry.state == State::UnderWay {
                 entry.state = State::Waiting;
+                entry.fate = Fate::Lost;
             }
         }
     }
@@ -173,7 +180,9 @@ impl Outbox {
                 State::Later(at) if at > now => break,
                 State::Later(_) | State::Waiting => {
                     entry.state = State::UnderWay;
-                    entry.fate = Fate::Unknown;
+                    if entry.fate == Fate::NotStored {
+                        entry.fate = Fate::Open;
+                    }
                     due.push(entry.command.clone());
                 }
                 State::UnderWay | State::Failed(_) => {}
@@ -214,9 +223,7 @@ impl Outbox {
             entry.state = State::Later(now + rejection.retry_after_ms.unwrap_or(RETRY).max(1));
             return Refusal::Later;
         }
-        // A server that is out of order may refuse what it stored before a cut; one that has looked
-        // at the command would have said so.
-        if !rejection.code.is_retryable() {
+        if entry.fate == Fate::Open {
             entry.fate = Fate::NotStored;
         }
         entry.state = State::Failed(rejection);
@@ -295,16 +302,14 @@ impl Entry {
             State::Failed(rejection) => Some(rejection.clone()),
             State::Waiting | State::UnderWay | State::Later(_) => None,
         };
-        Kept { command: self.command.clone(), written_at: self.written_at, by: self.by, failed }
+        let is_unsure = failed.is_some() && self.fate != Fate::NotStored;
+        Kept { command: self.command.clone(), written_at: self.written_at, by: self.by, failed, is_unsure }
     }
 
     fn restored(kept: Kept) -> Self {
-        let Kept { command, written_at, by, failed } = kept;
+        let Kept { command, written_at, by, failed, is_unsure } = kept;
         // Whether it was transmitted before the page was closed is not written down.
-        let fate = match &failed {
-            Some(rejection) if !rejection.code.is_retryable() => Fate::NotStored,
-            _ => Fate::Unknown,
-        };
+        let fate = if failed.is_some() && !is_unsure { Fate::NotStored } else { Fate::Lost };
         let state = failed.map_or(State::Waiting, State::Failed);
         Self { command, by, written_at, state, attempts: 0, fate }
     }
@@ -341,7 +346,7 @@ mod tests {
 
     fn kept(number: u8, by: u8, written_at: u64) -> Kept {
         let command = message(id(number), &number.to_string());
-        Kept { command, written_at: Timestamp::from_millis(written_at), by: person(by), failed: None }
+        Kept { command, written_at: Timestamp::from_millis(written_at), by: person(by), failed: None, is_unsure: false }
     }
 
     fn filled(count: u8) -> Outbox {
@@ -430,7 +435,7 @@ mod tests {
         outbox.due(0);
         let refusals = (0..ATTEMPTS_MAX).map(|_| outbox.rejected(id(0), Rejection::internal(), 0)).collect::<Vec<_>>();
         assert!(matches!(refusals.last(), Some(Refusal::Failed(_))));
-        assert!(!outbox.is_editable(id(0)), "the first try may have been stored");
+        assert!(outbox.is_editable(id(0)), "every try was answered");
         assert!(refusals[..refusals.len() - 1].iter().all(|refusal| *refusal == Refusal::Later));
     }
 
@@ -456,10 +461,16 @@ mod tests {
         assert!(!outbox.edit(id(10), id(11), "it may have arrived".into()));
         outbox.due(0);
         outbox.rejected(id(10), Rejection::not_found(), 0);
-        assert!(!outbox.edit(id(10), id(1), "the id is taken".into()));
-        assert!(outbox.edit(id(10), id(12), "refused".into()));
+        assert!(!outbox.edit(id(10), id(11), "it may still be on its way".into()));
+        push(&mut outbox, 2);
+        push(&mut outbox, 3);
+        outbox.due(0);
+        outbox.rejected(id(2), Rejection::not_found(), 0);
+        assert!(!outbox.edit(id(2), id(1), "the id is taken".into()));
+        assert!(outbox.edit(id(2), id(12), "refused".into()));
         assert_eq!(texts(&outbox.due(0)), ["refused"]);
-        assert_eq!(outbox.entries().map(|entry| entry.command.id()).collect::<Vec<_>>(), [id(12), id(1)], "its place");
+        let ids: Vec<_> = outbox.entries().map(|entry| entry.command.id()).collect();
+        assert_eq!(ids, [id(10), id(1), id(12), id(3)], "in its place");
     }
 
     #[test]

@@ -98,7 +98,7 @@ pub enum Load {
 pub struct Loading {
     /// What to ask for.
     pub load: Load,
-    generation: u32,
+    question: u32,
 }
 
 /// What a timeline is missing to be up to date.
@@ -124,9 +124,10 @@ pub struct Timeline {
     /// Rows whose text is of an edit that is still to come.
     ahead_texts: HashSet<Seq>,
     has_older: bool,
-    loading: Vec<Load>,
-    /// Counts the resets: what was asked for before one is void.
-    generation: u32,
+    loading: Vec<Loading>,
+    questions: u32,
+    /// The highest number the server is known to have come to.
+    told: Cursor,
 }
 
 /// An unbroken run of the log: all events from `first` to `last`.
@@ -157,7 +158,8 @@ impl Timeline {
             ahead_texts: HashSet::new(),
             has_older: false,
             loading: Vec::new(),
-            generation: 0,
+            questions: 0,
+            told: Cursor::START,
         }
     }
 
@@ -214,11 +216,13 @@ impl Timeline {
     /// Begins to load a page; `None` if it is being loaded already. Whoever is given a [`Loading`] owes
     /// [`Timeline::handle_page`] or [`Timeline::handle_failed`].
     pub fn begin(&mut self, load: Load) -> Option<Loading> {
-        if self.loading.contains(&load) {
+        if self.loading.iter().any(|loading| loading.load == load) {
             return None;
         }
-        self.loading.push(load);
-        Some(Loading { load, generation: self.generation })
+        self.questions += 1;
+        let loading = Loading { load, question: self.questions };
+        self.loading.push(loading);
+        Some(loading)
     }
 
     /// A page came in. One that does not fit any more changes nothing.
@@ -250,6 +254,7 @@ impl Timeline {
         let Some(message) = event.kind.as_message() else { return self.handle_event(event) };
         let (id, seq, at) = (message.id, event.seq, event.at);
         let (mut changes, missing) = self.handle_event(event);
+        let missing = if self.is_loaded() { missing } else { Some(Missing::Page) };
         let Some(index) = self.pending_index(id) else { return (changes, missing) };
         // Behind a gap, or in a timeline that is not loaded: it is accepted, and shows where it stands
         // until the gap is closed.
@@ -260,17 +265,19 @@ impl Timeline {
         (changes, missing)
     }
 
-    /// What is missing if the server's newest number is this, or not known. (After a reconnect and
-    /// after a replay.)
-    #[must_use]
-    pub fn handle_last_seq(&self, last_seq: Option<Cursor>) -> Option<Missing> {
-        let Some(run) = self.run else { return Some(Missing::Page) };
-        let Some(last_seq) = last_seq else { return Some(Missing::After(run.last)) };
-        match last_seq.get().saturating_sub(run.last.get()) {
-            0 => None,
-            gap if gap <= self.bounds.gap => Some(Missing::After(run.last)),
-            _ => Some(Missing::Page),
-        }
+    /// The server has greeted, and this is its newest number here, if it told. What is missing? (The
+    /// newest page, if it is being loaded, may be older than the welcome: it is asked for again.)
+    pub fn handle_welcome(&mut self, last_seq: Option<Cursor>) -> Option<Missing> {
+        self.loading.retain(|loading| loading.load != Load::Newest);
+        let missing = self.handle_last_seq(last_seq.unwrap_or_default());
+        let unknown = self.last().filter(|_| last_seq.is_none()).map(Missing::After);
+        missing.or(unknown)
+    }
+
+    /// The server has come to this number. What is missing?
+    pub fn handle_last_seq(&mut self, last_seq: Cursor) -> Option<Missing> {
+        self.told = self.told.max(last_seq);
+        if self.is_loaded() { self.missing() } else { Some(Missing::Page) }
     }
 
     /// Forgets the log, keeps what is on its way: the server's history is another one, too far ahead,
@@ -285,7 +292,7 @@ impl Timeline {
         self.ahead_texts.clear();
         self.has_older = false;
         self.loading.clear();
-        self.generation += 1;
+        self.told = Cursor::START;
         vec![Change::Reset]
     }
 
@@ -340,13 +347,11 @@ impl Timeline {
         assert!(self.waiting.len() <= self.bounds.waiting, "too many changes kept");
     }
 
-    /// Ends a load; `false` if it was begun before a reset.
+    /// Ends a load; `false` if it is void.
     fn end(&mut self, loading: Loading) -> bool {
-        let is_wanted = loading.generation == self.generation;
-        if is_wanted {
-            self.loading.retain(|other| *other != loading.load);
-        }
-        is_wanted
+        let before = self.loading.len();
+        self.loading.retain(|other| *other != loading);
+        before != self.loading.len()
     }
 
     /// Replaces what was there, except what is on its way.
@@ -495,9 +500,13 @@ impl Timeline {
 
     fn missing(&self) -> Option<Missing> {
         let run = self.run?;
-        let next = self.ahead.keys().next()?;
-        let gap = next.get() - run.last.get();
-        Some(if gap > self.bounds.gap { Missing::Page } else { Missing::After(run.last) })
+        // Behind a gap the first event tells how large it is; otherwise what the server told.
+        let next = self.ahead.keys().next().map_or(self.told, |seq| Cursor::from(*seq));
+        match next.get().saturating_sub(run.last.get()) {
+            0 => None,
+            gap if gap > self.bounds.gap => Some(Missing::Page),
+            _ => Some(Missing::After(run.last)),
+        }
     }
 
     fn has(&self, key: CommandId) -> bool {

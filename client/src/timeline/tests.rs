@@ -214,7 +214,6 @@ fn a_refused_message_stays_until_it_is_dropped() {
 
 #[test]
 fn after_a_reconnect_small_gaps_are_closed_and_large_ones_skipped() {
-    let timeline = loaded(1, 10);
     let table = [
         (Some(10), None),
         (Some(9), None),
@@ -223,9 +222,20 @@ fn after_a_reconnect_small_gaps_are_closed_and_large_ones_skipped() {
         (None, Some(Missing::After(cursor(10)))),
     ];
     for (last_seq, missing) in table {
-        assert_eq!(timeline.handle_last_seq(last_seq.map(cursor)), missing, "{last_seq:?}");
+        assert_eq!(loaded(1, 10).handle_welcome(last_seq.map(cursor)), missing, "{last_seq:?}");
     }
-    assert_eq!(Timeline::new(conversation()).handle_last_seq(Some(cursor(5))), Some(Missing::Page));
+    assert_eq!(Timeline::new(conversation()).handle_welcome(Some(cursor(5))), Some(Missing::Page));
+}
+
+#[test]
+fn a_page_older_than_what_the_server_has_come_to_is_not_all_there_is() {
+    let mut timeline = Timeline::new(conversation());
+    let before = timeline.begin(Load::Newest).expect("the first");
+    timeline.handle_welcome(Some(cursor(5)));
+    timeline.handle_page(before, page((1..=3).map(event), false));
+    assert!(!timeline.is_loaded(), "it may be older than the welcome");
+    let (_, missing) = give(&mut timeline, Load::Newest, page((1..=4).map(event), false));
+    assert_eq!(missing, Some(Missing::After(cursor(4))));
 }
 
 #[test]

@@ -137,13 +137,13 @@ impl Device {
             ServerFrame::Event(event) => self.event(event),
             ServerFrame::Accepted(accepted) => self.accepted(accepted),
             ServerFrame::Conversation(changed) => self.learn(changed.summary),
-            ServerFrame::Resumed(resumed) => self.look_after(resumed.conversation, Some(resumed.seq)),
+            ServerFrame::Resumed(resumed) => self.look_after(resumed.conversation, resumed.seq),
             ServerFrame::Resync(resync) => {
                 if let Some(timeline) = self.timelines.get_mut(&resync.conversation) {
                     timeline.reset();
                 }
                 self.ask_for(resync.conversation);
-                self.look_after(resync.conversation, None);
+                self.look_after(resync.conversation, Cursor::START);
             }
             ServerFrame::Receipt(receipt) => _ = self.receipts.handle_receipt(receipt),
             _ => {}
@@ -158,7 +158,7 @@ impl Device {
                 if !self.list.handle_answer(asking, summary) {
                     self.again.push((self.now + LOAD_AGAIN, asking.conversation, false));
                 }
-                if last_seq.is_some() {
+                if let Some(last_seq) = last_seq {
                     self.look_after(asking.conversation, last_seq);
                 }
             }
@@ -262,10 +262,13 @@ impl Device {
         for lost in self.list.handle_welcome(summaries, more) {
             self.drive(|connection| connection.read(lost.conversation, lost.seq));
         }
+        for id in self.list.uncertain() {
+            self.ask_for(id);
+        }
         let mut gaps = Vec::new();
         let mut pages = Vec::new();
-        for (id, timeline) in &self.timelines {
-            match timeline.handle_last_seq(newest.get(id).map(|summary| summary.last_seq)) {
+        for (id, timeline) in &mut self.timelines {
+            match timeline.handle_welcome(newest.get(id).map(|summary| summary.last_seq)) {
                 Some(Missing::Page) => pages.push(*id),
                 Some(Missing::After(cursor)) => gaps.push((*id, cursor)),
                 None => {}
@@ -316,7 +319,7 @@ impl Device {
             if self.list.get(id).is_none_or(|summary| summary.last_seq < accepted.seq.into()) {
                 self.ask_for(id);
             }
-            return self.look_after(id, Some(accepted.seq.into()));
+            return self.look_after(id, accepted.seq.into());
         };
         if !self.list.handle_event(&event, self.user) {
             self.ask_for(id);
@@ -332,11 +335,11 @@ impl Device {
         if !self.list.handle_summary(summary) {
             self.ask_for(id);
         }
-        self.look_after(id, Some(last_seq));
+        self.look_after(id, last_seq);
     }
 
-    fn look_after(&mut self, id: ConversationId, last_seq: Option<Cursor>) {
-        let missing = self.timelines.get(&id).and_then(|timeline| timeline.handle_last_seq(last_seq));
+    fn look_after(&mut self, id: ConversationId, last_seq: Cursor) {
+        let missing = self.timelines.get_mut(&id).and_then(|timeline| timeline.handle_last_seq(last_seq));
         self.fetch(id, missing);
     }
 
@@ -357,6 +360,9 @@ impl Device {
 
     fn ask_for(&mut self, id: ConversationId) {
         if let Some(asking) = self.list.ask(id) {
+            if let Some(seq) = asking.read {
+                self.drive(|connection| connection.read(id, seq));
+            }
             self.wishes.push_back(Wish::Request(Request::Summary(asking)));
         }
     }
@@ -368,7 +374,12 @@ impl Device {
                 let (_, missing) = timeline.handle_page(loading, page);
                 self.fetch(id, missing);
             }
-            Ok(None) => _ = timeline.handle_failed(loading),
+            // It is not there, or not one's own any more.
+            Ok(None) => {
+                if timeline.handle_failed(loading) {
+                    timeline.reset();
+                }
+            }
             Err(()) => {
                 if timeline.handle_failed(loading) && loading.load == Load::Newest {
                     self.again.push((self.now + LOAD_AGAIN, id, true));

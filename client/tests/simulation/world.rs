@@ -239,7 +239,7 @@ impl World {
     fn replay_somewhere(&mut self) {
         if let Some(id) = self.pick_link(|link| link.is_accepted && !link.is_cut) {
             for _ in 0..=self.random.below(4) {
-                self.server.replay(id, &mut self.random);
+                self.server.replay(id);
             }
         }
     }
@@ -591,7 +591,7 @@ impl World {
                     self.server.sockets.remove(&id);
                     continue;
                 }
-                let replays = self.server.replay(id, &mut self.random);
+                let replays = self.server.replay(id);
                 is_idle &= !has_up && !has_down && !replays;
                 if has_up {
                     self.transmit(id);

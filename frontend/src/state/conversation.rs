@@ -69,6 +69,11 @@ impl ConversationState {
         self.change(vec![summary.id], |list| list.handle_summary(summary))
     }
 
+    /// Those whose unread count is not certain.
+    pub(crate) fn uncertain(self) -> Vec<ConversationId> {
+        self.list.with_value(Conversations::uncertain)
+    }
+
     /// `None`: it is being asked for already.
     pub(crate) fn ask(self, id: ConversationId) -> Option<Asking> {
         self.list.try_update_value(|list| list.ask(id))?

@@ -97,7 +97,7 @@ impl State {
                 self.ask_for(resync.conversation);
                 self.load(resync.conversation, Load::Newest);
             }
-            ServerFrame::Resumed(resumed) => self.look_after(resumed.conversation, Some(resumed.seq)),
+            ServerFrame::Resumed(resumed) => self.look_after(resumed.conversation, resumed.seq),
             ServerFrame::Error(error) => browser::log_error(&format!("{}: {}", error.code, error.message)),
             ServerFrame::Typing(typing) => {
                 self.people.want(typing.user, self);
@@ -122,10 +122,13 @@ impl State {
         for lost in self.conversations.welcome(conversations, more) {
             self.link.drive(self, |machine| machine.read(lost.conversation, lost.seq));
         }
+        for id in self.conversations.uncertain() {
+            self.ask_for(id);
+        }
         let mut gaps = Vec::new();
         for id in self.timelines.opened() {
             let last_seq = newest.iter().find(|(other, _)| *other == id).map(|(_, last_seq)| *last_seq);
-            match self.timelines.last_seq(id, last_seq) {
+            match self.timelines.welcome(id, last_seq) {
                 Some(Missing::Page) => self.load(id, Load::Newest),
                 Some(Missing::After(cursor)) => gaps.push((id, cursor)),
                 None => {}
@@ -200,7 +203,7 @@ impl State {
     }
 
     /// The server's newest number of a conversation is this: gets what is missing.
-    fn look_after(self, id: ConversationId, last_seq: Option<Cursor>) {
+    fn look_after(self, id: ConversationId, last_seq: Cursor) {
         let missing = self.timelines.last_seq(id, last_seq);
         self.fetch(id, missing);
     }
@@ -219,7 +222,7 @@ impl State {
         let command = self.link.drive(self, |machine| machine.take_accepted(accepted.id, browser::monotonic()));
         let Some(event) = command.and_then(|command| command.into_event(accepted, me)) else {
             // It was discarded, or changed nothing new.
-            return self.look_after(accepted.conversation, Some(accepted.seq.into()));
+            return self.look_after(accepted.conversation, accepted.seq.into());
         };
         if !self.conversations.event(&event, me) {
             self.ask_for(accepted.conversation);
@@ -236,13 +239,16 @@ impl State {
         if !self.conversations.summary(summary) {
             self.ask_for(id);
         }
-        self.look_after(id, Some(last_seq));
+        self.look_after(id, last_seq);
         self.read_what_is_open();
     }
 
     /// Asks for a conversation that is not in the list.
     pub(crate) fn ask_for(self, id: ConversationId) {
         let Some(asking) = self.conversations.ask(id) else { return };
+        if let Some(seq) = asking.read {
+            self.link.drive(self, |machine| machine.read(id, seq));
+        }
         leptos::task::spawn_local(async move {
             let summary = match api::conversation(id).await {
                 Ok(summary) => Some(summary),
@@ -252,7 +258,7 @@ impl State {
             let last_seq = summary.as_ref().map(|summary| summary.last_seq);
             self.people.learn(summary.iter().flat_map(|summary| summary.members.iter().flatten()));
             let is_certain = self.conversations.answer(asking, summary);
-            if last_seq.is_some() {
+            if let Some(last_seq) = last_seq {
                 self.look_after(id, last_seq);
                 self.read_what_is_open();
             }

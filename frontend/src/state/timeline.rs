@@ -109,8 +109,13 @@ impl Timelines {
         })?
     }
 
-    /// What is missing, if the server's newest number is this, or not known.
-    pub(crate) fn last_seq(self, id: ConversationId, last_seq: Option<Cursor>) -> Option<Missing> {
+    /// What is missing after a welcome that told this number, or none.
+    pub(crate) fn welcome(self, id: ConversationId, last_seq: Option<Cursor>) -> Option<Missing> {
+        self.known(id, |entry| entry.timeline.handle_welcome(last_seq))?
+    }
+
+    /// What is missing if the server has come to this number.
+    pub(crate) fn last_seq(self, id: ConversationId, last_seq: Cursor) -> Option<Missing> {
         self.known(id, |entry| entry.timeline.handle_last_seq(last_seq))?
     }
 
@@ -175,8 +180,12 @@ impl Timelines {
     pub(crate) fn fail(self, id: ConversationId, loading: Loading, error: &api::Error) -> bool {
         let is_wanted = self.known(id, |entry| {
             let is_wanted = entry.timeline.handle_failed(loading);
+            let is_missing = error.is(shared::code::Code::NotFound);
+            if is_wanted && is_missing {
+                let changes = entry.timeline.reset();
+                entry.mirror(changes);
+            }
             if is_wanted && !entry.timeline.is_loaded() {
-                let is_missing = error.is(shared::code::Code::NotFound);
                 entry.view.state.set(if is_missing { ViewState::Missing } else { ViewState::Failed });
             }
             is_wanted
