@@ -5,7 +5,8 @@ use crate::ids::{ConversationId, Seq, Timestamp, UserId};
 use crate::message::{Deleted, Edited, Message};
 use crate::reaction::Reacted;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
 /// A committed event: number `seq` of its conversation's log.
@@ -32,8 +33,8 @@ macro_rules! event_kinds {
         #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
         pub enum EventKind {
             $($(#[$doc])* #[serde(rename = $name)] $variant($payload),)*
-            /// A kind of a later version: it takes its `seq` and shows as nothing. Never sent.
-            #[serde(rename = "unknown")]
+            /// A kind of a later version, or one that is damaged: it takes its `seq` and shows as nothing.
+            #[serde(rename = "unknown", serialize_with = "empty")]
             Unknown,
         }
 
@@ -73,6 +74,11 @@ macro_rules! event_kinds {
             }
         }
     };
+}
+
+/// What is not known is an object too, like every kind.
+fn empty<S: Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_map(Some(0))?.end()
 }
 
 struct KindVisitor;
