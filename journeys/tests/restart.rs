@@ -77,8 +77,8 @@ async fn a_page_that_slept_through_a_restart_is_up_to_date_when_it_wakes() {
     ben.opens("Everyone").await;
     ben.says("before").await;
     ada.sees("before").await;
-    let state = |state: &str| ada.browser.cdp().send_raw("Page.setWebLifecycleState", json!({"state": state}));
-    state("frozen").await.unwrap();
+    let tools = ada.browser.cdp();
+    tools.send_raw("Page.setWebLifecycleState", json!({"state": "frozen"})).await.unwrap();
     ben.says("while she sleeps").await;
     ben.has_sent_all().await;
     server.kill();
@@ -87,7 +87,7 @@ async fn a_page_that_slept_through_a_restart_is_up_to_date_when_it_wakes() {
     ben.is_connected().await;
     ben.says("after the restart").await;
     ben.has_sent_all().await;
-    state("active").await.unwrap();
+    tools.send_raw("Page.setWebLifecycleState", json!({"state": "active"})).await.unwrap();
     ada.sees("after the restart").await;
     assert_eq!(ada.texts().await, ["before", "while she sleeps", "after the restart"]);
     ada.says("I am awake").await;

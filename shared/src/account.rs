@@ -8,11 +8,13 @@ use std::fmt;
 
 /// A person as others see them; the address only as its owner does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct User {
     /// Who.
     pub id: UserId,
     /// The name to show.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = limits::DISPLAY_NAME_CHARS_MAX)))]
     pub display_name: String,
     /// Their picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -24,7 +26,9 @@ pub struct User {
 
 /// A password on its way from a form to the check. It is never shown: `Debug` prints `***`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", schemars(extend("maxLength" = limits::PASSWORD_BYTES_MAX, "format" = "password")))]
 pub struct Password(String);
 
 impl Password {
@@ -64,11 +68,14 @@ impl fmt::Debug for Password {
 
 /// The body of `POST /api/accounts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SignUp {
     /// The address to sign in with.
+    #[cfg_attr(feature = "schema", schemars(length(min = 3)))]
     pub email: String,
     /// The name others see.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub display_name: String,
     /// The password.
     pub password: Password,
@@ -76,6 +83,7 @@ pub struct SignUp {
 
 /// The body of `POST /api/session`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignIn {
     /// The address, in any case.
     pub email: String,
@@ -85,6 +93,7 @@ pub struct SignIn {
 
 /// The body of `PATCH /api/account`: what is left out stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeAccount {
     /// Another name for others to see.
@@ -103,6 +112,7 @@ pub struct ChangeAccount {
 
 /// The body of `DELETE /api/account`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteAccount {
     /// The password: proof that it is its owner who asks.
@@ -111,6 +121,7 @@ pub struct DeleteAccount {
 
 /// The answer to signing up, signing in and `GET /api/session`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionBody {
     /// Oneself, with the address.
     pub user: User,
@@ -118,13 +129,16 @@ pub struct SessionBody {
 
 /// The answer of `GET /api/users`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UserList {
     /// At most 100, by name.
+    #[cfg_attr(feature = "schema", schemars(length(max = limits::PAGE_MAX)))]
     pub users: Vec<User>,
 }
 
 /// A signed-in device, in `GET /api/sessions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
     /// Which.
@@ -141,20 +155,25 @@ pub struct Session {
 
 /// The answer of `GET /api/sessions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionList {
     /// All of one's own.
+    #[cfg_attr(feature = "schema", schemars(length(max = limits::SESSIONS_MAX)))]
     pub sessions: Vec<Session>,
 }
 
 /// The body of `POST /api/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateToken {
     /// What it is for.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub name: String,
 }
 
 /// The answer of `POST /api/tokens`: the only time the secret is shown.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreatedToken {
     /// Which.
     pub id: TokenId,
@@ -172,6 +191,7 @@ impl fmt::Debug for CreatedToken {
 
 /// An API token in `GET /api/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Token {
     /// Which.
@@ -187,8 +207,10 @@ pub struct Token {
 
 /// The answer of `GET /api/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TokenList {
     /// All of one's own.
+    #[cfg_attr(feature = "schema", schemars(length(max = limits::TOKENS_MAX)))]
     pub tokens: Vec<Token>,
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A file of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Attachment {
     /// Which file.
@@ -25,6 +26,7 @@ pub struct Attachment {
 
 /// The answer of `POST /api/attachments`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AttachmentBody {
     /// What was stored.
     pub attachment: Attachment,

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident = $text:literal, $status:literal, $retry:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $text:literal, $status:literal, $retry:literal;)*) => {
         /// Why something was refused. The same codes stand in HTTP errors, `rejected` and `error`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum Code {
-            $($(#[$doc])* #[serde(rename = $text)] $variant,)*
+            $($(#[doc = $doc])* #[serde(rename = $text)] $variant,)*
             /// A code of a later version; only ever received.
             #[serde(other, rename = "unknown")]
             Unknown,
@@ -35,6 +35,17 @@ macro_rules! codes {
             #[must_use]
             pub fn is_retryable(self) -> bool {
                 match self { $(Code::$variant => $retry,)* Code::Unknown => false }
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for Code {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                "Code".into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                crate::schema::names("Why something was refused.", &[$(($text, concat!($($doc),*))),*])
             }
         }
     };
@@ -90,6 +101,7 @@ impl fmt::Display for Code {
 /// A refusal as it travels: in HTTP as `{"error": Rejection}`, on the socket inside
 /// [`Rejected`] and [`ErrorFrame`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Rejection {
     /// For machines.
@@ -154,6 +166,7 @@ impl std::error::Error for Rejection {}
 
 /// The body of every HTTP error: `{"error": {"code": "not_found", "message": "…"}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorBody {
     /// The refusal.
     pub error: Rejection,
@@ -161,6 +174,7 @@ pub struct ErrorBody {
 
 /// `rejected`: the command of this id was not stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Rejected {
     /// The command's id.
@@ -172,6 +186,7 @@ pub struct Rejected {
 
 /// `error`: a frame that was no command with a valid id was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorFrame {
     /// For machines.

@@ -3,10 +3,13 @@
 use crate::account::User;
 use crate::event::Event;
 use crate::ids::{ConversationId, Cursor, UserId};
+#[cfg(feature = "schema")]
+use crate::limits;
 use serde::{Deserialize, Serialize};
 
 /// What kind of conversation it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum ConversationKind {
     /// Two people, or one with oneself. Its members are fixed.
@@ -19,8 +22,9 @@ pub enum ConversationKind {
     Everyone,
 }
 
-/// A conversation in somebody's list: `unread` and `read_seq` are theirs.
+/// A conversation in somebody's list: how far it is read, and what is unread, are theirs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// Which conversation.
@@ -37,7 +41,7 @@ pub struct Summary {
     pub last_seq: Cursor,
     /// How far one has read.
     pub read_seq: Cursor,
-    /// Others' messages after `read_seq`.
+    /// Others' messages after what one has read.
     pub unread: u64,
     /// Its newest event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,6 +50,7 @@ pub struct Summary {
 
 /// `conversation`: new to you, or its name, members or your own read position changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ConversationChanged {
     /// How it stands now.
@@ -54,6 +59,7 @@ pub struct ConversationChanged {
 
 /// The log's note that a group or channel was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Created {
     /// Its kind.
@@ -67,13 +73,16 @@ pub struct Created {
 
 /// The log's note that it has another name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Renamed {
     /// The new name.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = limits::CONVERSATION_NAME_CHARS_MAX)))]
     pub name: String,
 }
 
 /// The log's note that somebody came or went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Membership {
     /// Who.
     pub user: UserId,
@@ -81,9 +90,11 @@ pub struct Membership {
 
 /// The body of `POST /api/conversations`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CreateConversation {
     /// `group` or `channel`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["group", "channel"])))]
     pub kind: ConversationKind,
     /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,13 +105,16 @@ pub struct CreateConversation {
 
 /// The body of `PATCH /api/conversations/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RenameConversation {
     /// The new name.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub name: String,
 }
 
 /// The answer of `GET /api/conversations/{id}` and of making or renaming one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConversationBody {
     /// How it stands now.
     pub conversation: Summary,
@@ -108,8 +122,10 @@ pub struct ConversationBody {
 
 /// The answer of `GET /api/conversations`: most recent first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConversationList {
     /// At most 100.
+    #[cfg_attr(feature = "schema", schemars(length(max = limits::PAGE_MAX)))]
     pub conversations: Vec<Summary>,
     /// Whether there are older ones.
     pub more: bool,
@@ -117,8 +133,10 @@ pub struct ConversationList {
 
 /// The answer of `GET /api/conversations/{id}/events`: in `seq` order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventList {
     /// At most 100.
+    #[cfg_attr(feature = "schema", schemars(length(max = limits::PAGE_MAX)))]
     pub events: Vec<Event>,
     /// Whether there are further ones in the asked direction.
     pub more: bool,

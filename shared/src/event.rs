@@ -5,13 +5,15 @@ use crate::ids::{ConversationId, Seq, Timestamp, UserId};
 use crate::message::{Deleted, Edited, Message};
 use crate::reaction::Reacted;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
 /// A committed event: number `seq` of its conversation's log.
 ///
 /// `{"conversation": "…", "seq": 1, "at": 1790000000000, "sender": "…", "kind": {"message": {…}}}`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
     /// Which log.
@@ -27,13 +29,13 @@ pub struct Event {
 }
 
 macro_rules! event_kinds {
-    ($($(#[$doc:meta])* $variant:ident($payload:ty) = $name:literal,)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident($payload:ty) = $name:literal,)*) => {
         /// What happened: an object with one key.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
         pub enum EventKind {
-            $($(#[$doc])* #[serde(rename = $name)] $variant($payload),)*
-            /// A kind of a later version: it takes its `seq` and shows as nothing. Never sent.
-            #[serde(rename = "unknown")]
+            $($(#[doc = $doc])* #[serde(rename = $name)] $variant($payload),)*
+            /// A kind of a later version, or one that is damaged: it takes its `seq` and shows as nothing.
+            #[serde(rename = "unknown", serialize_with = "empty")]
             Unknown,
         }
 
@@ -45,6 +47,20 @@ macro_rules! event_kinds {
             #[must_use]
             pub fn name(&self) -> &'static str {
                 match self { $(EventKind::$variant(_) => $name,)* EventKind::Unknown => "unknown" }
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for EventKind {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                "EventKind".into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                crate::schema::one_key("What happened: an object with one key.", &[
+                    $(($name, concat!($($doc),*), generator.subschema_for::<$payload>()),)*
+                    ("unknown", "What cannot be read: it takes its `seq` and shows as nothing.", true.into()),
+                ])
             }
         }
 
@@ -73,6 +89,11 @@ macro_rules! event_kinds {
             }
         }
     };
+}
+
+/// What is not known is an object too, like every kind.
+fn empty<S: Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_map(Some(0))?.end()
 }
 
 struct KindVisitor;

@@ -23,12 +23,12 @@ use std::borrow::Cow;
 use std::fmt;
 
 macro_rules! frames {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident($payload:ty) = $type:literal,)* }) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* $name:ident { $($(#[doc = $variant_doc:literal])* $variant:ident($payload:ty) = $type:literal,)* }) => {
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
         #[serde(tag = "type")]
         pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $type)] $variant($payload),)*
+            $($(#[doc = $variant_doc])* #[serde(rename = $type)] $variant($payload),)*
         }
 
         impl $name {
@@ -45,6 +45,19 @@ macro_rules! frames {
             #[must_use]
             pub fn encode(&self) -> String {
                 serde_json::to_string(self).expect("frames are maps with string keys")
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                crate::schema::frames(concat!($($doc),*), &[
+                    $(($type, concat!($($variant_doc),*), generator.subschema_for::<$payload>()),)*
+                ])
             }
         }
 

@@ -31,8 +31,8 @@ fn parse(text: &str) -> Result<Uuid, NotAnId> {
 }
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* $name:ident) => {
+        $(#[doc = $doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(Uuid);
 
@@ -88,6 +88,17 @@ macro_rules! id {
                 deserializer.deserialize_str(IdVisitor).map(Self)
             }
         }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                crate::schema::id(concat!($($doc),*))
+            }
+        }
     };
 }
 
@@ -134,8 +145,9 @@ id!(
 pub const INTEGER_END: u64 = 1 << 53;
 
 macro_rules! integer {
-    ($(#[$doc:meta])* $name:ident, $first:literal, $expecting:literal) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* $(#[derive($derive:ident)])? $name:ident, $first:literal, $expecting:literal) => {
+        $(#[doc = $doc])*
+        $(#[derive($derive)])?
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
         pub struct $name(u64);
 
@@ -171,6 +183,17 @@ macro_rules! integer {
                 Self::new(number).ok_or_else(|| {
                     de::Error::invalid_value(Unexpected::Unsigned(number), &$expecting)
                 })
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                crate::schema::integer(concat!($($doc),*), $first)
             }
         }
     };
@@ -218,6 +241,7 @@ impl From<Seq> for Cursor {
 
 /// A moment: whole milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Timestamp(u64);
 
@@ -236,9 +260,11 @@ impl Timestamp {
 }
 
 /// Names the database's history. A restored backup has another one, and what a client knows of the
-/// old one no longer counts. Compared, never looked into: at most [`Epoch::BYTES_MAX`] bytes.
+/// old one no longer counts. Compared, never looked into: at most 64 bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", schemars(extend("maxLength" = Epoch::BYTES_MAX)))]
 pub struct Epoch(String);
 
 impl Epoch {

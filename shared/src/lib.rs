@@ -12,6 +12,7 @@
 //!   [`welcome`] — the payloads of one feature each.
 //! * [`account`], [`attachment`], [`search`] — HTTP bodies.
 //! * [`ids`], [`code`], [`close`], [`limits`], [`text`] — what all of the above are made of.
+//! * `schema` (with the feature of this name) — all of it as JSON Schema.
 #![warn(missing_docs)]
 
 pub mod frame;
@@ -37,3 +38,6 @@ pub mod limits;
 pub mod text;
 
 mod strict;
+
+#[cfg(feature = "schema")]
+pub mod schema;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Limits a server announces in `welcome`, in bytes and counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// The longest message, in bytes after trimming.

@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 
 /// Whom a message is for: `{"user": id}`, `{"users": [id…]}`, `{"conversation": id}` or `"everyone"`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Target {
     /// The direct conversation with one person; with oneself it is a place for notes.
     User(UserId),
     /// The conversation of exactly this set of people and oneself.
-    Users(Vec<UserId>),
+    Users(#[cfg_attr(feature = "schema", schemars(length(min = 1)))] Vec<UserId>),
     /// A conversation that exists.
     Conversation(ConversationId),
     /// The conversation everybody is a member of.
@@ -22,6 +23,7 @@ pub enum Target {
 
 /// `send`: a new message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Send {
     /// Names the command; sent again with the same id it is stored once and answered the same.
@@ -29,6 +31,7 @@ pub struct Send {
     /// Whom it is for.
     pub to: Target,
     /// The text as written.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub content: String,
     /// The message of the same conversation that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,6 +43,7 @@ pub struct Send {
 
 /// `edit`: another text for one's own message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Edit {
     /// Names the command.
@@ -49,11 +53,13 @@ pub struct Edit {
     /// Which message.
     pub target: Seq,
     /// Its new text.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub content: String,
 }
 
 /// `delete`: takes a message's text away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Delete {
     /// Names the command.
@@ -66,6 +72,7 @@ pub struct Delete {
 
 /// `accepted`: the command of this id is durably stored. Also the body of an HTTP send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Accepted {
     /// The command's id.
@@ -90,22 +97,25 @@ impl Accepted {
 
 /// The body of `POST /api/conversations/{id}/messages`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PostMessage {
-    /// As in [`Send`].
+    /// Names the command; sent again with the same id it is stored once and answered the same.
     pub id: CommandId,
-    /// As in [`Send`].
+    /// The text as written.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub content: String,
-    /// As in [`Send`].
+    /// The message of the same conversation that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Seq>,
-    /// As in [`Send`].
+    /// Files uploaded before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<AttachmentId>,
 }
 
 /// A message in the log. What happened to it later stands beside `content` when it is read back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     /// The id of the command that made it.
@@ -129,6 +139,7 @@ pub struct Message {
     pub deleted_at: Option<Timestamp>,
     /// Who reacted with what; filled in by history only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = crate::limits::REACTIONS_MAX)))]
     pub reactions: Vec<Reaction>,
 }
 
@@ -151,6 +162,7 @@ impl Message {
 
 /// The log's note that a message has another text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Edited {
     /// Which message.
@@ -164,6 +176,7 @@ pub struct Edited {
 
 /// The log's note that a message was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Deleted {
     /// Which message.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Whether somebody is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum PresenceState {
     /// Connected and active.
@@ -17,6 +18,7 @@ pub enum PresenceState {
 
 /// `presence`, and an entry of `welcome`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Presence {
     /// Who.

@@ -9,6 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 /// `react`: sets or takes back one's own reaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct React {
     /// Names the command.
@@ -18,6 +19,7 @@ pub struct React {
     /// Which message.
     pub target: Seq,
     /// One grapheme, at most 64 bytes.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = EMOJI_BYTES_MAX)))]
     pub emoji: String,
     /// Set or take back.
     pub on: bool,
@@ -25,11 +27,13 @@ pub struct React {
 
 /// The log's note of a reaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Reacted {
     /// Which message.
     pub target: Seq,
     /// Which reaction.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = EMOJI_BYTES_MAX)))]
     pub emoji: String,
     /// Set or taken back.
     pub on: bool,
@@ -37,11 +41,14 @@ pub struct Reacted {
 
 /// One reaction of a message and the people who gave it, in the order they did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Reaction {
     /// Which reaction.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = EMOJI_BYTES_MAX)))]
     pub emoji: String,
-    /// Who gave it.
+    /// Who gave it; the first 1,000.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = crate::limits::REACTION_USERS_MAX)))]
     pub users: Vec<UserId>,
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// `delivered` and `read` from a client: everything up to `seq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UpTo {
     /// Which conversation.
@@ -15,6 +16,7 @@ pub struct UpTo {
 
 /// `receipt`: somebody else's positions in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Receipt {
     /// Which conversation.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 /// `resume`: for each cursor, the events after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Resume {
     /// Which history the cursors belong to.
@@ -16,6 +17,7 @@ pub struct Resume {
 
 /// `resumed`: the replay of this conversation is complete up to `seq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Resumed {
     /// Which conversation.
@@ -26,6 +28,7 @@ pub struct Resumed {
 
 /// `resync`: the server will not replay from that cursor; load the conversation again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Resync {
     /// Which conversation.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A message that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SearchResult {
     /// Where.
     pub conversation: ConversationId,
@@ -15,8 +16,10 @@ pub struct SearchResult {
 
 /// The answer of `GET /api/search`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SearchResults {
     /// At most 100.
+    #[cfg_attr(feature = "schema", schemars(length(max = crate::limits::PAGE_MAX)))]
     pub results: Vec<SearchResult>,
     /// Whether there are more.
     pub more: bool,

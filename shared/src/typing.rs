@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// `typing` from a client, repeated at most every three seconds while typing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Typing {
     /// Where.
     pub conversation: ConversationId,
@@ -12,6 +13,7 @@ pub struct Typing {
 
 /// `typing` to the other members; shown for five seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UserTyping {
     /// Where.
     pub conversation: ConversationId,

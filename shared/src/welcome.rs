@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// `welcome`: all that the first screen needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Welcome {
     /// Who is signed in.
@@ -24,6 +25,7 @@ pub struct Welcome {
     /// What the server takes.
     pub limits: Limits,
     /// Most recent first, 100 at most.
+    #[cfg_attr(feature = "schema", schemars(length(max = crate::limits::WELCOME_CONVERSATIONS_MAX)))]
     pub conversations: Vec<Summary>,
     /// Whether there are older conversations than these.
     pub more: bool,
@@ -33,6 +35,7 @@ pub struct Welcome {
 
 /// `ping` and `pong`. The nonce is any JSON; it comes back as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ping {
     /// Comes back in the `pong`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,6 +44,7 @@ pub struct Ping {
 
 /// `draining`: the server is going away; come back elsewhere or later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Draining {
     /// When, in milliseconds from now.

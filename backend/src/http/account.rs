@@ -2,7 +2,7 @@
 
 use super::error::Refused;
 use super::extract::{Browser, Json};
-use super::session::{self, too_many};
+use super::session;
 use crate::accounts::token::Secret;
 use crate::app::App;
 use crate::chat;
@@ -35,7 +35,11 @@ pub async fn create(
     let display_name = account::display_name(&body.display_name)?.to_owned();
     body.password.check()?;
     if app.rates.is_on {
-        app.rates.sign_ups.take(address, Instant::now()).map_err(too_many)?;
+        app.rates.sign_ups.take(address, Instant::now()).map_err(|wait| {
+            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            let message = "Too many accounts were made from this address. Please try again later";
+            Rejection::new(Code::RateLimited, message).retry_after_ms(wait_ms)
+        })?;
     }
 
     if app.store.credentials(&email).await?.is_some() {

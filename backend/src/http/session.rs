@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a browser keeps the cookie: as long as an unused session lasts.
-pub(super) const COOKIE_SECONDS: u32 = 30 * 24 * 60 * 60;
+const COOKIE_SECONDS: u32 = 30 * 24 * 60 * 60;
 /// What is kept of what a browser calls itself.
 const USER_AGENT_BYTES_MAX: usize = 256;
 
@@ -163,12 +163,12 @@ pub(super) async fn verify(
     Ok(is_right)
 }
 
-pub(super) fn count_failure(app: &App, address: IpAddr) {
+fn count_failure(app: &App, address: IpAddr) {
     // Only counts: whether there is room is asked before the password is looked at.
     let _ = app.rates.address_failures.take(address, Instant::now());
 }
 
-pub(super) fn too_many(wait: Duration) -> Refused {
+fn too_many(wait: Duration) -> Refused {
     let minutes = wait.as_secs().div_ceil(60).max(1);
     let unit = if minutes == 1 { "minute" } else { "minutes" };
     Rejection::new(Code::RateLimited, format!("Too many wrong passwords. Please try again in {minutes} {unit}"))

@@ -101,6 +101,10 @@ async fn whoever_leaves_hears_that_and_nothing_after_it() {
     let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
     let id = group(&ada, &[&ben, &cy]).await;
     let (mut a, mut b, mut c) = (ada.connect().await, ben.connect().await, cy.connect().await);
+    let own = json!({"type": "send", "id": new_id(), "to": {"conversation": id}, "content": "mine"});
+    let own_id = own["id"].as_str().unwrap().parse().unwrap();
+    b.send(own.clone()).await;
+    let first = b.accepted(own_id).await;
     assert_eq!(status(&cy, Method::DELETE, &members(id, &ben)).await, 403, "a member sends nobody away");
     assert_eq!(status(&cy, Method::DELETE, &members(id, &ada)).await, 403);
     assert_eq!(status(&ada, Method::DELETE, &members(id, &ben)).await, 204, "its owner does");
@@ -110,6 +114,8 @@ async fn whoever_leaves_hears_that_and_nothing_after_it() {
     ada.request(Method::PATCH, &format!("/api/conversations/{id}"), Some(json!({"name": "Without Ben"}))).await;
     c.until(|frame| content(&frame)).await;
     assert!(b.sees().await.is_empty(), "nothing after it");
+    b.send(own).await;
+    assert_eq!(b.accepted(own_id).await, first, "what was accepted before is still answered the same");
     let foreign = format!("/api/conversations/{}", new_id());
     for end in ["", "/events"] {
         let gone = ben.get(&format!("/api/conversations/{id}{end}")).await;

@@ -7,6 +7,7 @@ mod accounts;
 mod amend;
 mod conversations;
 mod delivery;
+mod document;
 mod durability;
 mod errors;
 mod faults;

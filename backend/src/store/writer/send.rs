@@ -66,13 +66,14 @@ impl State {
                 }
             }
         };
-        if let Some(key) = key
-            && self.head(key)?.audience.contains(user)
-        {
+        let Some(key) = key else { return self.repeated(user, message.id, None).map(Err) };
+        let head = self.head(key)?;
+        if head.audience.contains(user) {
             return Ok(Ok((key, None)));
         }
-        // Somebody who has left may still ask what came of a command from before.
-        self.repeated(user, message.id, None).map(Err)
+        // Somebody who has left still hears what came of a command from before.
+        let print = fingerprint(&head.id, message);
+        self.repeated(user, message.id, Some(&print)).map(Err)
     }
 
     fn make(

@@ -1,0 +1,197 @@
+//! Every call, in the order of the routes. A route without an entry here fails a test.
+
+use super::operation::Operation;
+use super::operation::Who::{Anybody, Browser, SignedIn};
+use serde_json::json;
+use shared::account::{
+    ChangeAccount, CreateToken, CreatedToken, DeleteAccount, SessionBody, SessionList, SignIn, SignUp, TokenList,
+    UserList,
+};
+use shared::conversation::{ConversationBody, ConversationList, CreateConversation, EventList, RenameConversation};
+use shared::ids::{ConversationId, Cursor, SessionId, TokenId, UserId};
+use shared::limits::{PAGE_DEFAULT, PAGE_MAX};
+use shared::message::{Accepted, PostMessage};
+use shared::schema::Definitions;
+
+/// The parts of the document.
+pub(super) const TAGS: &[(&str, &str)] = &[
+    ("account", "One's own account."),
+    ("session", "Signing in and out, and the devices that are signed in."),
+    ("token", "Tokens for bots and command-line programs."),
+    ("people", "Finding people."),
+    ("conversation", "Conversations, their members, what was said."),
+    ("socket", "Live conversations."),
+    ("server", "The server itself."),
+];
+
+pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
+    let limit = || json!({"type": "integer", "default": PAGE_DEFAULT});
+    let limit_text = format!("How many; less than 1 counts as 1, more than {PAGE_MAX} as {PAGE_MAX}.");
+    let limit_text = limit_text.as_str();
+    let conversation = types.read::<ConversationId>();
+    let conversation = || conversation.clone();
+    vec![
+        Operation::new("account", Anybody, ("POST", "/api/accounts"), "createAccount", "Sign up")
+            .about("Makes an account and signs it in. 409: the address is taken.")
+            .reads(types.read::<SignUp>())
+            .answers(201, "The account, signed in.", types.written::<SessionBody>())
+            .sets_cookie()
+            .refused(&[409, 429]),
+        Operation::new("account", Browser, ("PATCH", "/api/account"), "changeAccount", "Change name, address or password")
+            .about(
+                "What is left out stays. Another address or password needs the password as it is; another password \
+                 ends every other session and token. 403: the password is wrong. 409: the address is taken.",
+            )
+            .reads(types.read::<ChangeAccount>())
+            .answers(200, "The account as it is now.", types.written::<SessionBody>())
+            .sets_cookie()
+            .refused(&[409, 429]),
+        Operation::new("account", Browser, ("DELETE", "/api/account"), "deleteAccount", "Delete the account")
+            .about(
+                "Leaves all groups and channels, signs out everywhere, forgets name and address. What was written \
+                 stays. 403: the password is wrong.",
+            )
+            .reads(types.read::<DeleteAccount>())
+            .answers_nothing(204, "It is deleted.")
+            .sets_cookie()
+            .refused(&[429]),
+        Operation::new("session", Anybody, ("POST", "/api/session"), "signIn", "Sign in")
+            .about("401: the address or the password is wrong; the answer does not tell which.")
+            .reads(types.read::<SignIn>())
+            .answers(200, "Signed in.", types.written::<SessionBody>())
+            .sets_cookie()
+            .refused(&[401, 429]),
+        Operation::new("session", SignedIn, ("GET", "/api/session"), "showSession", "Who is signed in")
+            .answers(200, "Oneself, with the address.", types.written::<SessionBody>()),
+        Operation::new("session", Browser, ("DELETE", "/api/session"), "signOut", "Sign out")
+            .about("The session's sockets are closed with 4401.")
+            .answers_nothing(204, "Signed out.")
+            .sets_cookie(),
+        Operation::new("session", SignedIn, ("GET", "/api/sessions"), "listSessions", "The devices that are signed in")
+            .answers(200, "One's own, those used last first.", types.written::<SessionList>()),
+        Operation::new("session", Browser, ("DELETE", "/api/sessions/{id}"), "endSession", "Sign a device out")
+            .about("Its sockets are closed with 4401.")
+            .path("id", "Which.", types.read::<SessionId>())
+            .answers_nothing(204, "It is signed out."),
+        Operation::new("token", Browser, ("POST", "/api/tokens"), "createToken", "Make a token")
+            .about("Its secret is in this answer and nowhere else. 409: there are too many tokens.")
+            .reads(types.read::<CreateToken>())
+            .answers(201, "The token, with its secret.", types.written::<CreatedToken>())
+            .refused(&[409]),
+        Operation::new("token", SignedIn, ("GET", "/api/tokens"), "listTokens", "The tokens there are")
+            .answers(200, "One's own, newest first.", types.written::<TokenList>()),
+        Operation::new("token", Browser, ("DELETE", "/api/tokens/{id}"), "endToken", "End a token")
+            .about("Its sockets are closed with 4401.")
+            .path("id", "Which.", types.read::<TokenId>())
+            .answers_nothing(204, "It has ended."),
+        Operation::new("people", SignedIn, ("GET", "/api/users"), "listUsers", "Find people")
+            .query("search", "How a word of the name starts.", json!({"type": "string"}))
+            .query(
+                "ids",
+                "These people, as far as they exist; search and limit do not count then.",
+                json!({"type": "array", "items": types.read::<UserId>(), "maxItems": PAGE_MAX}),
+            )
+            .query("limit", limit_text, limit())
+            .answers(200, "People, by name.", types.written::<UserList>()),
+        Operation::new("conversation", SignedIn, ("GET", "/api/conversations"), "listConversations", "One's conversations")
+            .query("before", "Those that come after this one in the list.", conversation())
+            .query("limit", limit_text, limit())
+            .answers(200, "Most recent first.", types.written::<ConversationList>()),
+        Operation::new(
+            "conversation",
+            SignedIn,
+            ("POST", "/api/conversations"),
+            "createConversation",
+            "Make a group or a channel",
+        )
+        .about("A channel needs a name. One is a member oneself, and the owner. Each call makes a new one.")
+        .reads(types.read::<CreateConversation>())
+        .answers(201, "The new conversation.", types.written::<ConversationBody>())
+        .refused(&[429]),
+        Operation::new(
+            "conversation",
+            SignedIn,
+            ("GET", "/api/conversations/{id}"),
+            "showConversation",
+            "How a conversation stands",
+        )
+        .path("id", "Which.", conversation())
+        .answers(200, "The conversation.", types.written::<ConversationBody>()),
+        Operation::new(
+            "conversation",
+            SignedIn,
+            ("PATCH", "/api/conversations/{id}"),
+            "renameConversation",
+            "Give a group or channel another name",
+        )
+        .about("409: its name is fixed.")
+        .path("id", "Which.", conversation())
+        .reads(types.read::<RenameConversation>())
+        .answers(200, "The conversation as it is now.", types.written::<ConversationBody>())
+        .refused(&[409, 429]),
+        Operation::new(
+            "conversation",
+            SignedIn,
+            ("PUT", "/api/conversations/{id}/members/{user}"),
+            "addMember",
+            "Bring somebody in",
+        )
+        .about("Any member may. 404: the conversation or the person is not there. 409: its members are fixed, or too many.")
+        .path("id", "Which conversation.", conversation())
+        .path("user", "Whom.", types.read::<UserId>())
+        .answers_nothing(204, "They are a member.")
+        .refused(&[409, 429]),
+        Operation::new(
+            "conversation",
+            SignedIn,
+            ("DELETE", "/api/conversations/{id}/members/{user}"),
+            "removeMember",
+            "Leave, or send somebody away",
+        )
+        .about("Anybody leaves; owners and moderators send others away, but no owner. 409: its members are fixed.")
+        .path("id", "Which conversation.", conversation())
+        .path("user", "Whom.", types.read::<UserId>())
+        .answers_nothing(204, "They are no member any more.")
+        .refused(&[409, 429]),
+        Operation::new(
+            "conversation",
+            SignedIn,
+            ("GET", "/api/conversations/{id}/events"),
+            "listEvents",
+            "What was said and done",
+        )
+        .about("Give one of before, after and around, or none for the newest. Reactions are folded into their messages.")
+        .path("id", "Which conversation.", conversation())
+        .query("before", "Events before this one.", types.read::<Cursor>())
+        .query("after", "Events after this one.", types.read::<Cursor>())
+        .query("around", "This event and those on both sides of it.", types.read::<Cursor>())
+        .query("limit", limit_text, limit())
+        .answers(200, "In the order of seq.", types.written::<EventList>()),
+        Operation::new(
+            "conversation",
+            SignedIn,
+            ("POST", "/api/conversations/{id}/messages"),
+            "sendMessage",
+            "Send a message",
+        )
+        .about("Sent again with the same id it is stored once. 409: the id was used for another command.")
+        .path("id", "Which conversation.", conversation())
+        .reads(types.read::<PostMessage>())
+        .answers(201, "It is stored.", types.written::<Accepted>())
+        .answers(200, "It had been stored before, like this.", types.written::<Accepted>())
+        .refused(&[409, 429]),
+        Operation::new("server", Anybody, ("GET", "/api/openapi.json"), "showOpenapi", "This document")
+            .answers(200, "OpenAPI 3.1.", json!({"type": "object"})),
+        Operation::new("server", Anybody, ("GET", "/api/socket.json"), "showSocketSchema", "The frames of the socket")
+            .answers(200, "JSON Schema, draft 2020-12.", json!({"type": "object"})),
+        Operation::new("socket", SignedIn, ("GET", "/ws"), "openSocket", "Open a socket")
+            .about("A WebSocket handshake (RFC 6455); the subprotocol is chat.v1, if one is offered.")
+            .answers_nothing(101, "The socket is open; the server speaks first.")
+            .refused(&[400, 403, 426]),
+        Operation::new("server", Anybody, ("GET", "/healthz"), "showHealth", "Whether the server lives")
+            .answers_text("It does."),
+        Operation::new("server", Anybody, ("GET", "/readyz"), "showReadiness", "Whether the server can take work")
+            .answers_text("It can.")
+            .refused(&[500, 503]),
+    ]
+}
