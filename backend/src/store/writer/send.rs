@@ -66,13 +66,13 @@ impl State {
                 }
             }
         };
-        if let Some(key) = key
-            && self.head(key)?.audience.contains(user)
-        {
+        let Some(key) = key else { return self.repeated(user, message.id, None).map(Err) };
+        if self.is_member(key, user)? {
             return Ok(Ok((key, None)));
         }
         // Somebody who has left may still ask what came of a command from before.
-        self.repeated(user, message.id, None).map(Err)
+        let print = fingerprint(&self.head(key)?.id, message);
+        self.repeated(user, message.id, Some(&print)).map(Err)
     }
 
     fn make(
