@@ -91,7 +91,7 @@ pub async fn change(
         ..session.user.clone()
     };
     let change = AccountChange { display_name, email, password };
-    let ended = app.writer.change_account(user.id, change).await?.ok_or_else(taken)?;
+    let ended = app.writer.change_account(user.id, session.id, change).await?.ok_or_else(taken)?;
     chat::session::end(&app, user.id, &ended);
     if is_new_name {
         chat::conversation::tell_contacts(&app, user.id).await?;
@@ -116,7 +116,7 @@ pub async fn delete(
     check_owner(&app, address, &session, Some(body.current_password)).await?;
     let user = session.user.id;
     chat::conversation::leave_all(&app, user).await?;
-    let ended = app.writer.delete_account(user).await?;
+    let ended = app.writer.delete_account(user, session.id).await?;
     chat::session::end(&app, user, &ended);
     tracing::info!(%user, "account.deleted");
     let mut response = StatusCode::NO_CONTENT.into_response();

@@ -52,7 +52,7 @@ pub async fn create(
     if let Ok(Browser { session: old }) = old {
         sign_out(&app, &old).await?;
     }
-    let ended = app.writer.create_session(credentials.user.id, session).await?;
+    let ended = app.writer.create_session(credentials.user.id, credentials.password_hash, session).await?;
     chat::session::end(&app, credentials.user.id, &ended);
     Ok(answer(&app, StatusCode::OK, credentials.user, &secret))
 }
@@ -150,10 +150,12 @@ pub(super) async fn verify(
         // it is right.
         rates.account_failures.take(key.clone(), Instant::now()).map_err(too_many)?;
     }
-    let is_right = match password.reveal().len() {
-        0..=shared::limits::PASSWORD_BYTES_MAX => app.passwords.verify(password, stored).await?,
-        _ => false,
+    let looked_at = match password.reveal().len() {
+        0..=shared::limits::PASSWORD_BYTES_MAX => app.passwords.verify(password, stored).await,
+        _ => Ok(false),
     };
+    // A password nobody has looked at was not a wrong one.
+    let is_right = looked_at.inspect_err(|_| rates.account_failures.give_back(&key))?;
     if is_right {
         rates.account_failures.give_back(&key);
         rates.known_places.insert(place);

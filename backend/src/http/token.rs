@@ -29,7 +29,7 @@ pub async fn create(
     let secret = Secret::new();
     let id = clock::id(SessionId::v7);
     let token = NewSession { id, token_hash: secret.hash(), user_agent: String::new() };
-    if !app.writer.create_token(session.user.id, name.clone(), token).await? {
+    if !app.writer.create_token(session.user.id, session.id, name.clone(), token).await? {
         let message = format!("You have {TOKENS_MAX} tokens already. End one that is not needed any more");
         return Err(Rejection::new(Code::Conflict, message).into());
     }

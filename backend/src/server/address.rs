@@ -70,9 +70,10 @@ const HOPS_MAX: usize = 16;
 #[must_use]
 pub fn forwarded(headers: &HeaderMap, trusted: &[IpAddr]) -> Option<IpAddr> {
     let lines = headers.get_all("x-forwarded-for").iter().collect::<Vec<_>>();
-    let hops = lines.into_iter().rev().flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+    // What stands in front may be anything, and takes nothing from what the proxy has written behind it.
+    let hops = lines.into_iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     for hop in hops.take(HOPS_MAX) {
-        let address = parse(hop.trim())?;
+        let address = parse(std::str::from_utf8(hop).ok()?.trim())?;
         if !trusted.contains(&address) {
             return Some(address);
         }
@@ -128,6 +129,10 @@ mod tests {
             let expected = address.map(|address| address.parse().expect("an address"));
             assert_eq!(forwarded(&headers, &trusted), expected, "{lines:?}");
         }
+        let mut headers = HeaderMap::new();
+        let odd = HeaderValue::from_bytes(b"\xff, 203.0.113.7").expect("a header value");
+        headers.append("x-forwarded-for", odd);
+        assert_eq!(forwarded(&headers, &trusted), Some(IpAddr::from([203, 0, 113, 7])));
         let mut headers = HeaderMap::new();
         let long = format!("203.0.113.7{}", ",10.0.0.1".repeat(1_000));
         headers.append("x-forwarded-for", HeaderValue::from_str(&long).expect("visible ASCII"));

@@ -64,7 +64,7 @@ pub async fn stop(app: Arc<App>, accepting: JoinHandle<()>) {
     // The loop only waits for this token; it has nothing to fail with.
     let _ = accepting.await;
 
-    let flushed = app.writer.flushed(Asker::Nobody, clock::id(UserId::v7));
+    let flushed = app.writer.flushed(|| Asker::Nobody, clock::id(UserId::v7));
     if timeout(FLUSH_MAX, flushed).await.is_err() {
         tracing::warn!("the database is slow; some people will send again after the restart");
     }

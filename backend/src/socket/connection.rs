@@ -165,8 +165,8 @@ impl Connection {
         let deadline = tokio::time::sleep_until(self.check_silence().await?);
         tokio::pin!(deadline);
         loop {
-            // A socket that does not read its answers is not read either.
-            let is_listening = !socket.queue.is_crowded();
+            // A socket that does not read its answers is not read either, nor one that was told to go.
+            let is_listening = !socket.queue.is_crowded() && !socket.queue.is_closing();
             let step = tokio::select! {
                 message = self.ws.next(), if is_listening => Step::Heard(message),
                 () = socket.queue.changed(), if !has_more => Step::Changed,
@@ -178,7 +178,9 @@ impl Connection {
                 Step::Changed => {}
                 Step::Deadline => {
                     // It may have been heard of while a slow write kept us from listening.
-                    if let Some(message) = self.ws.next().now_or_never() {
+                    if !socket.queue.is_closing()
+                        && let Some(message) = self.ws.next().now_or_never()
+                    {
                         self.hear_all(message)?;
                     }
                     let next = self.check_silence().await?;
@@ -194,6 +196,9 @@ impl Connection {
         self.watch.heard(Instant::now());
         self.hear(first)?;
         for _ in 1..FRAMES_AT_ONCE {
+            if self.socket().queue.is_closing() {
+                break;
+            }
             match self.ws.next().now_or_never() {
                 Some(message) => self.hear(message)?,
                 None => break,

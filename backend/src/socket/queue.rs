@@ -201,8 +201,14 @@ impl FrameQueue {
                 continue;
             }
             let before = state.replays.remove(&conversation);
-            let (live, answers) =
+            let (live, mut answers) =
                 before.map_or((Cursor::START, BTreeMap::new()), |before| (before.live, before.answers));
+            // The reader has these events from elsewhere; the replay does not come by their places.
+            let later = Seq::new(cursor.get() + 1).map(|next| answers.split_off(&next)).unwrap_or_default();
+            for answer in std::mem::replace(&mut answers, later).into_values() {
+                state.bytes -= answer.len();
+                state.add(Item::answer(answer));
+            }
             state.floors.remove(&conversation);
             state.replays.insert(conversation, Replay { cursor, live, answers, is_asked: true });
         }
@@ -265,7 +271,8 @@ impl FrameQueue {
         self.changed.notify_one();
     }
 
-    /// Ends replaying if there is nothing left to replay. `false`: something has come up.
+    /// Ends replaying if there is nothing left to replay. `false`: something has come up. To be called
+    /// when everything the replays may have sent has come by live, too.
     #[must_use]
     pub fn finish(&self) -> bool {
         let mut state = self.lock();
@@ -273,6 +280,7 @@ impl FrameQueue {
             return state.close.is_some();
         }
         state.is_replaying = false;
+        state.floors = HashMap::new();
         true
     }
 
@@ -646,5 +654,18 @@ mod tests {
         assert!(waiting.await.expect("no panic"));
         queue.close(1012);
         assert!(!queue.room().await);
+    }
+
+    #[test]
+    fn a_replay_begun_anew_beyond_an_answer_loses_no_answer() {
+        let (queue, one) = (FrameQueue::default(), conversation());
+        assert!(queue.begin([(one, cursor(5))]).is_empty());
+        queue.push(accepted(one, 8));
+        queue.push(accepted(one, 12));
+        assert!(queue.begin([(one, cursor(10))]).is_empty());
+        assert_eq!(drain(&queue), ["own 8"]);
+        queue.replay(one, cursor(10), Page::All(page(11..=12)));
+        assert_eq!(drain(&queue)[..2], ["11", "own 12"]);
+        assert_eq!(queue.lock().bytes, 0);
     }
 }

@@ -48,6 +48,12 @@ pub struct NewPassword {
     pub token_hash: [u8; 32],
 }
 
+/// Between the moment a request was let in and this one its session may have ended, because of another
+/// password or with the account.
+fn go_on(database: &Connection, by: SessionId) -> Result<(), Error> {
+    if session::exists(database, by)? { Ok(()) } else { Err(Error::SignedOut) }
+}
+
 impl<A: Send + 'static> Writer<A> {
     /// Makes an account with its first session. `Ok(false)`: the address is taken.
     ///
@@ -70,9 +76,15 @@ impl<A: Send + 'static> Writer<A> {
     /// sessions that ended.
     ///
     /// # Errors
-    /// When the database fails or is overloaded; then nothing was changed.
-    pub async fn change_account(&self, user: UserId, change: AccountChange) -> Result<Option<Vec<SessionId>>, Error> {
+    /// [`Error::SignedOut`], or when the database fails or is overloaded; then nothing was changed.
+    pub async fn change_account(
+        &self,
+        user: UserId,
+        by: SessionId,
+        change: AccountChange,
+    ) -> Result<Option<Vec<SessionId>>, Error> {
         self.call(move |database| {
+            go_on(database, by)?;
             if let Some(email) = &change.email
                 && !account::set_email(database, user, email)?
             {
@@ -93,9 +105,10 @@ impl<A: Send + 'static> Writer<A> {
     /// It must have left its groups and channels before. Gives the sessions that ended.
     ///
     /// # Errors
-    /// When the database fails or is overloaded; then it goes on.
-    pub async fn delete_account(&self, user: UserId) -> Result<Vec<SessionId>, Error> {
+    /// [`Error::SignedOut`], or when the database fails or is overloaded; then it goes on.
+    pub async fn delete_account(&self, user: UserId, by: SessionId) -> Result<Vec<SessionId>, Error> {
         self.call(move |database| {
+            go_on(database, by)?;
             let ended = session::delete_all(database, user, None)?;
             account::delete(database, user, clock::now())?;
             Ok(ended)
@@ -103,13 +116,21 @@ impl<A: Send + 'static> Writer<A> {
         .await
     }
 
-    /// Signs somebody in, if the account is still there. Gives the sessions that ended because there
-    /// are too many.
+    /// Signs somebody in, if the account is still there and the password that was right still is
+    /// (`password_hash` is its hash). Gives the sessions that ended because there are too many.
     ///
     /// # Errors
-    /// When the database fails or is overloaded; then there is no session.
-    pub async fn create_session(&self, user: UserId, session: NewSession) -> Result<Vec<SessionId>, Error> {
+    /// [`Error::SignedOut`], or when the database fails or is overloaded; then there is no session.
+    pub async fn create_session(
+        &self,
+        user: UserId,
+        password_hash: String,
+        session: NewSession,
+    ) -> Result<Vec<SessionId>, Error> {
         self.call(move |database| {
+            if !account::has_password(database, user, &password_hash)? {
+                return Err(Error::SignedOut);
+            }
             session.insert(database, user, clock::now())?;
             session::delete_oldest(database, user, SESSIONS_MAX)
         })
@@ -119,9 +140,16 @@ impl<A: Send + 'static> Writer<A> {
     /// Makes an API token. `Ok(false)`: the person has too many.
     ///
     /// # Errors
-    /// When the database fails or is overloaded; then there is no token.
-    pub async fn create_token(&self, user: UserId, name: String, token: NewSession) -> Result<bool, Error> {
+    /// [`Error::SignedOut`], or when the database fails or is overloaded; then there is no token.
+    pub async fn create_token(
+        &self,
+        user: UserId,
+        by: SessionId,
+        name: String,
+        token: NewSession,
+    ) -> Result<bool, Error> {
         self.call(move |database| {
+            go_on(database, by)?;
             if session::tokens(database, user)?.len() >= TOKENS_MAX as usize {
                 return Ok(false);
             }

@@ -88,6 +88,7 @@ impl Error {
                  its owner, and try again later",
             )
             .retry_after_ms(30_000),
+            Error::SignedOut => Rejection::new(Code::Unauthenticated, "Please sign in again"),
             Error::Database(_) | Error::Corrupt(_) => Rejection::internal(),
         }
     }

@@ -45,6 +45,9 @@ pub enum Error {
     /// The server is stopping.
     #[error("the store is closed")]
     Closed,
+    /// What somebody showed to be let in is good no more.
+    #[error("the session or the password has changed meanwhile")]
+    SignedOut,
     /// More waits to be written than the queue holds.
     #[error("the store is overloaded")]
     Overloaded,

@@ -42,6 +42,9 @@ pub const QUEUE_MAX: usize = 8_192;
 /// Jobs in one transaction: bounds how long the first of them waits for the last.
 pub const BATCH_MAX: usize = 1_024;
 
+/// How long until a full queue is asked again for a place to wait in.
+const FLUSH_AGAIN: std::time::Duration = std::time::Duration::from_millis(5);
+
 /// The writer's queue and its thread. All handles share one; the last one dropped does not stop it,
 /// [`Writer::close`] does.
 #[derive(Debug)]
@@ -142,11 +145,19 @@ impl<A: Send + 'static> Writer<A> {
     }
 
     /// Waits until everything queued so far is committed and its outcomes were handled.
-    pub async fn flushed(&self, asker: A, user: UserId) {
-        let (done, waiting) = oneshot::channel();
-        if self.push(Job::Flush { asker, user, done }).is_ok() {
-            // The sender is dropped only together with the writer; then there is nothing to wait for.
-            let _ = waiting.await;
+    pub async fn flushed(&self, asker: impl Fn() -> A, user: UserId) {
+        loop {
+            let (done, waiting) = oneshot::channel();
+            match self.push(Job::Flush { asker: asker(), user, done }) {
+                // The sender is dropped only together with the writer; then there is nothing to wait for.
+                Ok(()) => {
+                    let _ = waiting.await;
+                    return;
+                }
+                // What is to be waited for is in there.
+                Err(Error::Overloaded) => tokio::time::sleep(FLUSH_AGAIN).await,
+                Err(_) => return,
+            }
         }
     }
 

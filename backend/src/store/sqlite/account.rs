@@ -17,6 +17,13 @@ pub(in crate::store) fn credentials(database: &Connection, email_key: &str) -> R
         .optional()?)
 }
 
+/// Whether somebody's password has this hash, and the account goes on.
+pub(in crate::store) fn has_password(database: &Connection, user: UserId, hash: &str) -> Result<bool, Error> {
+    let mut statement =
+        database.prepare_cached("SELECT 1 FROM user WHERE id = ?1 AND password_hash = ?2 AND deleted_at IS NULL")?;
+    Ok(statement.exists(params![Sql(user), hash])?)
+}
+
 pub(in crate::store) fn users(database: &Connection, key: &str, limit: u32) -> Result<Vec<User>, Error> {
     // The start of a name or of a later word in it. `instr` and not LIKE: what people type is text,
     // not a pattern.
@@ -64,10 +71,14 @@ pub(in crate::store) fn insert(
     if inserted == 0 {
         return Ok(false);
     }
+    // Asked of the log: what was said in this transaction is not in the conversation's row yet.
     database
         .prepare_cached(
             "INSERT INTO member (conversation, user, joined_at, delivered_seq, read_seq, read_count)
-             SELECT key, ?1, ?2, last_seq, last_seq, message_count FROM conversation WHERE kind = 'everyone'",
+             SELECT key, ?1, ?2, coalesce(newest.seq, 0), coalesce(newest.seq, 0), coalesce(newest.message_count, 0)
+             FROM conversation LEFT JOIN event AS newest ON newest.conversation = key
+               AND newest.seq = (SELECT max(seq) FROM event WHERE conversation = key)
+             WHERE conversation.kind = 'everyone'",
         )?
         .execute(params![Sql(id), Sql(at)])?;
     Ok(true)

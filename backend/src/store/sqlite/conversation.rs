@@ -255,6 +255,12 @@ pub(in crate::store) fn left_on_leaving(
     row::all(statement.query_map(params![Sql(user), limit], |found| row::get(found, "id"))?)
 }
 
+/// Whether somebody is in a conversation.
+pub(in crate::store) fn has_member(database: &Connection, key: i64, user: UserId) -> Result<bool, Error> {
+    let mut statement = database.prepare_cached("SELECT 1 FROM member WHERE conversation = ?1 AND user = ?2")?;
+    Ok(statement.exists(params![key, Sql(user)])?)
+}
+
 /// The members, as ids.
 pub(in crate::store) fn member_ids(database: &Connection, key: i64) -> Result<Vec<UserId>, Error> {
     let mut statement = database.prepare_cached("SELECT user FROM member WHERE conversation = ?1 ORDER BY user")?;

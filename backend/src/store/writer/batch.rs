@@ -301,4 +301,76 @@ mod tests {
         let count: i64 = other.query_row("SELECT count(*) FROM event", [], |row| row.get(0)).expect("a count");
         assert_eq!(count, 4);
     }
+
+    fn opened() -> (tempfile::TempDir, State, UserId) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let connection = open::open(folder.path()).expect("opens").connection;
+        let user = clock::id(UserId::v7);
+        account::insert(&connection, user, "a@b", "Ada", "x", clock::now()).expect("an account");
+        (folder, State::new(connection), user)
+    }
+
+    fn send(user: UserId) -> Job<()> {
+        Job::Send { asker: (), user, message: message(clock::id(CommandId::v7)) }
+    }
+
+    #[test]
+    fn what_comes_late_from_a_deleted_account_is_refused_alone() {
+        use super::super::job::Progress;
+        use shared::ids::Seq;
+        let (_folder, mut state, ada) = opened();
+        let ben = clock::id(UserId::v7);
+        account::insert(&state.database, ben, "c@d", "Ben", "x", clock::now()).expect("an account");
+        let effects = commit(&mut state, ada, 1);
+        let Effect::Stored(stored) = &effects[0] else { panic!("{effects:?}") };
+        let conversation = stored.place.conversation;
+        account::delete(&state.database, ben, clock::now()).expect("deleted");
+        let late = Job::Progress { asker: (), user: ben, conversation, seq: Seq::FIRST, progress: Progress::Read };
+        let effects: Vec<_> =
+            state.commit(&mut vec![send(ada), late, send(ben)]).into_iter().map(|one| one.effect).collect();
+        assert!(matches!(effects[..], [Effect::Stored(_), Effect::Refused(_), Effect::Refused(_)]), "{effects:?}");
+    }
+
+    #[test]
+    fn a_retry_after_leaving_is_answered_like_the_first_time() {
+        use super::super::job::Change;
+        use shared::conversation::ConversationKind;
+        let (_folder, mut state, ada) = opened();
+        let change = |change| Job::Change { asker: (), user: ada, change };
+        let made = Change::Create { kind: ConversationKind::Group, name: None, members: vec![ada] };
+        let mut one = |job| state.commit(&mut vec![job]).remove(0).effect;
+        let Effect::Stored(made) = one(change(made)) else { panic!("not made") };
+        let to = Recipients::Conversation(made.place.conversation);
+        let id = clock::id(CommandId::v7);
+        let write = |content: &str| {
+            let message = NewMessage { id, to: to.clone(), content: content.into(), reply_to: None };
+            Job::Send { asker: (), user: ada, message }
+        };
+        let Effect::Stored(first) = one(write("x")) else { panic!("not stored") };
+        let left = one(change(Change::Remove(made.place.conversation, ada)));
+        assert!(matches!(left, Effect::Stored(_)), "{left:?}");
+        let again = one(write("x"));
+        assert!(matches!(&again, Effect::Repeated(place) if *place == first.place), "{again:?}");
+        let other = one(write("y"));
+        assert!(matches!(&other, Effect::Refused(no) if no.code == shared::code::Code::Conflict), "{other:?}");
+    }
+
+    #[test]
+    fn somebody_who_signs_up_has_nothing_unread_of_the_same_moment() {
+        let (_folder, mut state, ada) = opened();
+        let ben = clock::id(UserId::v7);
+        let (reply, _) = tokio::sync::oneshot::channel();
+        let work = move |database: &Connection| account::insert(database, ben, "c@d", "Ben", "x", clock::now());
+        let sign_up = Job::Call(Box::new(super::super::TypedCall { work: Some(work), result: None, reply }));
+        state.commit(&mut vec![send(ada), send(ada), sign_up]);
+        let unread: i64 = state
+            .database
+            .query_row(
+                "SELECT message_count - read_count FROM member JOIN conversation ON key = conversation WHERE user = ?1",
+                [crate::store::sqlite::row::Sql(ben)],
+                |row| row.get(0),
+            )
+            .expect("a count");
+        assert_eq!(unread, 0);
+    }
 }

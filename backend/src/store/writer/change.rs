@@ -119,7 +119,7 @@ impl State {
     /// The key of a conversation that this person is in.
     pub(super) fn key_of_member(&mut self, user: UserId, id: ConversationId) -> Result<Option<i64>, Error> {
         let Some(key) = self.key(id)? else { return Ok(None) };
-        Ok(self.head(key)?.audience.contains(user).then_some(key))
+        Ok(self.is_member(key, user)?.then_some(key))
     }
 
     /// Direct conversations and the one for everyone are what they are.

@@ -90,10 +90,10 @@ impl State {
         progress: Progress,
     ) -> Result<Effect, Error> {
         let Some(key) = self.key(id)? else { return Ok(Effect::Refused(Rejection::not_found())) };
-        let head = self.head(key)?;
-        if !head.audience.contains(user) {
+        if !self.is_member(key, user)? {
             return Ok(Effect::Refused(Rejection::not_found()));
         }
+        let head = self.head(key)?;
         let (audience, last_seq, last_count) = (head.audience.clone(), head.last_seq, head.message_count);
         let target = last_seq.min(seq.into());
         let before = self.position(key, user)?;
@@ -117,6 +117,15 @@ impl State {
             delivered: (after.delivered > before.delivered).then_some(after.delivered),
             read: (after.read > before.read).then_some(after.read),
         })
+    }
+
+    /// Whether somebody is in a conversation. Who has deleted their account is not in the one for
+    /// everyone any more, though what they asked for before may still be waiting here.
+    pub(super) fn is_member(&mut self, key: i64, user: UserId) -> Result<bool, Error> {
+        match &self.head(key)?.audience {
+            Audience::Everyone => conversation::has_member(&self.database, key, user),
+            audience @ Audience::Members(_) => Ok(audience.contains(user)),
+        }
     }
 
     pub(super) fn position(&self, key: i64, user: UserId) -> Result<Position, Error> {

@@ -67,12 +67,11 @@ impl State {
             }
         };
         let Some(key) = key else { return self.repeated(user, message.id, None).map(Err) };
-        let head = self.head(key)?;
-        if head.audience.contains(user) {
+        if self.is_member(key, user)? {
             return Ok(Ok((key, None)));
         }
-        // Somebody who has left still hears what came of a command from before.
-        let print = fingerprint(&head.id, message);
+        // Somebody who has left may still ask what came of a command from before.
+        let print = fingerprint(&self.head(key)?.id, message);
         self.repeated(user, message.id, Some(&print)).map(Err)
     }
 
