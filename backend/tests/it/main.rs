@@ -25,3 +25,4 @@ mod slow;
 mod storm;
 mod support;
 mod support_raw;
+mod world;
