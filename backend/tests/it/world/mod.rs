@@ -23,6 +23,7 @@ use backend::clock;
 use backend::config::{Arguments, Config};
 use backend::store::account::NewSession;
 use clap::Parser;
+use client::timeline::{Row, RowState};
 use device::{Device, Session};
 use person::Person;
 use shared::account::User;
@@ -167,8 +168,10 @@ fn compare(name: &str, device: &Device, fresh: &Device) {
     let (shown, loaded) = (list(device), list(fresh));
     assert_eq!(shown, loaded, "{name}'s list of conversations is not what a fresh load shows");
     for (id, timeline) in &device.timelines {
-        let loaded = fresh.timelines.get(id).map(|timeline| timeline.rows()).unwrap_or_default();
-        let shown = timeline.rows();
+        let loaded = fresh.timelines.get(id).map(|timeline| timeline.committed()).unwrap_or_default();
+        let shown = timeline.committed();
+        let is_stray = |row: &Row| matches!(row.state, RowState::Accepted(_));
+        assert!(!timeline.rows()[shown.len()..].iter().any(is_stray), "{name} shows a message out of its place");
         let is_end = loaded.ends_with(shown) && (timeline.has_older() || loaded.len() == shown.len());
         assert!(is_end, "{name} shows\n{shown:#?}\nand a fresh load\n{loaded:#?}");
     }

@@ -170,9 +170,7 @@ impl Person {
 
     /// `DELETE /api/account`
     pub(super) async fn deletes_the_account(&self) {
-        chat::conversation::leave_all(&self.app, self.id()).await.unwrap();
-        let ended = self.app.writer.delete_account(self.id()).await.unwrap();
-        chat::session::end(&self.app, self.id(), &ended);
+        chat::account::delete(&self.app, self.id()).await.unwrap();
     }
 
     /// `DELETE /api/sessions/{id}`, for the session of another device.
@@ -338,7 +336,7 @@ impl Person {
     }
 }
 
-fn number(row: &Row) -> Option<Seq> {
+pub(super) fn number(row: &Row) -> Option<Seq> {
     match row.state {
         RowState::Accepted(seq) => Some(seq),
         RowState::Pending | RowState::Failed(_) => None,
