@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many worlds there are.
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 20;
 /// How often it is looked whether all is well in each.
 const STEPS: usize = 60;
 /// How many are walked at the same time.
