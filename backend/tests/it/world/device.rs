@@ -1,12 +1,12 @@
 //! A person's device: the client's machines, driven as the page drives them, and the server's real
 //! socket at the other end. What it asks over HTTP it asks the functions the handlers ask.
 
+use super::lookup;
 use backend::app::App;
 use backend::chat;
 use backend::chat::presence::Mark;
 use backend::registry::Registration;
 use backend::socket::queue::Taken;
-use backend::store::Range;
 use client::command::Command;
 use client::connection::{Connection, Ended, Output, Status};
 use client::conversations::{Asking, Conversations};
@@ -18,6 +18,7 @@ use shared::conversation::{ConversationKind, EventList, Summary};
 use shared::event::{Event, EventKind};
 use shared::frame::{ClientFrame, ServerFrame};
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, SessionId, Timestamp, UserId};
+use shared::limits::PAGE_MAX;
 use shared::message::Accepted;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -120,7 +121,8 @@ impl Device {
             match wish {
                 Wish::Open => self.open_socket().await,
                 Wish::Page(id, loading) => {
-                    let page = self.read_page(id, loading.load).await;
+                    let limit = if self.is_looking { PAGE_MAX } else { PAGE };
+                    let page = lookup::events(&self.app, self.user, id, loading.load, limit).await;
                     self.page(id, loading, page);
                 }
                 Wish::Summary(asking) => {
@@ -195,7 +197,8 @@ impl Device {
     pub(super) fn write(&mut self, command: Command) {
         let (user, now, at) = (self.user, self.now, Timestamp::from_millis(self.now));
         if let Command::Send(send) = &command
-            && let Some(timeline) = self.conversation(&send.to).and_then(|id| self.timelines.get_mut(&id))
+            && let Some(timeline) =
+                lookup::conversation(&self.list, self.user, &send.to).and_then(|id| self.timelines.get_mut(&id))
         {
             timeline.push_pending(send, user, at);
         }
@@ -223,25 +226,6 @@ impl Device {
         if let Some(load) = self.timelines.get(&id).and_then(Timeline::older) {
             self.load(id, load);
         }
-    }
-
-    /// The conversation a message to this target would go to, if it is known.
-    pub(super) fn conversation(&self, target: &shared::message::Target) -> Option<ConversationId> {
-        use shared::message::Target;
-        let people: BTreeSet<_> = match target {
-            Target::Conversation(id) => return Some(*id),
-            Target::Everyone => {
-                let everyone = self.list.iter().find(|summary| summary.kind == ConversationKind::Everyone);
-                return everyone.map(|summary| summary.id);
-            }
-            Target::User(user) => [*user, self.user].into(),
-            Target::Users(users) => users.iter().copied().chain([self.user]).collect(),
-        };
-        let is_theirs = |summary: &&Summary| {
-            let members = summary.members.iter().flatten().map(|member| member.id).collect::<BTreeSet<_>>();
-            summary.name.is_none() && members == people
-        };
-        self.list.iter().find(is_theirs).map(|summary| summary.id)
     }
 
     /// What must hold after every step.
@@ -485,18 +469,6 @@ impl Device {
         if let Some(asking) = self.list.ask(id) {
             self.wishes.push_back(Wish::Summary(asking));
         }
-    }
-
-    /// `GET /api/conversations/{id}/events`
-    async fn read_page(&self, id: ConversationId, load: Load) -> Option<EventList> {
-        let member = self.app.store.member(self.user, id).await.unwrap()?;
-        let range = match load {
-            Load::Newest => Range::Newest,
-            Load::Before(before) => Range::Before(before),
-        };
-        let limit = if self.is_looking { shared::limits::PAGE_MAX } else { PAGE };
-        let (events, more) = self.app.store.events(&member, range, limit).await.unwrap();
-        Some(EventList { events, more })
     }
 
     fn page(&mut self, id: ConversationId, loading: Loading, page: Option<EventList>) {

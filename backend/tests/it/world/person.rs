@@ -2,6 +2,7 @@
 //! somebody sees they see on all that have a connection.
 
 use super::device::Device;
+use super::lookup;
 use backend::accounts::SessionKind;
 use backend::app::App;
 use backend::chat;
@@ -217,7 +218,8 @@ impl Person {
 
     pub(super) fn conversation(&self, what: impl To) -> ConversationId {
         let target = what.target();
-        self.here().conversation(&target).unwrap_or_else(|| panic!("{} does not know {target:?}", self.name()))
+        let found = lookup::conversation(&self.here().list, self.id(), &target);
+        found.unwrap_or_else(|| panic!("{} does not know {target:?}", self.name()))
     }
 }
 
