@@ -1,5 +1,6 @@
 //! What a frame does. The switch here is a `match` and nothing else; each command has its own file.
 
+pub mod account;
 pub mod conversation;
 pub mod deliver;
 pub mod message;

@@ -44,6 +44,6 @@ pub async fn welcome(app: &App, socket: &Socket, session: SessionRow) -> Result<
 /// Waits until all that the snapshot of a `welcome` had has come by live, too. From then on there is
 /// nothing to be kept from the socket.
 pub async fn settle(app: Arc<App>, socket: Arc<Socket>) {
-    app.writer.flushed(Asker::Nobody, socket.user).await;
+    app.writer.flushed(|| Asker::Nobody, socket.user).await;
     socket.queue.forget_floors();
 }

@@ -115,9 +115,7 @@ pub async fn delete(
 ) -> Result<Response, Refused> {
     check_owner(&app, address, &session, Some(body.current_password)).await?;
     let user = session.user.id;
-    chat::conversation::leave_all(&app, user).await?;
-    let ended = app.writer.delete_account(user, session.id).await?;
-    chat::session::end(&app, user, &ended);
+    chat::account::delete(&app, user, session.id).await?;
     tracing::info!(%user, "account.deleted");
     let mut response = StatusCode::NO_CONTENT.into_response();
     response.headers_mut().insert(header::SET_COOKIE, session::cookie(&app, "", 0));

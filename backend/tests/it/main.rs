@@ -26,3 +26,4 @@ mod slow;
 mod storm;
 mod support;
 mod support_raw;
+mod world;

@@ -1,0 +1,23 @@
+//! Accounts that end, as others notice it.
+
+use super::message::refusal;
+use super::{conversation, session};
+use crate::app::App;
+use shared::code::Rejection;
+use shared::ids::{SessionId, UserId};
+
+/// `by` is the session it is asked with. Leaves all groups and channels, signs out everywhere and forgets name and address. Those who talked
+/// with them see at once that the account is deleted.
+///
+/// # Errors
+/// When the database fails; some groups may have been left.
+pub async fn delete(app: &App, user: UserId, by: SessionId) -> Result<(), Rejection> {
+    conversation::leave_all(app, user).await?;
+    let ended = app.writer.delete_account(user, by).await.map_err(|error| refusal(&error))?;
+    session::end(app, user, &ended);
+    if let Err(error) = conversation::tell_contacts(app, user).await {
+        // It is deleted all the same; others see so when they load the conversation again.
+        tracing::warn!(%error, "account.tell_failed");
+    }
+    Ok(())
+}
