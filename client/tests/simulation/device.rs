@@ -378,6 +378,10 @@ impl Device {
             Ok(None) => {
                 if timeline.handle_failed(loading) {
                     timeline.reset();
+                    // One may be back since.
+                    if self.list.get(id).is_some() {
+                        self.ask_for(id);
+                    }
                 }
             }
             Err(()) => {

@@ -98,18 +98,18 @@ impl World {
 
     /// The person decides about what was refused, or gives up what is waiting.
     fn decide(&mut self, index: usize) {
+        let entries = self.devices[index].connection.outbox().entries();
+        let waiting: Vec<_> = entries.map(|entry| entry.command.id()).collect();
+        if self.random.is_lucky(40)
+            && let Some(id) = self.random.pick(&waiting).copied()
+        {
+            return self.rewrite(index, id);
+        }
         let failed = self.devices[index].failed();
         if let Some((id, _)) = self.random.pick(&failed).copied() {
             match self.random.below(3) {
                 0 => self.devices[index].retry(id),
-                1 => {
-                    let (new_id, content) = (self.new_command(), self.new_text());
-                    if self.devices[index].edit(id, new_id, content.clone()) {
-                        self.ledger.replaced.insert(id);
-                        let user = self.devices[index].user;
-                        self.ledger.written.insert(new_id, (user, Some(content.trim().to_owned())));
-                    }
-                }
+                1 => self.rewrite(index, id),
                 _ => {
                     self.ledger.given_up.insert(id);
                     self.devices[index].discard(id);
@@ -121,6 +121,16 @@ impl World {
                 self.ledger.given_up.insert(id);
                 self.devices[index].discard(id);
             }
+        }
+    }
+
+    /// Changes a text that is not accepted, if the outbox lets them.
+    fn rewrite(&mut self, index: usize, id: CommandId) {
+        let (new_id, content) = (self.new_command(), self.new_text());
+        if self.devices[index].edit(id, new_id, content.clone()) {
+            self.ledger.replaced.insert(id);
+            let user = self.devices[index].user;
+            self.ledger.written.insert(new_id, (user, Some(content.trim().to_owned())));
         }
     }
 }
