@@ -14,8 +14,11 @@ use shared::conversation::EventList;
 use shared::event::Event;
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::message::Send;
-use shared::reaction::Reaction;
 use std::collections::{BTreeMap, HashSet};
+
+mod row;
+
+pub use row::{Change, Row, RowState};
 
 /// A gap larger than this is not closed; the newest page is loaded instead.
 pub const GAP_MAX: u64 = 500;
@@ -35,53 +38,6 @@ impl Default for Bounds {
     fn default() -> Self {
         Self { gap: GAP_MAX, ahead: 500, waiting: 2_000 }
     }
-}
-
-/// One line of the conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// What names it, as long as it lives.
-    pub key: CommandId,
-    /// Who wrote it.
-    pub sender: UserId,
-    /// When: by the server's clock once it is accepted, by one's own before.
-    pub at: Timestamp,
-    /// Its text; empty once deleted.
-    pub content: String,
-    /// The message it answers.
-    pub reply_to: Option<Seq>,
-    /// When its text was changed last.
-    pub edited_at: Option<Timestamp>,
-    /// When it was deleted.
-    pub deleted_at: Option<Timestamp>,
-    /// Who reacted with what, in the order they did.
-    pub reactions: Vec<Reaction>,
-    /// How it stands.
-    pub state: RowState,
-}
-
-/// How a row stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RowState {
-    /// On its way.
-    Pending,
-    /// Refused; the text says why.
-    Failed(String),
-    /// In the log, under this number.
-    Accepted(Seq),
-}
-
-/// What happened to the rows, in the order in which it happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// All rows are new.
-    Reset,
-    /// A row was put in here.
-    Insert(usize, Row),
-    /// The row here is another now; its key is the same.
-    Update(usize, Row),
-    /// The row here is gone.
-    Remove(usize),
 }
 
 /// A page to load over HTTP.
@@ -337,8 +293,7 @@ impl Timeline {
     pub fn check_invariants(&self) {
         let mut keys = HashSet::new();
         assert!(self.rows.iter().all(|row| keys.insert(row.key)), "a key stands twice");
-        let seqs: Vec<_> =
-            self.committed().iter().map(|row| number(row).expect("a committed row is accepted")).collect();
+        let seqs: Vec<_> = self.committed().iter().map(|row| row.seq().expect("a committed row is accepted")).collect();
         assert!(seqs.windows(2).all(|pair| pair[0] < pair[1]), "committed rows are out of order");
         if let (Some(run), Some(first), Some(last)) = (self.run, seqs.first(), seqs.last()) {
             assert!(Cursor::from(*first) >= run.first && Cursor::from(*last) <= run.last, "a row outside the run");
@@ -491,7 +446,7 @@ impl Timeline {
     /// there already, or in a page that is not loaded.
     fn remove_strays(&mut self, changes: &mut Vec<Change>) {
         let Some(run) = self.run else { return };
-        let is_stray = |row: &Row| number(row).is_some_and(|seq| Cursor::from(seq) <= run.last);
+        let is_stray = |row: &Row| row.seq().is_some_and(|seq| Cursor::from(seq) <= run.last);
         while let Some(index) = self.rows[self.committed..].iter().position(is_stray) {
             self.rows.remove(self.committed + index);
             changes.push(Change::Remove(self.committed + index));
@@ -518,15 +473,7 @@ impl Timeline {
     }
 
     fn committed_index(&self, seq: Seq) -> Option<usize> {
-        self.committed().binary_search_by_key(&Some(seq), number).ok()
-    }
-}
-
-/// The number of a row that is in the log.
-fn number(row: &Row) -> Option<Seq> {
-    match row.state {
-        RowState::Accepted(seq) => Some(seq),
-        RowState::Pending | RowState::Failed(_) => None,
+        self.committed().binary_search_by_key(&Some(seq), Row::seq).ok()
     }
 }
 

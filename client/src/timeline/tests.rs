@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 use shared::event::EventKind;
 use shared::message::{Deleted, Edited, Message, Target};
-use shared::reaction::Reacted;
+use shared::reaction::{Reacted, Reaction};
 
 fn at(number: u64) -> Timestamp {
     Timestamp::from_millis(1_790_000_000_000 + number)

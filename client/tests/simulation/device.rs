@@ -31,7 +31,7 @@ pub(crate) enum Request {
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
     Page(Result<Option<EventList>, ()>),
-    Summary(Result<Option<Summary>, ()>),
+    Summary(Result<Option<Box<Summary>>, ()>),
 }
 
 /// What the world is to do for it.
@@ -155,7 +155,7 @@ impl Device {
             (Request::Page(id, loading), Answer::Page(answer)) => self.page(id, loading, answer),
             (Request::Summary(asking), Answer::Summary(Ok(summary))) => {
                 let last_seq = summary.as_ref().map(|summary| summary.last_seq);
-                if !self.list.handle_answer(asking, summary) {
+                if !self.list.handle_answer(asking, summary.map(|summary| *summary)) {
                     self.again.push((self.now + LOAD_AGAIN, asking.conversation, false));
                 }
                 if let Some(last_seq) = last_seq {
@@ -378,6 +378,10 @@ impl Device {
             Ok(None) => {
                 if timeline.handle_failed(loading) {
                     timeline.reset();
+                    // One may be back since.
+                    if self.list.get(id).is_some() {
+                        self.ask_for(id);
+                    }
                 }
             }
             Err(()) => {

@@ -19,7 +19,7 @@ use world::World;
 /// How many worlds there are.
 const SEEDS: u64 = 10_000;
 /// How much happens in each before it calms down.
-const STEPS: usize = 160;
+const STEPS: usize = 120;
 /// In so many worlds a broken contract has to show.
 const CONTROL_SEEDS: u64 = 300;
 

@@ -2,17 +2,15 @@
 //! what happens next. What must hold is checked after every step, and that everything is well at the
 //! end once the links hold.
 
+mod compare;
+mod people;
+
 use crate::device::{Answer, Device, Request, Wish};
 use crate::random::Random;
 use crate::server::{Fault, QUEUE_MAX, Server, SocketId};
-use client::command::Command;
-use client::timeline::RowState;
-use shared::conversation::ConversationKind;
 use shared::event::EventKind;
 use shared::frame::{ClientFrame, ServerFrame};
 use shared::ids::{CommandId, ConversationId, Timestamp, UserId};
-use shared::message::{Delete, Edit, Target};
-use shared::reaction::React;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// Frames on their way to a device, beside those in the server's queue.
@@ -271,7 +269,7 @@ impl World {
                     }
                     Request::Summary(asking) => {
                         let log = self.server.member_log(asking.conversation, user);
-                        Answer::Summary(Ok(log.map(|log| log.summary(user))))
+                        Answer::Summary(Ok(log.map(|log| Box::new(log.summary(user)))))
                     }
                 });
             }
@@ -376,122 +374,6 @@ impl World {
         let user = self.devices[index].user;
         self.trace(|| format!("{index} comes or goes"));
         self.server.change_member(user);
-    }
-
-    fn act_somewhere(&mut self) {
-        let index = self.random.below(self.devices.len());
-        self.devices[index].now = self.now;
-        let known: Vec<_> = self.devices[index].list.order().to_vec();
-        let conversation = self.random.pick(&known).copied();
-        match self.random.below(20) {
-            0..8 => self.write(index, conversation),
-            8..13 => self.change_message(index),
-            13 | 14 => {
-                if let Some(id) = conversation {
-                    self.devices[index].read_all(id);
-                }
-            }
-            15 | 16 => {
-                if let Some(id) = conversation {
-                    self.devices[index].open(id);
-                }
-            }
-            17 | 18 => {
-                if let Some(id) = conversation {
-                    self.devices[index].older(id);
-                }
-            }
-            _ => self.decide(index),
-        }
-        self.grant(index);
-    }
-
-    fn new_command(&mut self) -> CommandId {
-        CommandId::v7(Timestamp::from_millis(self.now), self.random.bytes())
-    }
-
-    fn new_text(&mut self) -> String {
-        self.ledger.texts += 1;
-        format!(" text {} ", self.ledger.texts)
-    }
-
-    fn write(&mut self, index: usize, conversation: Option<ConversationId>) {
-        let to = match (self.random.below(6), conversation) {
-            (0, _) | (_, None) => Target::User(self.devices[self.random.below(self.devices.len())].user),
-            (1, _) => Target::Everyone,
-            (_, Some(id)) => Target::Conversation(id),
-        };
-        self.send(index, to);
-    }
-
-    fn send(&mut self, index: usize, to: Target) {
-        let (id, content) = (self.new_command(), self.new_text());
-        let user = self.devices[index].user;
-        if self.devices[index].send(id, to, content.clone()) {
-            self.ledger.written.insert(id, (user, Some(content.trim().to_owned())));
-        }
-    }
-
-    /// Edits, deletes or reacts to something that is on the screen.
-    fn change_message(&mut self, index: usize) {
-        let device = &self.devices[index];
-        let user = device.user;
-        let rows = device.timelines.values().flat_map(|timeline| {
-            timeline
-                .committed()
-                .iter()
-                .map(|row| (timeline.conversation(), row.state.clone(), row.sender, row.deleted_at))
-        });
-        let rows: Vec<_> = rows.filter(|(.., deleted_at)| deleted_at.is_none()).collect();
-        let Some((conversation, RowState::Accepted(target), sender, _)) = self.random.pick(&rows).cloned() else {
-            return;
-        };
-        let id = self.new_command();
-        let (command, content) = match self.random.below(4) {
-            0 if sender == user => {
-                let content = self.new_text();
-                let text = content.trim().to_owned();
-                (Command::Edit(Edit { id, conversation, target, content }), Some(text))
-            }
-            1 if sender == user && self.random.is_lucky(40) => {
-                (Command::Delete(Delete { id, conversation, target }), None)
-            }
-            _ => {
-                let emoji = ["👍", "🎉"][self.random.below(2)].to_owned();
-                (Command::React(React { id, conversation, target, emoji, on: self.random.is_lucky(60) }), None)
-            }
-        };
-        if self.devices[index].write(command) {
-            self.ledger.written.insert(id, (user, content));
-        }
-    }
-
-    /// The person decides about what was refused, or gives up what is waiting.
-    fn decide(&mut self, index: usize) {
-        let failed = self.devices[index].failed();
-        if let Some((id, _)) = self.random.pick(&failed).copied() {
-            match self.random.below(3) {
-                0 => self.devices[index].retry(id),
-                1 => {
-                    let (new_id, content) = (self.new_command(), self.new_text());
-                    if self.devices[index].edit(id, new_id, content.clone()) {
-                        self.ledger.replaced.insert(id);
-                        let user = self.devices[index].user;
-                        self.ledger.written.insert(new_id, (user, Some(content.trim().to_owned())));
-                    }
-                }
-                _ => {
-                    self.ledger.given_up.insert(id);
-                    self.devices[index].discard(id);
-                }
-            }
-        } else if self.random.is_lucky(20) {
-            let first = self.devices[index].connection.outbox().entries().next().map(|entry| entry.command.id());
-            if let Some(id) = first {
-                self.ledger.given_up.insert(id);
-                self.devices[index].discard(id);
-            }
-        }
     }
 
     /// What must hold after every step.
@@ -612,132 +494,5 @@ impl World {
             }
         }
         Err("it is busy for ever".into())
-    }
-
-    /// Everybody sees what a fresh load would show, and everything written is stored once.
-    fn compare(&mut self) -> Result<(), String> {
-        self.compare_lists()?;
-        self.compare_rows()?;
-        self.compare_stored()?;
-        self.compare_receipts()
-    }
-
-    fn compare_lists(&self) -> Result<(), String> {
-        for (index, device) in self.devices.iter().enumerate() {
-            for log in &self.server.stored.logs {
-                let fresh = log.members.contains_key(&device.user).then(|| log.summary(device.user));
-                let Some(shown) = device.list.get(log.id) else {
-                    if fresh.is_some() && !device.list.has_more() {
-                        return Err(format!("{index} does not know of {}", log.id));
-                    }
-                    continue;
-                };
-                let numbers =
-                    |summary: &shared::conversation::Summary| (summary.last_seq, summary.read_seq, summary.unread);
-                if fresh.as_ref().map(numbers) != Some(numbers(shown)) {
-                    return Err(format!("{index} shows {shown:?} instead of {fresh:?}"));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn compare_rows(&mut self) -> Result<(), String> {
-        for index in 0..self.devices.len() {
-            let ids: Vec<_> = self.devices[index].timelines.keys().copied().collect();
-            for id in ids {
-                let user = self.devices[index].user;
-                let rows = self.server.member_log(id, user).map(crate::log::Log::rows).unwrap_or_default();
-                let shown = self.devices[index].timelines[&id].rows();
-                if !rows.ends_with(shown) {
-                    return Err(format!("{index} shows\n{shown:#?}\ninstead of the end of\n{rows:#?}"));
-                }
-                for _ in 0..100 {
-                    self.devices[index].older(id);
-                    self.grant(index);
-                    if self.work_off()? {
-                        break;
-                    }
-                }
-                let shown = self.devices[index].timelines[&id].rows();
-                if rows != shown {
-                    return Err(format!("{index} shows\n{shown:#?}\ninstead of\n{rows:#?}"));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn compare_stored(&self) -> Result<(), String> {
-        let mut texts: HashMap<&str, u32> = HashMap::new();
-        for event in self.server.stored.logs.iter().flat_map(|log| &log.events) {
-            match &event.kind {
-                EventKind::Message(message) => *texts.entry(&message.content).or_default() += 1,
-                EventKind::Edited(edited) => *texts.entry(&edited.content).or_default() += 1,
-                _ => {}
-            }
-        }
-        for (id, (user, content)) in &self.ledger.written {
-            let is_given_up = self.ledger.given_up.contains(id);
-            let is_replaced = self.ledger.replaced.contains(id);
-            let is_stored = self.server.stored.commands.contains_key(&(*user, *id));
-            let times = content
-                .as_ref()
-                .map_or(u32::from(is_stored), |content| texts.get(content.as_str()).copied().unwrap_or_default());
-            let is_right = match (is_replaced, is_given_up) {
-                (true, _) => times == 0,
-                (false, true) => times <= 1,
-                (false, false) => times == 1,
-            };
-            if !is_right {
-                return Err(format!("{id} {content:?} is stored {times} times"));
-            }
-        }
-        Ok(())
-    }
-
-    /// One message to all who listen, everybody reads everything: everybody knows who has read it.
-    fn compare_receipts(&mut self) -> Result<(), String> {
-        self.check_receipts(|known, real| known <= real)?;
-        // (Reading in the conversation everybody is in is told to nobody.)
-        let logs: Vec<_> =
-            self.server.stored.logs.iter().filter(|log| log.kind != ConversationKind::Everyone).collect();
-        let logs: Vec<_> = logs.iter().map(|log| (log.id, log.members.clone())).collect();
-        for (id, members) in &logs {
-            let writer = self.devices.iter().position(|device| members.contains_key(&device.user));
-            if let Some(writer) = writer {
-                self.send(writer, Target::Conversation(*id));
-                self.grant(writer);
-            }
-        }
-        self.settle()?;
-        for index in 0..self.devices.len() {
-            for id in self.devices[index].list.order().to_vec() {
-                self.devices[index].read_all(id);
-            }
-            self.grant(index);
-        }
-        self.settle()?;
-        self.compare_lists()?;
-        self.check_receipts(|known, real| known == real)
-    }
-
-    fn check_receipts(&self, is_right: impl Fn(u64, u64) -> bool) -> Result<(), String> {
-        for (index, device) in self.devices.iter().enumerate() {
-            for log in self.server.stored.logs.iter().filter(|log| log.kind != ConversationKind::Everyone) {
-                if !log.members.contains_key(&device.user) {
-                    continue;
-                }
-                for (user, position) in log.members.iter().filter(|(user, _)| **user != device.user) {
-                    let known = device.receipts.position(log.id, *user);
-                    if !is_right(known.read.get(), position.read)
-                        || !is_right(known.delivered.get(), position.delivered)
-                    {
-                        return Err(format!("{index} believes that {user} is at {known:?}, not {position:?}"));
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }

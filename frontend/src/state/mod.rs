@@ -427,6 +427,10 @@ impl State {
                 Err(error) => {
                     let is_wanted = self.timelines.fail(id, loading, &error);
                     let is_there = !error.is(shared::code::Code::NotFound);
+                    // One may have left and be back since.
+                    if is_wanted && !is_there && self.conversations.kind(id).is_some() {
+                        self.ask_for(id);
+                    }
                     // A gap is not left open. Without a connection the next welcome asks again.
                     if is_wanted && is_there && load == Load::Newest && self.link.is_open() {
                         set_timeout(move || self.load(id, load), LOAD_AGAIN);

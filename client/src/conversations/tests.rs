@@ -1,0 +1,165 @@
+use super::*;
+use shared::conversation::ConversationKind;
+use shared::event::EventKind;
+use shared::ids::{CommandId, Seq, Timestamp};
+use shared::message::Message;
+
+fn at() -> Timestamp {
+    Timestamp::from_millis(1)
+}
+
+fn person(number: u8) -> UserId {
+    UserId::v7(at(), [number; 10])
+}
+
+fn conversation(number: u8) -> ConversationId {
+    ConversationId::v7(at(), [number; 10])
+}
+
+fn cursor(number: u64) -> Cursor {
+    Cursor::new(number).expect("in range")
+}
+
+fn summary(number: u8, last_seq: u64, read_seq: u64) -> Summary {
+    Summary {
+        id: conversation(number),
+        kind: ConversationKind::Group,
+        name: None,
+        members: None,
+        last_seq: cursor(last_seq),
+        read_seq: cursor(read_seq),
+        unread: last_seq - read_seq,
+        last_event: None,
+    }
+}
+
+fn message(number: u8, seq: u64, sender: u8) -> Event {
+    let kind = EventKind::Message(Message::new(CommandId::v7(at(), [number; 10]), "x".into(), None));
+    let seq = Seq::new(seq).expect("in range");
+    Event { conversation: conversation(number), seq, at: at(), sender: person(sender), kind }
+}
+
+fn list() -> Conversations {
+    let mut list = Conversations::default();
+    list.handle_welcome(vec![summary(1, 5, 5), summary(2, 3, 1), summary(3, 0, 0)], false);
+    list
+}
+
+#[test]
+fn a_message_brings_its_conversation_to_the_top_and_counts() {
+    let mut list = list();
+    assert!(list.handle_event(&message(2, 4, 9), person(1)));
+    assert_eq!(list.order(), [conversation(2), conversation(1), conversation(3)]);
+    assert_eq!(list.unread(), 3);
+    assert!(list.handle_event(&message(2, 4, 9), person(1)), "again");
+    assert_eq!(list.unread(), 3);
+}
+
+#[test]
+fn writing_is_reading() {
+    let mut list = list();
+    list.handle_event(&message(2, 4, 1), person(1));
+    let known = list.get(conversation(2)).expect("known");
+    assert_eq!((known.unread, known.read_seq), (0, cursor(4)));
+}
+
+#[test]
+fn what_a_summary_includes_is_not_counted_again() {
+    let mut list = list();
+    list.handle_summary(summary(1, 7, 5));
+    list.handle_event(&message(1, 7, 9), person(1));
+    assert_eq!(list.get(conversation(1)).map(|known| known.unread), Some(2));
+}
+
+#[test]
+fn reading_elsewhere_counts_here_even_if_it_is_told_late() {
+    let mut list = list();
+    list.handle_event(&message(2, 4, 9), person(1));
+    list.handle_summary(summary(2, 3, 3));
+    assert_eq!(list.get(conversation(2)).map(|known| (known.unread, known.last_seq)), Some((1, cursor(4))));
+    list.handle_summary(summary(2, 4, 4));
+    assert_eq!(list.unread(), 0);
+}
+
+#[test]
+fn what_was_read_here_stays_read_when_an_older_word_arrives() {
+    let mut list = list();
+    list.read_all(conversation(2));
+    list.handle_summary(summary(2, 3, 2));
+    assert_eq!(list.get(conversation(2)).map(|known| (known.unread, known.read_seq)), Some((0, cursor(3))));
+    list.handle_summary(summary(2, 5, 2));
+    assert_eq!(list.get(conversation(2)).map(|known| (known.unread, known.read_seq)), Some((2, cursor(3))));
+}
+
+#[test]
+fn reading_here_is_told_once() {
+    let mut list = list();
+    assert_eq!(list.read_all(conversation(2)), Some(cursor(3)));
+    assert_eq!(list.read_all(conversation(2)), None);
+    assert_eq!(list.read_all(conversation(3)), None);
+    assert_eq!(list.unread(), 0);
+}
+
+#[test]
+fn what_was_read_and_lost_with_the_connection_is_told_again() {
+    let mut list = list();
+    list.read_all(conversation(2));
+    let lost = list.handle_welcome(vec![summary(1, 5, 5), summary(2, 3, 1)], false);
+    assert_eq!(lost, [UpTo { conversation: conversation(2), seq: Seq::new(3).expect("in range") }]);
+    assert_eq!(list.unread(), 0);
+}
+
+#[test]
+fn a_count_behind_a_gap_is_asked_for() {
+    let mut list = list();
+    assert!(!list.handle_event(&message(1, 8, 9), person(1)));
+    let asking = list.ask(conversation(1)).expect("the first");
+    assert_eq!(list.ask(conversation(1)), None, "once at a time");
+    assert!(list.handle_event(&message(1, 9, 9), person(1)) || list.get(conversation(1)).is_some());
+    assert!(list.handle_answer(asking, Some(summary(1, 8, 5))));
+    assert_eq!(list.get(conversation(1)).map(|known| known.unread), Some(4));
+}
+
+#[test]
+fn one_that_was_left_is_gone_until_one_is_back() {
+    let mut list = list();
+    let asking = list.ask(conversation(1)).expect("the first");
+    let kind = EventKind::Left(shared::conversation::Membership { user: person(1) });
+    assert!(list.handle_event(&Event { kind, ..message(1, 6, 9) }, person(1)));
+    list.handle_answer(asking, Some(summary(1, 5, 5)));
+    assert_eq!(list.get(conversation(1)), None, "the answer is from before");
+    list.handle_summary(summary(1, 7, 5));
+    assert!(list.get(conversation(1)).is_some());
+}
+
+#[test]
+fn an_answer_that_events_have_overtaken_is_asked_for_again() {
+    let mut list = list();
+    assert!(!list.handle_event(&message(9, 3, 9), person(1)));
+    let asking = list.ask(conversation(9)).expect("the first");
+    assert!(!list.handle_event(&message(9, 4, 9), person(1)));
+    assert!(!list.handle_answer(asking, Some(summary(9, 3, 1))));
+    let asking = list.ask(conversation(9)).expect("again");
+    assert!(list.handle_answer(asking, Some(summary(9, 4, 1))));
+    assert_eq!(list.get(conversation(9)).map(|known| known.unread), Some(3));
+}
+
+#[test]
+fn an_answer_from_before_a_welcome_does_not_count() {
+    let mut list = list();
+    let asking = list.ask(conversation(1)).expect("the first");
+    list.handle_welcome(vec![summary(2, 3, 1)], false);
+    list.handle_answer(asking, Some(summary(1, 5, 5)));
+    assert_eq!(list.get(conversation(1)), None);
+}
+
+#[test]
+fn an_unknown_conversation_is_asked_for_and_a_new_one_comes_first() {
+    let mut list = list();
+    assert!(!list.handle_event(&message(9, 1, 9), person(1)));
+    list.handle_summary(summary(9, 0, 0));
+    assert_eq!(list.order()[0], conversation(9));
+    list.handle_older(vec![summary(9, 0, 0), summary(8, 2, 0)], false);
+    assert_eq!(list.order().last(), Some(&conversation(8)));
+    assert_eq!(list.order().len(), 5);
+}
