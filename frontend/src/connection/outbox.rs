@@ -23,7 +23,7 @@ pub(crate) struct KeptOutbox {
 
 impl KeptOutbox {
     pub(crate) fn new() -> Self {
-        let tab = u64::from_le_bytes(browser::random()).to_string();
+        let tab = name();
         let mark = Mark::hold(&tab);
         let storage = Storage::open();
         let outbox = Self {
@@ -79,6 +79,14 @@ impl KeptOutbox {
         );
     }
 
+    /// The person has signed out: what is still kept of theirs is looked after by whichever tab they
+    /// come back in, this one under another name among them.
+    pub(crate) fn leave(self) {
+        self.sleep();
+        self.tab.set_value(name());
+        self.wake();
+    }
+
     /// The page is left; it may be kept asleep, and come back or not.
     pub(crate) fn sleep(self) {
         if let Some(mark) = self.mark.try_update_value(Option::take).flatten() {
@@ -103,4 +111,9 @@ impl KeptOutbox {
             self.is_kept.set(result.is_ok());
         }
     }
+}
+
+/// A name for a tab that no other has.
+fn name() -> String {
+    u64::from_le_bytes(browser::random()).to_string()
 }

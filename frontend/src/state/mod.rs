@@ -146,6 +146,10 @@ impl State {
 
     /// What was written before this page began, or in a tab that is gone, is on its way again.
     pub(crate) fn restore(self, left: Vec<Kept>, me: UserId) {
+        // Finding it took a while; it is nobody else's.
+        if self.session.me() != Some(me) {
+            return;
+        }
         for kept in &left {
             let Some(send) = kept.command.as_send() else { continue };
             let failed = kept.failed.as_ref().map(|rejection| rejection.message.clone());
@@ -443,6 +447,7 @@ impl State {
     /// Forgets everything of the person who has signed out.
     pub(crate) fn forget(self) {
         self.link.drive(self, client::connection::Connection::stop);
+        self.link.outbox.leave();
         self.conversations.forget();
         self.timelines.forget();
         self.first_messages.set(Vec::new());

@@ -337,13 +337,13 @@ impl Device {
             ServerFrame::Event(event) => self.event(event),
             ServerFrame::Accepted(accepted) => self.accepted(accepted),
             ServerFrame::Conversation(changed) => self.learn(changed.summary),
-            ServerFrame::Resumed(resumed) => self.look_after(resumed.conversation, Some(resumed.seq)),
+            ServerFrame::Resumed(resumed) => self.look_after(resumed.conversation, resumed.seq),
             ServerFrame::Resync(resync) => {
                 if let Some(timeline) = self.timelines.get_mut(&resync.conversation) {
                     timeline.reset();
                 }
                 self.ask_for(resync.conversation);
-                self.look_after(resync.conversation, None);
+                self.look_after(resync.conversation, Cursor::START);
             }
             ServerFrame::Receipt(receipt) => _ = self.receipts.handle_receipt(receipt),
             ServerFrame::Typing(typing) => self.typing.handle_typing(typing, now),
@@ -360,8 +360,8 @@ impl Device {
         }
         let mut gaps = Vec::new();
         let mut pages = Vec::new();
-        for (id, timeline) in &self.timelines {
-            match timeline.handle_last_seq(newest.get(id).map(|summary| summary.last_seq)) {
+        for (id, timeline) in &mut self.timelines {
+            match timeline.handle_welcome(newest.get(id).map(|summary| summary.last_seq)) {
                 Some(Missing::Page) => pages.push(*id),
                 Some(Missing::After(cursor)) => gaps.push((*id, cursor)),
                 None => {}
@@ -415,7 +415,7 @@ impl Device {
             if self.list.get(id).is_none_or(|summary| summary.last_seq < accepted.seq.into()) {
                 self.ask_for(id);
             }
-            return self.look_after(id, Some(accepted.seq.into()));
+            return self.look_after(id, accepted.seq.into());
         };
         if !self.list.handle_event(&event, self.user) {
             self.ask_for(id);
@@ -434,11 +434,11 @@ impl Device {
         if self.list.get(id).is_some() {
             self.left.remove(&id);
         }
-        self.look_after(id, Some(last_seq));
+        self.look_after(id, last_seq);
     }
 
-    fn look_after(&mut self, id: ConversationId, last_seq: Option<Cursor>) {
-        let missing = self.timelines.get(&id).and_then(|timeline| timeline.handle_last_seq(last_seq));
+    fn look_after(&mut self, id: ConversationId, last_seq: Cursor) {
+        let missing = self.timelines.get_mut(&id).and_then(|timeline| timeline.handle_last_seq(last_seq));
         self.fetch(id, missing);
     }
 
@@ -487,7 +487,7 @@ impl Device {
         if !self.list.handle_answer(asking, summary) {
             self.again.push((self.now + LOAD_AGAIN, asking.conversation, false));
         }
-        if last_seq.is_some() {
+        if let Some(last_seq) = last_seq {
             self.look_after(asking.conversation, last_seq);
         }
     }

@@ -116,7 +116,7 @@ impl World {
                 return;
             }
             let nobody = clock::id(UserId::v7);
-            self.app.writer.flushed(Asker::Nobody, nobody).await;
+            self.app.writer.flushed(|| Asker::Nobody, nobody).await;
             is_quiet = !has_moved && Handle::current().metrics().num_alive_tasks() <= self.tasks;
             if !is_quiet {
                 // Its turn comes after the reads that wait for theirs.
