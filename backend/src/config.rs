@@ -24,7 +24,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the server
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Copy the data folder's database into one file, while the server runs or not
     Backup(Backup),
     /// Put a backup into an empty data folder

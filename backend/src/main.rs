@@ -13,7 +13,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let Arguments { command, serve } = Arguments::parse();
     let done = match command {
-        Some(Command::Serve(serve)) => run(serve),
+        Some(Command::Serve(serve)) => run(*serve),
         Some(Command::Backup(arguments)) => backup::backup(&arguments),
         Some(Command::Restore(arguments)) => backup::restore(&arguments),
         None => run(serve),
