@@ -12,8 +12,13 @@ use shared::ids::{SessionId, UserId};
 /// # Errors
 /// When the database fails; some groups may have been left.
 pub async fn delete(app: &App, user: UserId, by: SessionId) -> Result<(), Rejection> {
-    conversation::leave_all(app, user).await?;
-    let ended = app.writer.delete_account(user, by).await.map_err(|error| refusal(&error))?;
+    let ended = loop {
+        conversation::leave_all(app, user).await?;
+        // Somebody may have brought them into another group meanwhile.
+        if let Some(ended) = app.writer.delete_account(user, by).await.map_err(|error| refusal(&error))? {
+            break ended;
+        }
+    };
     session::end(app, user, &ended);
     if let Err(error) = conversation::tell_contacts(app, user).await {
         // It is deleted all the same; others see so when they load the conversation again.

@@ -93,13 +93,19 @@ fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Arc<Registry>) {
 fn event(store: &Store, registry: &Arc<Registry>, socket: Option<SocketId>, sender: UserId, stored: Stored) {
     let Stored { place, kind, audience, news } = stored;
     let mut changed = Vec::new();
+    let mut leaver = None;
     if let Audience::Members(members) = &audience {
+        let others_than = |user| members.iter().copied().filter(|member| *member != user).collect();
         match news {
             News::None => {}
-            News::Made(summary) => registry.push_each(members.iter(), &summary_item(*summary), None),
+            News::Made(summary) => registry.push_each(members.iter(), &new_item(*summary), None),
             News::Joined(user, summary) => {
-                registry.push(user, &summary_item(*summary), None);
-                changed = members.iter().copied().filter(|member| *member != user).collect();
+                registry.push(user, &new_item(*summary), None);
+                changed = others_than(user);
+            }
+            News::Left(user) => {
+                leaver = Some(user);
+                changed = others_than(user);
             }
             News::Changed => changed = members.to_vec(),
         }
@@ -110,7 +116,12 @@ fn event(store: &Store, registry: &Arc<Registry>, socket: Option<SocketId>, send
     };
     match &audience {
         Audience::Everyone => registry.push_everyone(&item, socket),
-        Audience::Members(members) => registry.push_each(members.iter(), &item, socket),
+        Audience::Members(members) => {
+            registry.push_each(members.iter().filter(|member| Some(**member) != leaver), &item, socket);
+        }
+    }
+    if let Some(leaver) = leaver {
+        registry.push(leaver, &Item { about: About::Left(place.conversation, place.seq), ..item }, socket);
     }
     let changed = registry.connected(&changed);
     if !changed.is_empty() {
@@ -182,4 +193,10 @@ pub(super) fn summary_item(summary: Summary) -> Item {
     let about = About::Conversation(summary.id);
     let changed = ConversationChanged { summary };
     Item { frame: super::encode(&ServerFrame::Conversation(Box::new(changed))), about }
+}
+
+/// The same for whom the conversation is new.
+fn new_item(summary: Summary) -> Item {
+    let about = About::New(summary.id);
+    Item { about, ..summary_item(summary) }
 }

@@ -106,7 +106,7 @@ async fn tell(app: &App, news: &[News]) -> Result<(), Error> {
     let all = app.store.contacts(news.iter().map(|one| one.user).collect()).await?;
     for (News { user, state, last_seen_at }, contacts) in news.iter().copied().zip(all) {
         let frame = super::encode(&ServerFrame::Presence(Presence { user, state, last_seen_at }));
-        let item = Item { frame, about: About::Passing };
+        let item = Item { frame, about: About::Presence };
         app.registry.push_each(contacts.iter().map(|(contact, _)| contact), &item, None);
     }
     if !gone.is_empty() {

@@ -6,7 +6,7 @@
 
 use crate::app::App;
 use crate::registry::Socket;
-use crate::socket::queue::{Item, Page};
+use crate::socket::queue::Page;
 use crate::store::{Error, Missed};
 use axum::extract::ws::Utf8Bytes;
 use shared::event::Event;
@@ -69,7 +69,7 @@ async fn replay(app: &App, socket: &Socket) -> Result<(), Error> {
 /// Tells how a conversation stands now.
 async fn tell(app: &App, socket: &Socket, conversation: ConversationId) -> Result<(), Error> {
     if let Some(summary) = app.store.summary(socket.user, conversation).await? {
-        socket.queue.push(Item::answer(super::deliver::summary_item(summary).frame));
+        socket.queue.push(super::deliver::summary_item(summary));
     }
     Ok(())
 }

@@ -36,7 +36,7 @@ async fn tell(app: &App, socket: &Socket, conversation: ConversationId) -> Resul
     let Some(member) = app.store.member(socket.user, conversation).await? else { return Ok(false) };
     let user = socket.user;
     let frame = super::encode(&ServerFrame::Typing(UserTyping { conversation, user }));
-    let item = Item { frame, about: About::Passing };
+    let item = Item { frame, about: About::Typing(conversation) };
     match app.store.members(&member).await? {
         Members::Everyone => app.registry.push_others(user, &item),
         Members::These(members) => {

@@ -1,7 +1,7 @@
 //! The accept loop. Own code, because `axum::serve` sets no limits on headers and their time: hyper is
 //! asked directly, and each address has a bounded number of connections nobody has signed in on.
 
-use super::address::{Addresses, ConnectionSlot, PeerAddress, forwarded};
+use super::address::{Addresses, ConnectionSlot, PeerAddress, counted, forwarded};
 use super::router;
 use crate::app::App;
 use crate::http::error::Refused;
@@ -59,8 +59,8 @@ pub async fn run(listener: TcpListener, app: Arc<App>) {
                 if app.config.trusted_proxy.contains(&address) {
                     // Its places are those of the people behind it, asked for with each request.
                     app.sockets.spawn(serve(stream, door.of_proxy(address)));
-                } else if let Some(slot) = addresses.take(address, app.config.connections_per_address) {
-                    app.sockets.spawn(serve(stream, door.of_peer(address, ConnectionSlot::new(slot))));
+                } else if let Some(slot) = addresses.take(counted(address), app.config.connections_per_address) {
+                    app.sockets.spawn(serve(stream, door.of_peer(counted(address), ConnectionSlot::new(slot))));
                 } else if let Ok(permit) = turned_away.clone().try_acquire_owned() {
                     tokio::spawn(async move {
                         turn_away(stream).await;
@@ -110,7 +110,7 @@ impl Visitor {
         let (address, slot) = match slot {
             Some(slot) => (address, slot),
             None => {
-                let address = forwarded(request.headers(), &app.config.trusted_proxy).unwrap_or(address);
+                let address = counted(forwarded(request.headers(), &app.config.trusted_proxy).unwrap_or(address));
                 match addresses.take(address, app.config.connections_per_address) {
                     Some(slot) => (address, ConnectionSlot::new(slot)),
                     None => {

@@ -2,12 +2,22 @@
 
 use axum::http::HeaderMap;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where a request comes from, as far as it can be known.
 #[derive(Debug, Clone, Copy)]
 pub struct PeerAddress(pub IpAddr);
+
+/// What counts as one address: an IPv4 address also when it came in through IPv6, and all of an IPv6
+/// network of one site (a /64, RFC 4291 section 2.5.4), of which anybody has more than can be counted.
+#[must_use]
+pub fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
+    }
+}
 
 /// Connections by address that nobody has signed in on.
 #[derive(Debug, Default)]
@@ -92,6 +102,15 @@ fn parse(text: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
     use axum::http::HeaderValue;
+
+    #[test]
+    fn an_ipv6_network_counts_as_one_address() {
+        let count = |text: &str| counted(text.parse().expect("an address")).to_string();
+        assert_eq!(count("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(count("2001:db8:1:2::9"), "2001:db8:1:2::");
+        assert_eq!(count("192.0.2.7"), "192.0.2.7");
+        assert_eq!(count("::ffff:192.0.2.7"), "192.0.2.7");
+    }
 
     #[test]
     fn an_address_has_so_many_places_and_gets_them_back() {

@@ -54,10 +54,16 @@ pub enum About {
     Accepted(ConversationId, Seq),
     /// An event of a conversation.
     Event(ConversationId, Seq),
+    /// The event by which the reader has left a conversation: always taken, and the last of it.
+    Left(ConversationId, Seq),
+    /// A conversation that is new to the reader.
+    New(ConversationId),
     /// How a conversation stands, or somebody in it.
     Conversation(ConversationId),
-    /// What passes: dropped when there is no room.
-    Passing,
+    /// Somebody writes: dropped when there is no room.
+    Typing(ConversationId),
+    /// Somebody comes or goes: dropped when there is no room.
+    Presence,
 }
 
 impl Item {
@@ -85,6 +91,8 @@ struct State {
     floors: HashMap<ConversationId, Cursor>,
     /// Conversations whose state the reader has to be told anew.
     stale: BTreeSet<ConversationId>,
+    /// Conversations the reader has left: what was on its way to be said of them is not said.
+    left: BTreeSet<ConversationId>,
     /// Whether somebody replays.
     is_replaying: bool,
     close: Option<u16>,
@@ -336,7 +344,14 @@ impl State {
                     self.add(item);
                 }
             }
-            About::Conversation(conversation) => {
+            About::Left(conversation, _) => self.leave(conversation, item),
+            About::New(conversation) | About::Conversation(conversation) => {
+                if matches!(item.about, About::New(_)) {
+                    self.left.remove(&conversation);
+                }
+                if self.left.contains(&conversation) {
+                    return;
+                }
                 if self.is_full(&item) {
                     self.stale.insert(conversation);
                     self.close_if_too_much();
@@ -344,11 +359,35 @@ impl State {
                     self.add(item);
                 }
             }
-            About::Passing => {
+            About::Typing(conversation) => {
+                if !self.is_full(&item) && !self.left.contains(&conversation) {
+                    self.add(item);
+                }
+            }
+            About::Presence => {
                 if !self.is_full(&item) {
                     self.add(item);
                 }
             }
+        }
+    }
+
+    /// The reader is no member any more: the log cannot be read to its end, so a replay ends here, and
+    /// nothing of the conversation comes after this.
+    fn leave(&mut self, conversation: ConversationId, item: Item) {
+        if self.replays.contains_key(&conversation) {
+            let from = self.replays[&conversation].cursor;
+            self.replay(conversation, from, Page::Unknown);
+        }
+        self.stale.remove(&conversation);
+        self.floors.remove(&conversation);
+        if self.left.len() >= MISSED_MAX {
+            self.left.pop_first();
+        }
+        self.left.insert(conversation);
+        self.add(item);
+        if self.items.len() > 2 * FRAMES_MAX {
+            self.close = Some(shared::close::SLOW_CONSUMER);
         }
     }
 
@@ -553,6 +592,25 @@ mod tests {
     }
 
     #[test]
+    fn who_leaves_hears_that_and_nothing_after_it_also_during_a_replay() {
+        let queue = FrameQueue::default();
+        let one = conversation();
+        let said = |about| Item { frame: "said".into(), about };
+        assert_eq!(queue.begin([(one, cursor(1))]), []);
+        queue.push(event(one, 5, 1));
+        queue.push(Item { frame: "left".into(), about: About::Left(one, seq(6)) });
+        queue.replay(one, cursor(1), Page::All(page([2, 3, 4, 5, 6])));
+        queue.push(said(About::Conversation(one)));
+        queue.push(said(About::Typing(one)));
+        let resync = format!("{{\"type\":\"resync\",\"conversation\":\"{one}\"}}");
+        assert_eq!(drain(&queue), [&resync, "left"]);
+        queue.push(said(About::New(one)));
+        queue.push(event(one, 7, 1));
+        queue.push(said(About::Conversation(one)));
+        assert_eq!(drain(&queue), ["said", "7", "said"], "who is back hears again");
+    }
+
+    #[test]
     fn replays_are_bounded() {
         let queue = FrameQueue::default();
         let all: Vec<_> = (0..CURSORS_MAX + 2).map(|_| (conversation(), cursor(0))).collect();
@@ -578,7 +636,8 @@ mod tests {
         for number in 1..=(FRAMES_MAX as u64) {
             queue.push(event(one, number, 1));
         }
-        queue.push(Item { frame: "typing".into(), about: About::Passing });
+        queue.push(Item { frame: "typing".into(), about: About::Typing(one) });
+        queue.push(Item { frame: "presence".into(), about: About::Presence });
         queue.push(Item { frame: "receipt".into(), about: About::Conversation(one) });
         assert_eq!(drain(&queue).len(), FRAMES_MAX);
         assert!(queue.claim());

@@ -1,7 +1,7 @@
 //! Accounts, sessions and API tokens: what is written about them. (They are no part of any log; each
 //! is one call in the writer's next transaction.)
 
-use super::sqlite::{account, session};
+use super::sqlite::{account, conversation, session};
 use super::{Error, Writer};
 use crate::clock;
 use rusqlite::Connection;
@@ -102,16 +102,19 @@ impl<A: Send + 'static> Writer<A> {
     }
 
     /// Ends an account: nobody can sign in to it, its name and address are gone. What it wrote stays.
-    /// It must have left its groups and channels before. Gives the sessions that ended.
+    /// Gives the sessions that ended. `Ok(None)`: it is in a group or channel, and has to leave first.
     ///
     /// # Errors
     /// [`Error::SignedOut`], or when the database fails or is overloaded; then it goes on.
-    pub async fn delete_account(&self, user: UserId, by: SessionId) -> Result<Vec<SessionId>, Error> {
+    pub async fn delete_account(&self, user: UserId, by: SessionId) -> Result<Option<Vec<SessionId>>, Error> {
         self.call(move |database| {
             go_on(database, by)?;
+            if !conversation::left_on_leaving(database, user, 1)?.is_empty() {
+                return Ok(None);
+            }
             let ended = session::delete_all(database, user, None)?;
             account::delete(database, user, clock::now())?;
-            Ok(ended)
+            Ok(Some(ended))
         })
         .await
     }

@@ -167,10 +167,18 @@ async fn a_second_resume_takes_the_place_of_the_first() {
     for cursor in [0, 100, 650] {
         resume(&mut b, &[(place, cursor)]).await;
     }
-    let (seqs, end) = replayed(&mut b, place).await;
-    assert_eq!(end, 700);
-    let start = seqs.iter().rposition(|seq| *seq == 651).unwrap();
-    assert_eq!(seqs[start..], (651..=700).collect::<Vec<_>>());
+    // How far the first two came before the third was read is not said; the last run is its own.
+    let mut seqs = Vec::new();
+    loop {
+        let (more, end) = replayed(&mut b, place).await;
+        assert_eq!(end, 700);
+        seqs.extend(more);
+        let start = seqs.iter().rposition(|seq| *seq == 651).unwrap();
+        assert_eq!(seqs[start..], (651..=700).collect::<Vec<_>>());
+        if start == 0 || seqs[start - 1] != 650 {
+            break;
+        }
+    }
     assert!(b.sees().await.iter().all(|frame| !matches!(frame, ServerFrame::Event(_))));
 }
 

@@ -8,6 +8,9 @@ use shared::limits::REACTION_USERS_MAX;
 use shared::reaction::Reaction;
 use std::collections::HashMap;
 
+/// Reactions that were taken back, remembered for each message.
+const TAKEN_BACK_MAX: u32 = 100;
+
 /// Whether somebody's reaction is set, by which event, and since when; `None` if it never was.
 pub(in crate::store) fn find(
     database: &Connection,
@@ -59,6 +62,16 @@ pub(in crate::store) fn set(
              ON CONFLICT DO UPDATE SET is_on = excluded.is_on, seq = excluded.seq, at = excluded.at",
         )?
         .execute(params![conversation, Sql(target), emoji, Sql(user), is_on, Sql(seq), Sql(at)])?;
+    if !is_on {
+        // What was taken back is remembered for its answer; ever new ones do not pile up.
+        database
+            .prepare_cached(
+                "DELETE FROM reaction WHERE conversation = ?1 AND target = ?2 AND NOT is_on AND seq <= (
+                   SELECT seq FROM reaction WHERE conversation = ?1 AND target = ?2 AND NOT is_on
+                   ORDER BY seq DESC LIMIT 1 OFFSET ?3)",
+            )?
+            .execute(params![conversation, Sql(target), TAKEN_BACK_MAX])?;
+    }
     Ok(())
 }
 

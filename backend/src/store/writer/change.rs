@@ -111,7 +111,7 @@ impl State {
         }
         self.positions.remove(&(key, member));
         // Whoever goes hears of it, and of nothing after it.
-        let effect = self.store(user, key, &EventKind::Left(Membership { user: member }), News::Changed)?;
+        let effect = self.store(user, key, &EventKind::Left(Membership { user: member }), News::Left(member))?;
         self.reload_audience(key)?;
         Ok(effect)
     }

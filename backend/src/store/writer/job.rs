@@ -173,7 +173,9 @@ pub enum News {
     Made(Box<Summary>),
     /// It is new to this person; to the others its members have changed.
     Joined(UserId, Box<Summary>),
-    /// Its name or members have changed.
+    /// This person has left, and hears of nothing after it; to the others its members have changed.
+    Left(UserId),
+    /// Its name has changed.
     Changed,
 }
 
