@@ -138,3 +138,30 @@ async fn a_long_conversation_opens_at_its_end_and_loads_what_is_before() {
     ada.leaves().await;
     ben.leaves().await;
 }
+
+#[tokio::test]
+async fn names_are_text_too() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    ada.writes_to(&["Ben Okafor"], "hello").await;
+    let call = "const [method, path, body] = arguments;
+        const done = arguments[arguments.length - 1];
+        const headers = { 'content-type': 'application/json' };
+        fetch(path, { method, headers, body: JSON.stringify(body) }).then((answer) => done(answer.status));";
+    let image = "<img src=x onerror=alert(1)>";
+    let script = "<script>alert(1)</script>&amp;";
+    let rename = vec![json!("PATCH"), json!("/api/account"), json!({"displayName": image})];
+    assert_eq!(ada.browser.execute_async(call, rename).await.unwrap().json(), &json!(200));
+    let group = json!({"kind": "group", "name": script, "members": []});
+    let make = vec![json!("POST"), json!("/api/conversations"), group];
+    assert_eq!(ben.browser.execute_async(call, make).await.unwrap().json(), &json!(201));
+    for name in [image, script] {
+        eventually("the name is shown", || async { ben.conversations().await.iter().any(|shown| shown == name) }).await;
+        ben.opens(name).await;
+    }
+    assert_eq!(ben.js("return document.querySelectorAll('img, .shell script').length").await, json!(0));
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}
