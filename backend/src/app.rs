@@ -6,11 +6,11 @@ use crate::chat::deliver::{self, Asker};
 use crate::chat::presence::{self, Presences};
 use crate::chat::session;
 use crate::config::{Config, Switch};
-use crate::rate::{Known, Limiter, Rate};
+use crate::rate::{self, Known, Limiter, Rate};
 use crate::registry::Registry;
 use crate::server::pressure::Pressure;
 use crate::store::{OpenError, Store, Writer};
-use shared::code::{Code, Rejection};
+use shared::code::Rejection;
 use shared::ids::{SessionId, UserId};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -94,11 +94,10 @@ impl Rates {
             SessionKind::Browser => self.commands.take(user, now),
             SessionKind::Token => self.token_commands.take(session, now),
         };
-        taken.map_err(|wait| {
-            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
-            let message = "You are sending very fast. Please wait a moment";
-            Rejection::new(Code::RateLimited, message).retry_after_ms(wait_ms)
-        })
+        // A millisecond more: part of one is not told.
+        let refuse =
+            |wait| rate::refusal("You are sending very fast. Please wait a moment", wait + Duration::from_millis(1));
+        taken.map_err(refuse)
     }
 }
 

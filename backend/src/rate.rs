@@ -5,6 +5,7 @@
 //! be asked about without counting, and the number of keys is bounded; the clock is a parameter, so
 //! tests move it by hand.
 
+use shared::code::{Code, Rejection};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
@@ -32,6 +33,13 @@ impl Rate {
         let wait = (next - now).saturating_sub(self.each * self.burst);
         if wait.is_zero() { Ok(next) } else { Err(wait) }
     }
+}
+
+/// What somebody is told who did something too often: this sentence, and how long to wait.
+#[must_use]
+pub fn refusal(message: impl Into<String>, wait: Duration) -> Rejection {
+    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    Rejection::new(Code::RateLimited, message).retry_after_ms(wait_ms)
 }
 
 /// One bucket.

@@ -28,9 +28,7 @@ pub async fn create(app: &App, session: &SessionRow, body: CreateConversation) -
             return Err(Rejection::new(Code::Invalid, "Groups and channels can be made").field("kind"));
         }
     }
-    members.push(session.user.id);
-    members.sort_unstable();
-    members.dedup();
+    super::message::add_oneself(&mut members, session.user.id);
     if members.len() > MEMBERS_MAX {
         let message =
             format!("A conversation has at most {MEMBERS_MAX} members, this one would have {}", members.len());

@@ -129,14 +129,19 @@ fn recipients(sender: UserId, to: Target) -> Result<Recipients, Rejection> {
             users
         }
     };
-    members.push(sender);
-    members.sort_unstable();
-    members.dedup();
+    add_oneself(&mut members, sender);
     if members.len() > MEMBERS_MAX {
         let message = format!("A group has at most {MEMBERS_MAX} members, this one would have {}", members.len());
         return Err(Rejection::new(Code::BadField, message).field("to.users"));
     }
     Ok(Recipients::Set(members))
+}
+
+/// Makes of a list of people a set with oneself in it: sorted, each once.
+pub(super) fn add_oneself(members: &mut Vec<UserId>, me: UserId) {
+    members.push(me);
+    members.sort_unstable();
+    members.dedup();
 }
 
 /// The `accepted` frame, without going through the frame enum: it is sent for every message.

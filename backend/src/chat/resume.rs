@@ -4,6 +4,7 @@
 //! conversations are resumed, a page takes three statements, and the next one waits until the reader
 //! has taken most of the last.
 
+use super::deliver::Asker;
 use crate::app::App;
 use crate::registry::Socket;
 use crate::socket::queue::Page;
@@ -51,7 +52,7 @@ async fn replay(app: &App, socket: &Socket) -> Result<(), Error> {
             if socket.has_written() {
                 // The answers to one's own commands among these events are on their way: once they are
                 // in the queue, each stands in its event's place.
-                app.writer.flushed(|| super::deliver::Asker::Nobody, socket.user).await;
+                app.writer.flushed(|| Asker::Nobody, socket.user).await;
             }
             for (conversation, missed) in page.conversations {
                 let from = cursors.iter().find(|(other, _)| *other == conversation).map(|(_, cursor)| *cursor);
@@ -59,7 +60,7 @@ async fn replay(app: &App, socket: &Socket) -> Result<(), Error> {
             }
         }
         // What was committed before the pages were read has been delivered after this.
-        app.writer.flushed(|| super::deliver::Asker::Nobody, socket.user).await;
+        app.writer.flushed(|| Asker::Nobody, socket.user).await;
         if socket.queue.finish() {
             return Ok(());
         }

@@ -7,6 +7,7 @@ use crate::accounts::token::Secret;
 use crate::app::App;
 use crate::chat;
 use crate::clock;
+use crate::rate;
 use crate::server::address::PeerAddress;
 use crate::store::SessionRow;
 use crate::store::account::{AccountChange, NewPassword};
@@ -35,11 +36,8 @@ pub async fn create(
     let display_name = account::display_name(&body.display_name)?.to_owned();
     body.password.check()?;
     if app.rates.is_on {
-        app.rates.sign_ups.take(address, Instant::now()).map_err(|wait| {
-            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-            let message = "Too many accounts were made from this address. Please try again later";
-            Rejection::new(Code::RateLimited, message).retry_after_ms(wait_ms)
-        })?;
+        let message = "Too many accounts were made from this address. Please try again later";
+        app.rates.sign_ups.take(address, Instant::now()).map_err(|wait| rate::refusal(message, wait))?;
     }
 
     if app.store.credentials(&email).await?.is_some() {
@@ -80,7 +78,7 @@ pub async fn change(
         None => None,
         Some(password) => {
             let hash = app.passwords.hash(password).await?;
-            Some(NewPassword { hash, session: session.id, token_hash: secret.hash() })
+            Some(NewPassword { hash, token_hash: secret.hash() })
         }
     };
     let is_new_secret = password.is_some();

@@ -4,11 +4,13 @@ use super::error::Refused;
 use super::extract::{Json, SignedIn};
 use crate::app::App;
 use crate::chat;
+use crate::store::SessionRow;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use shared::code::{Code, Rejection};
 use shared::conversation::{ConversationBody, ConversationList, CreateConversation, RenameConversation};
 use shared::ids::ConversationId;
@@ -74,13 +76,24 @@ pub async fn rename(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Refused> {
-    let id = parse(&id)?;
-    // Asked before the body is read, so that a bad body does not tell whether the conversation exists.
-    app.store.member(session.user.id, id).await?.ok_or_else(Rejection::not_found)?;
-    let Json(body) = Json::<RenameConversation>::from_request(request, &app).await?;
+    let (id, body) = body_of_member::<RenameConversation>(&app, &session, &id, request).await?;
     chat::conversation::rename(&app, &session, id, &body.name).await?;
     let conversation = app.store.summary(session.user.id, id).await?.ok_or_else(Rejection::not_found)?;
     Ok(axum::Json(ConversationBody { conversation }).into_response())
+}
+
+/// The conversation a member asks about, and the body of the request. Membership is asked for before
+/// the body is read, so that a bad body does not tell whether the conversation exists.
+pub(super) async fn body_of_member<T: DeserializeOwned>(
+    app: &Arc<App>,
+    session: &SessionRow,
+    id: &str,
+    request: Request,
+) -> Result<(ConversationId, T), Refused> {
+    let id = parse(id)?;
+    app.store.member(session.user.id, id).await?.ok_or_else(Rejection::not_found)?;
+    let Json(body) = Json::from_request(request, app).await?;
+    Ok((id, body))
 }
 
 /// An id in a path. What is no id is not there.

@@ -1,11 +1,11 @@
 //! Sending over HTTP: the same path as a socket's `send`.
 
-use super::conversation::parse;
+use super::conversation::body_of_member;
 use super::error::Refused;
-use super::extract::{Json, SignedIn};
+use super::extract::SignedIn;
 use crate::app::App;
 use crate::chat;
-use axum::extract::{FromRequest, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use shared::code::{Code, Rejection};
@@ -23,10 +23,7 @@ pub async fn create(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Refused> {
-    let id = parse(&id)?;
-    // Asked before the body is read, so that a bad body does not tell whether the conversation exists.
-    app.store.member(session.user.id, id).await?.ok_or_else(Rejection::not_found)?;
-    let Json(body) = Json::<PostMessage>::from_request(request, &app).await?;
+    let (id, body) = body_of_member::<PostMessage>(&app, &session, &id, request).await?;
     let (accepted, is_repeated) = chat::message::post(&app, &session, id, body).await.map_err(for_http)?;
     let status = if is_repeated { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, axum::Json(accepted)).into_response())

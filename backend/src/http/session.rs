@@ -6,6 +6,7 @@ use crate::accounts::token::Secret;
 use crate::app::App;
 use crate::chat;
 use crate::clock;
+use crate::rate;
 use crate::server::address::PeerAddress;
 use crate::store::SessionRow;
 use crate::store::account::NewSession;
@@ -173,7 +174,5 @@ fn count_failure(app: &App, address: IpAddr) {
 fn too_many(wait: Duration) -> Refused {
     let minutes = wait.as_secs().div_ceil(60).max(1);
     let unit = if minutes == 1 { "minute" } else { "minutes" };
-    Rejection::new(Code::RateLimited, format!("Too many wrong passwords. Please try again in {minutes} {unit}"))
-        .retry_after_ms(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
-        .into()
+    rate::refusal(format!("Too many wrong passwords. Please try again in {minutes} {unit}"), wait).into()
 }

@@ -33,18 +33,16 @@ pub struct AccountChange {
     pub display_name: Option<String>,
     /// The address.
     pub email: Option<String>,
-    /// The hash of another password, and the one session that goes on, with its new secret's hash.
+    /// Another password.
     pub password: Option<NewPassword>,
 }
 
-/// Another password. All sessions and tokens but one end with the old one.
+/// Another password. All sessions and tokens end with the old one, but the one that changed it.
 #[derive(Debug)]
 pub struct NewPassword {
     /// In PHC string format.
     pub hash: String,
-    /// The session that changed it.
-    pub session: SessionId,
-    /// What it is known by from now on.
+    /// What the session that changed it is known by from now on.
     pub token_hash: [u8; 32],
 }
 
@@ -93,10 +91,10 @@ impl<A: Send + 'static> Writer<A> {
             if let Some(name) = &change.display_name {
                 account::set_display_name(database, user, name)?;
             }
-            let Some(NewPassword { hash, session, token_hash }) = change.password else { return Ok(Some(Vec::new())) };
+            let Some(NewPassword { hash, token_hash }) = change.password else { return Ok(Some(Vec::new())) };
             account::set_password(database, user, &hash)?;
-            session::set_secret(database, session, &token_hash)?;
-            session::delete_all(database, user, Some(session)).map(Some)
+            session::set_secret(database, by, &token_hash)?;
+            session::delete_all(database, user, Some(by)).map(Some)
         })
         .await
     }
@@ -109,7 +107,7 @@ impl<A: Send + 'static> Writer<A> {
     pub async fn delete_account(&self, user: UserId, by: SessionId) -> Result<Option<Vec<SessionId>>, Error> {
         self.call(move |database| {
             go_on(database, by)?;
-            if !conversation::left_on_leaving(database, user, 1)?.is_empty() {
+            if !conversation::groups(database, user, 1)?.is_empty() {
                 return Ok(None);
             }
             let ended = session::delete_all(database, user, None)?;

@@ -329,7 +329,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn groups(&self, user: UserId, limit: u32) -> Result<Vec<ConversationId>, Error> {
-        self.readers.read(move |database| sqlite::conversation::left_on_leaving(database, user, limit)).await
+        self.readers.read(move |database| sqlite::conversation::groups(database, user, limit)).await
     }
 
     /// Who is in a conversation.

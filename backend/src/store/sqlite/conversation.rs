@@ -243,11 +243,7 @@ pub(in crate::store) fn set_name(database: &Connection, key: i64, name: &str) ->
 }
 
 /// The groups and channels somebody is in, at most so many.
-pub(in crate::store) fn left_on_leaving(
-    database: &Connection,
-    user: UserId,
-    limit: u32,
-) -> Result<Vec<ConversationId>, Error> {
+pub(in crate::store) fn groups(database: &Connection, user: UserId, limit: u32) -> Result<Vec<ConversationId>, Error> {
     let mut statement = database.prepare_cached(
         "SELECT id FROM member JOIN conversation ON conversation.key = member.conversation
          WHERE member.user = ?1 AND kind IN ('group', 'channel') LIMIT ?2",

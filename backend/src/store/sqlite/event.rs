@@ -50,31 +50,24 @@ pub(in crate::store) fn is_message(database: &Connection, conversation: i64, seq
     Ok(kind.is_some_and(|kind| kind.starts_with("{\"message\":")))
 }
 
-/// The message with this number, and who wrote it; `None` if there is none or it is no message.
+/// The message with this number, who wrote it and when; `None` if there is none or it is no message.
 pub(in crate::store) fn message(
     database: &Connection,
     conversation: i64,
     seq: Seq,
-) -> Result<Option<(UserId, Message)>, Error> {
+) -> Result<Option<(UserId, Timestamp, Message)>, Error> {
     let mut statement =
-        database.prepare_cached("SELECT sender, kind FROM event WHERE conversation = ?1 AND seq = ?2")?;
+        database.prepare_cached("SELECT sender, at, kind FROM event WHERE conversation = ?1 AND seq = ?2")?;
     let found = statement
         .query_row(params![conversation, Sql(seq)], |found| {
-            Ok((row::get(found, "sender")?, found.get::<_, String>("kind")?))
+            Ok((row::get(found, "sender")?, row::get(found, "at")?, found.get::<_, String>("kind")?))
         })
         .optional()?;
-    let Some((sender, kind)) = found else { return Ok(None) };
+    let Some((sender, at, kind)) = found else { return Ok(None) };
     Ok(match serde_json::from_str(&kind) {
-        Ok(EventKind::Message(message)) => Some((sender, message)),
+        Ok(EventKind::Message(message)) => Some((sender, at, message)),
         _ => None,
     })
-}
-
-/// When an event was stored.
-pub(in crate::store) fn at(database: &Connection, conversation: i64, seq: Seq) -> Result<Timestamp, Error> {
-    Ok(database
-        .prepare_cached("SELECT at FROM event WHERE conversation = ?1 AND seq = ?2")?
-        .query_row(params![conversation, Sql(seq)], |found| row::get(found, "at"))?)
 }
 
 /// Writes what a message has become over what it was.
@@ -201,13 +194,7 @@ fn fold(database: &Connection, key: i64, events: &mut [Event]) -> Result<(), Err
     let seqs = || events.iter().map(|event| event.seq.get());
     let (Some(first), Some(last)) = (seqs().min(), seqs().max()) else { return Ok(()) };
     let mut folded = reaction::spans(database, &format!("[[{key},{first},{last}]]"))?;
-    for event in events {
-        if let EventKind::Message(message) = &mut event.kind
-            && let Some(reactions) = folded.remove(&(key, event.seq))
-        {
-            message.reactions = reactions;
-        }
-    }
+    reaction::fold(events, key, &mut folded);
     Ok(())
 }
 

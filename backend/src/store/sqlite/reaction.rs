@@ -3,6 +3,7 @@
 use super::row::{self, Sql};
 use crate::store::Error;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use shared::event::{Event, EventKind};
 use shared::ids::{Seq, Timestamp, UserId};
 use shared::limits::REACTION_USERS_MAX;
 use shared::reaction::Reaction;
@@ -81,6 +82,17 @@ pub(in crate::store) fn clear(database: &Connection, conversation: i64, target: 
         .prepare_cached("DELETE FROM reaction WHERE conversation = ?1 AND target = ?2")?
         .execute(params![conversation, Sql(target)])?;
     Ok(())
+}
+
+/// Adds what [`spans`] found to the messages among these events of one log.
+pub(in crate::store) fn fold(events: &mut [Event], conversation: i64, found: &mut HashMap<(i64, Seq), Vec<Reaction>>) {
+    for event in events {
+        if let EventKind::Message(message) = &mut event.kind
+            && let Some(reactions) = found.remove(&(conversation, event.seq))
+        {
+            message.reactions = reactions;
+        }
+    }
 }
 
 /// The reactions of the messages in these spans, a JSON list of `[conversation, first, last]`: by

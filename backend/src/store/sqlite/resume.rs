@@ -6,7 +6,7 @@
 use super::{event, reaction, row};
 use crate::store::{Error, Missed, MissedPage};
 use rusqlite::{Connection, params};
-use shared::event::{Event, EventKind};
+use shared::event::Event;
 use shared::ids::{ConversationId, Cursor, UserId};
 use shared::limits::REPLAY_MAX;
 use std::collections::HashMap;
@@ -52,10 +52,10 @@ fn standing(
     user: UserId,
     cursors: &[(ConversationId, Cursor)],
 ) -> Result<HashMap<ConversationId, (i64, Cursor)>, Error> {
-    let ids: Vec<_> = cursors.iter().map(|(id, _)| hex(id.as_bytes())).collect();
+    let ids: Vec<_> = cursors.iter().map(|(id, _)| id).collect();
     let mut statement = database.prepare_cached(
         "SELECT conversation.id, conversation.key, last_seq FROM json_each(?1) AS asked
-         JOIN conversation ON conversation.id = unhex(asked.value)
+         JOIN conversation ON conversation.id = unhex(asked.value, '-')
          JOIN member ON member.conversation = conversation.key AND member.user = ?2",
     )?;
     let rows = statement.query_map(params![json(&ids)?, row::Sql(user)], |found| {
@@ -117,13 +117,7 @@ fn events(
         .collect();
     let mut folded = reaction::spans(database, &json(&spans)?)?;
     for (Stretch { conversation, key, last_seq, .. }, mut list) in stretches.into_iter().zip(lists) {
-        for event in &mut list {
-            if let EventKind::Message(message) = &mut event.kind
-                && let Some(reactions) = folded.remove(&(key, event.seq))
-            {
-                message.reactions = reactions;
-            }
-        }
+        reaction::fold(&mut list, key, &mut folded);
         let is_whole = list.last().is_some_and(|event| Cursor::from(event.seq) == last_seq);
         page.conversations.push((conversation, if is_whole { Missed::All(list) } else { Missed::Some(list) }));
     }
@@ -132,12 +126,4 @@ fn events(
 
 fn json(value: &impl serde::Serialize) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|error| Error::Corrupt(error.to_string()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -18,12 +18,28 @@ use shared::limits::REACTIONS_MAX;
 use shared::message::{Deleted, Edited, Message};
 use shared::reaction::Reacted;
 
-/// What an amendment comes to, once it is allowed.
+/// What an amendment comes to.
 enum Amended {
     /// An event has to say so.
     Event(EventKind),
     /// It is so already, since this event.
-    Already(Place),
+    Already(Seq, Timestamp),
+    /// It may not be.
+    Refused(Rejection),
+}
+
+/// The message that is to be amended, and by whom.
+struct Subject {
+    key: i64,
+    target: Seq,
+    message: Message,
+    /// When it was written.
+    written_at: Timestamp,
+    user: UserId,
+    /// Whether they wrote it.
+    is_own: bool,
+    /// Now.
+    at: Timestamp,
 }
 
 impl State {
@@ -34,26 +50,28 @@ impl State {
         if let Some((stored, place)) = self.stored(user, amendment.id)? {
             return Ok(if stored == print { Effect::Repeated(place) } else { Effect::Refused(conflict()) });
         }
-        let Some(key) = self.key_of_member(user, amendment.conversation)? else {
+        let Amendment { id, conversation, target, ref action } = *amendment;
+        let Some(key) = self.key_of_member(user, conversation)? else {
             return Ok(Effect::Refused(Rejection::not_found()));
         };
-        let Amendment { id, target, .. } = *amendment;
-        let Some((sender, message)) = event::message(&self.database, key, target)? else {
+        let Some((sender, written_at, message)) = event::message(&self.database, key, target)? else {
             return Ok(Effect::Refused(bad_reference()));
         };
         let at = clock::now();
-        let amended = match &amendment.action {
-            Action::Edit(content) => self.edit(key, target, user, sender, message, content, at)?,
-            Action::Delete => self.delete(key, target, user, sender, message, at)?,
-            Action::React { emoji, on } => self.react(key, target, user, &message, emoji, *on)?,
+        let subject = Subject { key, target, message, written_at, user, is_own: sender == user, at };
+        let amended = match action {
+            Action::Edit(content) => self.edit(subject, content)?,
+            Action::Delete => self.delete(subject)?,
+            Action::React { emoji, on } => self.react(&subject, emoji, *on)?,
         };
         let kind = match amended {
-            Err(rejection) => return Ok(Effect::Refused(rejection)),
-            Ok(Amended::Already(place)) => {
+            Amended::Refused(rejection) => return Ok(Effect::Refused(rejection)),
+            Amended::Already(seq, at) => {
+                let place = Place { conversation, seq, at };
                 self.claim(user, id, place, key, &print)?;
                 return Ok(Effect::Repeated(place));
             }
-            Ok(Amended::Event(kind)) => kind,
+            Amended::Event(kind) => kind,
         };
         let json = to_json(&kind)?;
         let new = New { sender: user, at, kind: &json, target: Some(target), is_message: false };
@@ -66,50 +84,30 @@ impl State {
         Ok(Effect::Stored(Stored { place, kind: json, audience, news: News::None }))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all of it is one moment's knowledge of one message")]
-    fn edit(
-        &self,
-        key: i64,
-        target: Seq,
-        user: UserId,
-        sender: UserId,
-        mut message: Message,
-        content: &str,
-        at: Timestamp,
-    ) -> Result<Result<Amended, Rejection>, Error> {
-        if let Err(rejection) = access::may_edit(sender == user) {
-            return Ok(Err(rejection));
+    fn edit(&self, subject: Subject, content: &str) -> Result<Amended, Error> {
+        let Subject { key, target, mut message, is_own, at, .. } = subject;
+        if let Err(rejection) = access::may_edit(is_own) {
+            return Ok(Amended::Refused(rejection));
         }
         if message.deleted_at.is_some() {
-            return Ok(Err(bad_reference()));
+            return Ok(Amended::Refused(bad_reference()));
         }
         content.clone_into(&mut message.content);
         message.edited_at = Some(at);
         event::set_kind(&self.database, key, target, &to_json(&EventKind::Message(message))?)?;
         let edited = Edited { target, content: content.to_owned(), mentions: Vec::new() };
-        Ok(Ok(Amended::Event(EventKind::Edited(edited))))
+        Ok(Amended::Event(EventKind::Edited(edited)))
     }
 
-    fn delete(
-        &self,
-        key: i64,
-        target: Seq,
-        user: UserId,
-        sender: UserId,
-        message: Message,
-        at: Timestamp,
-    ) -> Result<Result<Amended, Rejection>, Error> {
+    fn delete(&self, subject: Subject) -> Result<Amended, Error> {
+        let Subject { key, target, message, user, is_own, at, .. } = subject;
         let role = conversation::role(&self.database, key, user)?;
-        if let Err(rejection) = access::may_delete(sender == user, role) {
-            return Ok(Err(rejection));
+        if let Err(rejection) = access::may_delete(is_own, role) {
+            return Ok(Amended::Refused(rejection));
         }
         if message.deleted_at.is_some() {
-            let place = event::deletion(&self.database, key, target)?;
-            let conversation = message_conversation(self, key)?;
-            return Ok(Ok(Amended::Already(match place {
-                Some((seq, at)) => Place { conversation, seq, at },
-                None => Place { conversation, seq: target, at },
-            })));
+            let (seq, at) = event::deletion(&self.database, key, target)?.unwrap_or((target, at));
+            return Ok(Amended::Already(seq, at));
         }
         let mut left = Message::new(message.id, String::new(), message.reply_to);
         left.deleted_at = Some(at);
@@ -117,43 +115,26 @@ impl State {
         let edited = Edited { target, content: String::new(), mentions: Vec::new() };
         event::blank_edits(&self.database, key, target, &to_json(&EventKind::Edited(edited))?)?;
         reaction::clear(&self.database, key, target)?;
-        Ok(Ok(Amended::Event(EventKind::Deleted(Deleted { target }))))
+        Ok(Amended::Event(EventKind::Deleted(Deleted { target })))
     }
 
-    fn react(
-        &self,
-        key: i64,
-        target: Seq,
-        user: UserId,
-        message: &Message,
-        emoji: &str,
-        on: bool,
-    ) -> Result<Result<Amended, Rejection>, Error> {
+    fn react(&self, subject: &Subject, emoji: &str, on: bool) -> Result<Amended, Error> {
+        let Subject { key, target, ref message, written_at, user, .. } = *subject;
         if message.deleted_at.is_some() {
-            return Ok(Err(bad_reference()));
+            return Ok(Amended::Refused(bad_reference()));
         }
-        let conversation = message_conversation(self, key)?;
         match reaction::find(&self.database, key, target, emoji, user)? {
-            Some((is_on, seq, at)) if is_on == on => {
-                return Ok(Ok(Amended::Already(Place { conversation, seq, at })));
-            }
+            Some((is_on, seq, at)) if is_on == on => return Ok(Amended::Already(seq, at)),
             // Never set: the message itself is the last that happened.
-            None if !on => {
-                let at = event::at(&self.database, key, target)?;
-                return Ok(Ok(Amended::Already(Place { conversation, seq: target, at })));
-            }
+            None if !on => return Ok(Amended::Already(target, written_at)),
             _ => {}
         }
         if on && !reaction::has_room(&self.database, key, target, emoji, REACTIONS_MAX)? {
             let text = format!("A message has at most {REACTIONS_MAX} different reactions");
-            return Ok(Err(Rejection::new(Code::BadField, text).field("emoji")));
+            return Ok(Amended::Refused(Rejection::new(Code::BadField, text).field("emoji")));
         }
-        Ok(Ok(Amended::Event(EventKind::Reacted(Reacted { target, emoji: emoji.to_owned(), on }))))
+        Ok(Amended::Event(EventKind::Reacted(Reacted { target, emoji: emoji.to_owned(), on })))
     }
-}
-
-fn message_conversation(state: &State, key: i64) -> Result<shared::ids::ConversationId, Error> {
-    state.heads.get(&key).map(|head| head.id).ok_or_else(|| Error::Corrupt("a head is missing".into()))
 }
 
 fn bad_reference() -> Rejection {

@@ -65,14 +65,14 @@ impl State {
         Ok(place)
     }
 
-    /// The members of a conversation have changed: they are read again when they are needed.
-    pub(super) fn reload_audience(&mut self, key: i64) -> Result<Audience, Error> {
+    /// The members of a conversation have changed: reads them again.
+    pub(super) fn reload_audience(&mut self, key: i64) -> Result<(), Error> {
         let kind = self.head(key)?.kind;
         let audience = self.audience(key, kind)?;
         if let Some(head) = self.heads.get_mut(&key) {
-            head.audience = audience.clone();
+            head.audience = audience;
         }
-        Ok(audience)
+        Ok(())
     }
 
     fn audience(&self, key: i64, kind: ConversationKind) -> Result<Audience, Error> {
@@ -128,7 +128,7 @@ impl State {
         }
     }
 
-    pub(super) fn position(&self, key: i64, user: UserId) -> Result<Position, Error> {
+    fn position(&self, key: i64, user: UserId) -> Result<Position, Error> {
         if let Some(position) = self.positions.get(&(key, user)) {
             return Ok(*position);
         }
@@ -185,7 +185,7 @@ impl State {
         Ok(&self.heads[&key])
     }
 
-    pub(super) fn load(&self, key: i64) -> Result<Head, Error> {
+    fn load(&self, key: i64) -> Result<Head, Error> {
         let mut statement = self.database.prepare_cached(
             "SELECT id, kind, last_seq, message_count, last_position FROM conversation WHERE key = ?1",
         )?;

@@ -179,10 +179,7 @@ pub(super) fn print(fields: &[&[u8]]) -> Fingerprint {
         hash.update((field.len() as u64).to_be_bytes());
         hash.update(field);
     }
-    let whole: [u8; 32] = hash.finalize().into();
-    let mut half = [0; 16];
-    half.copy_from_slice(&whole[..16]);
-    half
+    half(hash)
 }
 
 /// This form is in people's databases: it must not change.
@@ -193,6 +190,10 @@ fn fingerprint(conversation: &ConversationId, message: &NewMessage) -> Fingerpri
     hash.update(message.reply_to.map_or(0, Seq::get).to_be_bytes());
     hash.update((message.content.len() as u64).to_be_bytes());
     hash.update(&message.content);
+    half(hash)
+}
+
+fn half(hash: Sha256) -> Fingerprint {
     let whole: [u8; 32] = hash.finalize().into();
     let mut half = [0; 16];
     half.copy_from_slice(&whole[..16]);
