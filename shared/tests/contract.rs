@@ -1,6 +1,9 @@
 //! The contract, held against files: what they say is what the types say, both ways; and properties
 //! that hold for every frame.
 
+mod files;
+
+use files::golden;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared::code::Code;
@@ -9,20 +12,6 @@ use shared::frame::{ClientFrame, Refusal, ServerFrame, decode_body};
 use shared::ids::{CommandId, ConversationId, Cursor, Epoch, Seq, Timestamp, UserId};
 use shared::message::{PostMessage, Send, Target};
 use std::collections::BTreeSet;
-use std::path::Path;
-
-/// The golden files of a folder: name without ending, text.
-fn golden(folder: &str) -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
-    let files = std::fs::read_dir(folder).expect("a folder of golden files");
-    files
-        .map(|file| {
-            let path = file.expect("a file").path();
-            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-            (name, std::fs::read_to_string(path).expect("text"))
-        })
-        .collect()
-}
 
 fn value(text: &str) -> Value {
     serde_json::from_str(text).expect("JSON")

@@ -1,26 +1,19 @@
 //! The schema says what the types say: examples are valid, damaged ones are not, and wherever the
 //! schema accepts, so does the code.
 
+mod files;
+
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 use shared::code::Code;
 use shared::event::{Event, EventKind};
 use shared::frame::{ClientFrame, ServerFrame};
 use shared::schema;
-use std::path::Path;
 
 /// The golden files of a folder: name, content.
 fn golden(folder: &str) -> Vec<(String, Value)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
-    let files = std::fs::read_dir(folder).expect("a folder of golden files");
-    files
-        .map(|file| {
-            let path = file.expect("a file").path();
-            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-            let text = std::fs::read_to_string(path).expect("text");
-            (name, serde_json::from_str(&text).expect("JSON"))
-        })
-        .collect()
+    let read = |(name, text): (String, String)| (name, serde_json::from_str(&text).expect("JSON"));
+    files::golden(folder).into_iter().map(read).collect()
 }
 
 /// Checks values against one of the socket's definitions.
