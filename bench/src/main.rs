@@ -1,0 +1,5 @@
+//! Measures Confab.
+
+mod page;
+
+fn main() {}
