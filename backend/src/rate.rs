@@ -42,26 +42,19 @@ pub fn refusal(message: impl Into<String>, wait: Duration) -> Rejection {
     Rejection::new(Code::RateLimited, message).retry_after_ms(wait_ms)
 }
 
-/// One bucket.
-#[derive(Debug)]
+/// One bucket; a new one is full. Its rate is said each time, so that many with the same do not each keep it.
+#[derive(Debug, Default)]
 pub struct Bucket {
-    rate: Rate,
     full_at: Option<Instant>,
 }
 
 impl Bucket {
-    /// A full one.
-    #[must_use]
-    pub fn new(rate: Rate) -> Self {
-        Self { rate, full_at: None }
-    }
-
     /// Takes a token.
     ///
     /// # Errors
     /// How long until there is one.
-    pub fn take(&mut self, now: Instant) -> Result<(), Duration> {
-        self.full_at = Some(self.rate.after(self.full_at.unwrap_or(now), now)?);
+    pub fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
+        self.full_at = Some(rate.after(self.full_at.unwrap_or(now), now)?);
         Ok(())
     }
 }

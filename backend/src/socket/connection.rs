@@ -3,106 +3,124 @@
 //!
 //! Everything to be sent comes through the queue: answers and events leave in the order in which they
 //! were decided. What waits is written together, about 32 KiB at a time.
+//!
+//! Most sockets are quiet most of the time, so what the task keeps is small: one future written out by hand, with one
+//! timer, and no buffer while nothing is under way. Beginning and ending need more room and get it for as long as they
+//! last.
 
-use super::line::{Fault, Line};
+use super::frame::{self, Wrong};
 use super::queue::Taken;
 use super::watch::{Verdict, Watch};
+use super::wire::{Fault, Said, Wire};
 use crate::app::App;
 use crate::chat;
 use crate::chat::presence::Mark;
-use crate::registry::{Registration, Socket};
+use crate::config::Switch;
+use crate::registry::Registration;
 use crate::store::SessionRow;
 use axum::extract::ws::Utf8Bytes;
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::FutureExt;
 use shared::close;
 use shared::code::Code;
 use shared::frame::{ClientFrame, ServerFrame};
 use shared::welcome::Draining;
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, timeout};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
-use tokio_tungstenite::tungstenite::{self, Error};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// How long a peer has to answer a close frame.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
-/// Frames handled in one go before others' sockets get their turn.
-const FRAMES_AT_ONCE: usize = 32;
+/// How soon a peer is looked at again that was late and is not any more.
+const AGAIN: Duration = Duration::from_secs(1);
 /// When people are told to come back after a planned stop.
 const DRAIN_MS: u64 = 500;
-/// Rounds of writing before the peer is listened to again.
-const WRITES_AT_ONCE: usize = 8;
+/// Rounds of writing and reading before others' sockets get their turn.
+const ROUNDS_AT_ONCE: usize = 8;
 
-/// A WebSocket of ours.
-pub type WebSocket = WebSocketStream<Line>;
-
-/// Serves a socket until it ends, however it ends. `turn` is given back when the first frame is made.
-pub async fn run(app: Arc<App>, ws: WebSocket, session: SessionRow, turn: OwnedSemaphorePermit) {
-    let started = Instant::now();
-    let user = session.user.id;
-    let registration = app.registry.register(user, session.id, session.kind);
-    let mark = app.presences.connected(user);
-    let silence_max = Duration::from_secs(app.config.silence_seconds);
-    let mut connection = Connection {
-        app,
-        ws,
-        registration,
-        mark,
-        frames: Vec::new(),
-        watch: Watch::new(started, silence_max),
-        heard: 0,
-        sent: 0,
-    };
-    // Whatever goes wrong in here is this socket's end and nobody else's: what it shares with others is behind locks
-    // that are whole at any moment.
-    let end = AssertUnwindSafe(connection.serve(session, turn)).catch_unwind().await.unwrap_or_else(|_| {
-        tracing::error!(%user, "socket.panicked");
-        End::Close(close::FAULT)
-    });
-    let (code, was_told) = match end {
-        End::Gone(code) => (code, false),
-        // tungstenite has the answer to a close frame ready; it only has to go out.
-        End::Left(code) => (code, timeout(CLOSE_MAX, connection.ws.flush()).await.is_ok()),
-        End::Close(code) => (code, connection.close(code).await),
-    };
-    let Connection { heard, sent, ws, registration, mark, .. } = connection;
-    drop((registration, mark));
-    tracing::info!(%user, code, heard, sent, seconds = started.elapsed().as_secs(), "socket.closed");
-    if was_told {
-        hang_up(ws).await;
-    }
+thread_local! {
+    /// What is written together.
+    static FRAMES: RefCell<Vec<Utf8Bytes>> = RefCell::default();
 }
 
-/// Ends the connection without taking from the peer what was sent last: closing while there are unread bytes would.
-async fn hang_up(ws: WebSocket) {
-    let mut stream = ws.into_inner().into_tcp();
-    let waiting = async {
-        stream.shutdown().await?;
-        let mut rest = [0; 1_024];
-        while stream.read(&mut rest).await? > 0 {}
-        Ok::<(), std::io::Error>(())
+/// Somebody who was let in, and has not been welcomed.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Their connection.
+    pub stream: TcpStream,
+    /// What has come of it behind the handshake.
+    pub ahead: Vec<u8>,
+    /// Their session.
+    pub session: SessionRow,
+    /// Given back when the first frame is made.
+    pub turn: OwnedSemaphorePermit,
+}
+
+/// Serves a socket until it ends, however it ends.
+pub async fn run(app: Arc<App>, arrival: Pin<Box<dyn Future<Output = Option<Arrival>> + Send>>) {
+    // In boxes, so that a task that lives for days is not as large as its first moment.
+    let Some(mut connection) = Box::pin(begin(app, arrival)).await else { return };
+    let end = match connection.end.take() {
+        Some(end) => end,
+        None => {
+            let timer = sleep_until(connection.started);
+            tokio::pin!(timer);
+            // Whatever goes wrong in here is this socket's end and nobody else's: what it shares with others is
+            // behind locks that are whole at any moment.
+            let talking = AssertUnwindSafe(poll_fn(|cx| connection.poll(cx, timer.as_mut())));
+            talking.catch_unwind().await.unwrap_or_else(|_| {
+                tracing::error!(user = %connection.registration.socket.user, "socket.panicked");
+                End::Close(close::FAULT)
+            })
+        }
     };
-    // It is dropped next, whatever came of it.
-    let _ = timeout(CLOSE_MAX, waiting).await;
+    Box::pin(connection.finish(end)).await;
+}
+
+/// Registers a socket and welcomes it.
+async fn begin(app: Arc<App>, arrival: Pin<Box<dyn Future<Output = Option<Arrival>> + Send>>) -> Option<Connection> {
+    let Arrival { stream, ahead, session, turn } = arrival.await?;
+    let user = session.user.id;
+    let wire = Wire::new(stream, app.config.rate_limits == Switch::On);
+    let registration = app.registry.register(user, session.id, session.kind);
+    let mark = app.presences.connected(user);
+    let started = Instant::now();
+    let watch = Watch::new(started);
+    let mut connection =
+        Connection { app, wire, registration, mark, watch, started, first: None, end: None, heard: 0, sent: 0 };
+    let begun = AssertUnwindSafe(connection.welcome(session)).catch_unwind().await;
+    drop(turn);
+    match begun {
+        Ok(Ok(welcome)) => connection.first = Some(Box::new((welcome, ahead))),
+        Ok(Err(end)) => connection.end = Some(end),
+        Err(_) => {
+            tracing::error!(%user, "socket.panicked");
+            connection.end = Some(End::Close(close::FAULT));
+        }
+    }
+    Some(connection)
 }
 
 struct Connection {
     app: Arc<App>,
-    ws: WebSocket,
+    wire: Wire,
     registration: Registration,
     /// The person is there for as long as this lives.
     mark: Mark,
-    /// Reused for what is written together.
-    frames: Vec<Utf8Bytes>,
     /// What the peer is held to.
     watch: Watch,
+    started: Instant,
+    /// The first frame that is sent, and what came behind the handshake.
+    first: Option<Box<(Utf8Bytes, Vec<u8>)>>,
+    /// If it ends before it has begun.
+    end: Option<End>,
     heard: u64,
     sent: u64,
 }
@@ -113,217 +131,285 @@ enum End {
     /// The peer is told, with this code.
     Close(u16),
     /// The peer said good-bye, with this code.
-    Left(u16),
+    Left(Option<u16>),
     /// There is nobody left to tell; this code goes into the log.
     Gone(u16),
 }
 
-enum Step {
-    Heard(Option<Result<Message, Error>>),
-    Changed,
-    Deadline,
+impl From<Wrong> for End {
+    fn from(wrong: Wrong) -> Self {
+        End::Close(match wrong {
+            Wrong::Protocol => close::PROTOCOL,
+            Wrong::TooBig => close::TOO_BIG,
+            Wrong::Binary => close::UNSUPPORTED,
+            Wrong::Utf8 => close::INVALID_TEXT,
+        })
+    }
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            // The peer does not read, so it would not read a close frame either.
+            Fault::Stuck => End::Gone(close::SLOW_CONSUMER),
+            // It comes back by itself: most often the rest got lost on its way.
+            Fault::Unfinished => End::Close(close::SILENT),
+            Fault::Flooding => End::Close(close::FLOODING),
+            Fault::Wrong(wrong) => wrong.into(),
+            Fault::Lost => End::Gone(close::ABNORMAL),
+        }
+    }
 }
 
 impl Connection {
-    fn socket(&self) -> &Socket {
-        &self.registration.socket
-    }
-
-    async fn serve(&mut self, session: SessionRow, turn: OwnedSemaphorePermit) -> End {
+    async fn welcome(&self, session: SessionRow) -> Result<Utf8Bytes, End> {
+        let socket = &self.registration.socket;
         // The session may have ended, or the server begun to stop, between the handshake and the
         // registration; whoever did that has not seen this socket.
         if self.app.stopping.is_cancelled() {
-            return End::Close(close::RESTART);
+            return Err(End::Close(close::RESTART));
         }
-        match chat::welcome::welcome(&self.app, self.socket(), session).await {
-            Ok(Some(welcome)) => {
-                self.frames.push(welcome);
-                let settling = chat::welcome::settle(self.app.clone(), self.registration.socket.clone());
-                self.app.sockets.spawn(settling);
-            }
-            Ok(None) => return End::Close(close::SESSION_ENDED),
+        let welcome = match chat::welcome::welcome(&self.app, socket, session).await {
+            Ok(Some(welcome)) => welcome,
+            Ok(None) => return Err(End::Close(close::SESSION_ENDED)),
             Err(error) => {
                 tracing::error!(%error, "socket.welcome_failed");
-                return End::Close(close::FAULT);
+                return Err(End::Close(close::FAULT));
             }
-        }
+        };
+        self.app.sockets.spawn(chat::welcome::settle(self.app.clone(), socket.clone()));
         #[cfg(debug_assertions)]
         if crate::fault::is_on("slow_welcome") {
             tokio::time::sleep(Duration::from_secs(3)).await;
         }
-        drop(turn);
-        match self.talk().await {
-            Ok(never) => match never {},
-            Err(end) => end,
+        Ok(welcome)
+    }
+
+    /// Writes what waits, reads what has come, until the end.
+    fn poll(&mut self, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<End> {
+        match self.poll_end(cx, timer) {
+            Poll::Ready(Err(end)) => Poll::Ready(end),
+            Poll::Ready(Ok(())) => {
+                // There is more to do: after others had their turn.
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
         }
     }
 
-    async fn talk(&mut self) -> Result<std::convert::Infallible, End> {
-        self.write().await?;
-        let mut has_more = self.drain().await?;
-        let socket = self.registration.socket.clone();
-        let deadline = tokio::time::sleep_until(self.check_silence().await?);
-        tokio::pin!(deadline);
-        loop {
-            // A socket that does not read its answers is not read either, nor one that was told to go.
-            let is_listening = !socket.queue.is_crowded() && !socket.queue.is_closing();
-            let step = tokio::select! {
-                message = self.ws.next(), if is_listening => Step::Heard(message),
-                () = socket.queue.changed(), if !has_more => Step::Changed,
-                () = std::future::ready(()), if has_more => Step::Changed,
-                () = &mut deadline => Step::Deadline,
-            };
-            match step {
-                Step::Heard(message) => self.hear_all(message)?,
-                Step::Changed => {}
-                Step::Deadline => {
-                    // It may have been heard of while a slow write kept us from listening.
-                    if !socket.queue.is_closing()
-                        && let Some(message) = self.ws.next().now_or_never()
-                    {
-                        self.hear_all(message)?;
-                    }
-                    let next = self.check_silence().await?;
-                    deadline.as_mut().reset(next);
-                }
-            }
-            has_more = self.drain().await?;
-        }
-    }
-
-    /// Handles a message and those that have arrived behind it.
-    fn hear_all(&mut self, first: Option<Result<Message, Error>>) -> Result<(), End> {
-        self.watch.heard(Instant::now());
-        self.hear(first)?;
-        for _ in 1..FRAMES_AT_ONCE {
-            if self.socket().queue.is_closing() {
-                break;
-            }
-            match self.ws.next().now_or_never() {
-                Some(message) => self.hear(message)?,
-                None => break,
+    fn poll_end(&mut self, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<Result<(), End>> {
+        if let Some(first) = self.first.take() {
+            let (welcome, mut ahead) = *first;
+            self.sent += 1;
+            self.wire.write(cx, |out| frame::write_text(out, &welcome))?;
+            if !ahead.is_empty() {
+                self.hear(cx, Some(&mut ahead))?.is_ready();
             }
         }
-        Ok(())
-    }
-
-    fn hear(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
-        match message {
-            Some(Ok(Message::Text(text))) => self.handle(&text),
-            Some(Ok(Message::Binary(_))) => Err(End::Close(close::UNSUPPORTED)),
-            // tungstenite answers pings itself.
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Ok(Message::Close(frame))) => Err(End::Left(frame.map_or(close::NORMAL, |frame| frame.code.into()))),
-            Some(Ok(Message::Frame(_))) => unreachable!("only whole messages are read"),
-            Some(Err(error)) => Err(end_of(&error)),
-            None => Err(End::Gone(close::ABNORMAL)),
-        }
-    }
-
-    fn handle(&mut self, text: &str) -> Result<(), End> {
-        self.heard += 1;
-        match ClientFrame::decode(text) {
-            #[cfg(debug_assertions)]
-            Ok(ClientFrame::Ping(ping))
-                if crate::fault::is_on("panic_when_asked") && ping.nonce == Some("panic".into()) =>
-            {
-                panic!("asked to");
-            }
-            Ok(frame) => {
-                if chat::is_activity(&frame) {
-                    self.mark.active();
-                }
-                chat::handle(&self.app, &self.registration.socket, frame);
-            }
-            Err(refusal) => {
-                let is_bad_json = refusal.code() == Code::BadJson;
-                chat::answer(self.socket(), &ServerFrame::from(refusal));
-                if is_bad_json && self.watch.is_bad_json_too_much(Instant::now()) {
-                    return Err(End::Close(close::BAD_JSON));
-                }
+        for _ in 0..ROUNDS_AT_ONCE {
+            let is_writing = self.poll_write(cx)?.is_ready();
+            let is_reading = self.is_listening() && self.hear(cx, None)?.is_ready();
+            if !is_writing && !is_reading {
+                return self.poll_deadline(cx, timer);
             }
         }
-        Ok(())
+        Poll::Ready(Ok(()))
     }
 
-    /// Writes what waits. `true`: there is still more, but the peer should be listened to first.
-    async fn drain(&mut self) -> Result<bool, End> {
+    /// Writes about 32 KiB of what waits. Pending: nothing waits, or the peer has to read first.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        ready!(self.wire.poll_flush(cx))?;
         let socket = &self.registration.socket;
         if socket.queue.claim() {
             self.app.sockets.spawn(chat::resume::run(self.app.clone(), socket.clone()));
         }
-        for _ in 0..WRITES_AT_ONCE {
-            match self.registration.socket.queue.take(&mut self.frames) {
-                Taken::Frames => {}
-                Taken::Close(code) => return Err(End::Close(code)),
-                Taken::Nothing => return Ok(false),
+        FRAMES.with_borrow_mut(|frames| {
+            match ready!(socket.queue.poll_take(cx, frames)) {
+                Taken::Frames | Taken::Nothing => {}
+                Taken::Close(code) => return Poll::Ready(Err(End::Close(code))),
             }
-            self.write().await?;
-        }
-        Ok(true)
+            self.sent += frames.len() as u64;
+            let written = self.wire.write(cx, |out| frames.iter().for_each(|text| frame::write_text(out, text)));
+            frames.clear();
+            Poll::Ready(written.map_err(End::from))
+        })
     }
 
-    /// Sends `frames` with one write.
-    async fn write(&mut self) -> Result<(), End> {
-        self.sent += self.frames.len() as u64;
-        let written = async {
-            for frame in self.frames.drain(..) {
-                self.ws.feed(Message::Frame(Frame::message(frame, OpCode::Data(Data::Text), true))).await?;
+    /// A socket that does not read its answers is not read either, nor one that was told to go.
+    fn is_listening(&self) -> bool {
+        let queue = &self.registration.socket.queue;
+        self.wire.is_out() && !queue.is_crowded() && !queue.is_closing()
+    }
+
+    /// Handles what has come: what was read before, or is read now. Pending: nothing has.
+    fn hear(&mut self, cx: &mut Context<'_>, ahead: Option<&mut [u8]>) -> Poll<Result<(), End>> {
+        let Self { app, wire, registration, mark, watch, heard, .. } = self;
+        let mut hear = |said: Said<'_>| match said {
+            // Whoever was told to go is not listened to any more.
+            Said::Text(_) if registration.socket.queue.is_closing() => Ok(()),
+            Said::Text(text) => {
+                *heard += 1;
+                let is_json = handle(app, registration, mark, text);
+                let is_enough = !is_json && watch.is_bad_json_too_much(Instant::now());
+                if is_enough { Err(End::Close(close::BAD_JSON)) } else { Ok(()) }
             }
-            self.ws.flush().await
+            Said::Close(code) => Err(End::Left(code)),
         };
-        // The line ends a write that does not move.
-        written.await.map_err(|error| end_of(&error))
+        let bytes_max = app.config.frame_bytes as usize;
+        match ahead {
+            Some(bytes) => wire.take(cx, bytes, bytes_max, &mut hear)?,
+            None => ready!(wire.poll_read(cx, bytes_max, &mut hear))?,
+        }
+        watch.heard(Instant::now());
+        Poll::Ready(Ok(()))
     }
 
-    /// Asks a quiet peer whether it is there, gives up on one that does not answer, and says when to
-    /// look again.
-    async fn check_silence(&mut self) -> Result<Instant, End> {
-        match self.watch.check(Instant::now()) {
-            Verdict::Wait(until) => Ok(until),
-            Verdict::Ask(until) => {
-                self.ws.send(Message::Ping(Default::default())).await.map_err(|error| end_of(&error))?;
-                Ok(until)
+    /// Asks a quiet peer whether it is there, gives up on one that does not answer or holds us up for too long, and
+    /// sees to being woken for the next of it.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<Result<(), End>> {
+        let stuck_max = Duration::from_secs(self.app.config.slow_consumer_seconds);
+        let silence_max = Duration::from_secs(self.app.config.silence_seconds);
+        // It is looked at when the timer has run out; only what is due before that sets it anew.
+        if let Some(deadline) = self.wire.deadline(stuck_max)
+            && deadline < timer.deadline()
+        {
+            timer.as_mut().reset(deadline);
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            // It may have been heard of while a slow write kept us from listening.
+            let queue = &self.registration.socket.queue;
+            let is_heard = !queue.is_closing() && self.hear(cx, None)?.is_ready();
+            let now = Instant::now();
+            match self.wire.fault(stuck_max, now) {
+                Some(Fault::Unfinished) if is_heard => {}
+                Some(fault) => return Poll::Ready(Err(fault.into())),
+                None => {}
             }
-            Verdict::Gone => Err(End::Close(close::SILENT)),
+            let next = match self.watch.check(now, silence_max) {
+                Verdict::Wait(until) => until,
+                Verdict::Ask(until) => {
+                    self.wire.write(cx, frame::write_ping)?;
+                    until
+                }
+                Verdict::Gone => return Poll::Ready(Err(End::Close(close::SILENT))),
+            };
+            // One that has passed, and was no fault, is looked at again soon.
+            let deadline = self.wire.deadline(stuck_max).unwrap_or(next);
+            timer.as_mut().reset(next.min(if deadline > now { deadline } else { now + AGAIN }));
+            if is_heard {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Sends what is due before the end, and ends.
+    async fn finish(mut self, end: End) {
+        let (code, was_told) = match end {
+            End::Gone(code) => (code, false),
+            End::Left(code) => {
+                let answering = self.send(|out| frame::write_close_answer(out, code));
+                let was_told = timeout(CLOSE_MAX, answering).await.is_ok_and(|sent| sent.is_ok());
+                (code.unwrap_or(close::NORMAL), was_told)
+            }
+            End::Close(code) => (code, self.close(code).await),
+        };
+        let Connection { heard, sent, wire, registration, mark, started, .. } = self;
+        let user = registration.socket.user;
+        drop((registration, mark));
+        tracing::info!(%user, code, heard, sent, seconds = started.elapsed().as_secs(), "socket.closed");
+        if was_told {
+            hang_up(wire).await;
         }
     }
 
     /// Sends what is due before the end, a close frame, and waits a moment for the answer. Whether that was in time.
     async fn close(&mut self, code: u16) -> bool {
+        let mut frames = Vec::new();
         if code == close::RESTART {
             let draining = ServerFrame::Draining(Draining { retry_after_ms: DRAIN_MS });
-            self.frames.push(Utf8Bytes::from(draining.encode()));
+            frames.push(Utf8Bytes::from(draining.encode()));
         }
         // What was decided before the close is still sent: the last refusal says why.
-        let _ = self.registration.socket.queue.take(&mut self.frames);
+        let _ = self.registration.socket.queue.take(&mut frames);
+        self.sent += frames.len() as u64;
+        let bytes_max = self.app.config.frame_bytes as usize;
         let goodbye = async {
-            self.write().await.map_err(|_| ())?;
-            let reason = tungstenite::Utf8Bytes::from_static(close::reason(code));
-            let frame = CloseFrame { code: code.into(), reason };
-            self.ws.send(Message::Close(Some(frame))).await.map_err(|_| ())?;
-            while let Some(Ok(_)) = self.ws.next().await {}
-            Ok::<(), ()>(())
+            self.send(|out| {
+                frames.iter().for_each(|text| frame::write_text(out, text));
+                frame::write_close(out, code, close::reason(code));
+            })
+            .await?;
+            let ignore = |said: Said<'_>| match said {
+                Said::Text(_) => Ok(()),
+                Said::Close(code) => Err(End::Left(code)),
+            };
+            while poll_fn(|cx| self.wire.poll_read(cx, bytes_max, ignore)).await.is_ok() {}
+            Ok::<(), Fault>(())
         };
         timeout(CLOSE_MAX, goodbye).await.is_ok_and(|said| said.is_ok())
     }
+
+    /// Writes and waits until it has gone out.
+    async fn send(&mut self, fill: impl FnOnce(&mut Vec<u8>)) -> Result<(), Fault> {
+        let mut fill = Some(fill);
+        poll_fn(|cx| {
+            if let Some(fill) = fill.take() {
+                self.wire.write(cx, fill)?;
+            }
+            self.wire.poll_flush(cx)
+        })
+        .await
+    }
 }
 
-/// What an error of the WebSocket layer means. tungstenite sends no close frame on its own account.
-fn end_of(error: &Error) -> End {
-    match error {
-        Error::Capacity(_) => End::Close(close::TOO_BIG),
-        Error::Utf8(_) => End::Close(close::INVALID_TEXT),
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone(close::ABNORMAL),
-        Error::Protocol(_) => End::Close(close::PROTOCOL),
-        Error::Io(error) => match Fault::of(error) {
-            // The peer does not read, so it would not read a close frame either.
-            Some(Fault::Stuck) => End::Gone(close::SLOW_CONSUMER),
-            // It comes back by itself: most often the rest got lost on its way.
-            Some(Fault::Unfinished) => End::Close(close::SILENT),
-            Some(Fault::Flooding) => End::Close(close::FLOODING),
-            None => End::Gone(close::ABNORMAL),
-        },
-        _ => End::Gone(close::ABNORMAL),
+/// Does what a text says. Whether it was JSON.
+fn handle(app: &Arc<App>, registration: &Registration, mark: &Mark, text: &str) -> bool {
+    match ClientFrame::decode(text) {
+        #[cfg(debug_assertions)]
+        Ok(ClientFrame::Ping(ping))
+            if crate::fault::is_on("panic_when_asked") && ping.nonce == Some("panic".into()) =>
+        {
+            panic!("asked to");
+        }
+        Ok(frame) => {
+            if chat::is_activity(&frame) {
+                mark.active();
+            }
+            chat::handle(app, &registration.socket, frame);
+            true
+        }
+        Err(refusal) => {
+            let is_json = refusal.code() != Code::BadJson;
+            chat::answer(&registration.socket, &ServerFrame::from(refusal));
+            is_json
+        }
+    }
+}
+
+/// Ends the connection without taking from the peer what was sent last: closing while there are unread bytes would.
+async fn hang_up(wire: Wire) {
+    let mut stream = wire.into_tcp();
+    let waiting = async {
+        stream.shutdown().await?;
+        let mut rest = [0; 1_024];
+        while stream.read(&mut rest).await? > 0 {}
+        Ok::<(), std::io::Error>(())
+    };
+    // It is dropped next, whatever came of it.
+    let _ = timeout(CLOSE_MAX, waiting).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quiet_socket_keeps_little() {
+        fn future_size<T>(_: impl FnOnce(Arc<App>, Pin<Box<dyn Future<Output = Option<Arrival>> + Send>>) -> T) -> usize {
+            std::mem::size_of::<T>()
+        }
+        assert!(future_size(run) <= 512, "its task: {}", future_size(run));
     }
 }

@@ -1,8 +1,10 @@
 //! The WebSocket: the handshake, the task that serves one socket, the queue of what it is to be sent,
-//! and the line it runs on.
+//! and the wire they travel on.
 
 pub mod connection;
+pub mod frame;
 pub mod line;
 pub mod queue;
 pub mod upgrade;
 pub mod watch;
+pub mod wire;

@@ -19,7 +19,9 @@ use shared::ids::{ConversationId, Cursor, Seq};
 use shared::limits::CURSORS_MAX;
 use shared::resume::{Resumed, Resync};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use tokio::sync::Notify;
 
 /// Frames that may wait for one socket.
@@ -78,8 +80,9 @@ impl Item {
 #[derive(Debug, Default)]
 pub struct FrameQueue {
     state: Mutex<State>,
-    changed: Notify,
     drained: Notify,
+    /// Whether there is a code to close with, for those who ask often.
+    is_closing: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -96,6 +99,8 @@ struct State {
     /// Whether somebody replays.
     is_replaying: bool,
     close: Option<u16>,
+    /// Who waits for something to take.
+    taker: Option<Waker>,
 }
 
 /// One conversation whose events come from the log.
@@ -129,8 +134,7 @@ impl FrameQueue {
         if state.close.is_none() {
             state.push(item);
         }
-        drop(state);
-        self.changed.notify_one();
+        self.wake(state);
     }
 
     /// Asks the socket's task to send what waits and then close with this code. The first code stays.
@@ -142,15 +146,14 @@ impl FrameQueue {
             state.items.clear();
             state.bytes = 0;
         }
-        drop(state);
-        self.changed.notify_one();
+        self.wake(state);
         self.drained.notify_waiters();
     }
 
     /// Whether the socket was told to close.
     #[must_use]
     pub fn is_closing(&self) -> bool {
-        self.lock().close.is_some()
+        self.is_closing.load(Ordering::Acquire)
     }
 
     /// Whether so much waits that the socket's commands should wait too.
@@ -161,9 +164,26 @@ impl FrameQueue {
         state.items.len() + held >= FRAMES_MAX / 2 || state.bytes >= BYTES_MAX / 2
     }
 
-    /// Moves about 32 KiB of waiting frames, at least one if there is any, to `frames`.
-    pub fn take(&self, frames: &mut Vec<Utf8Bytes>) -> Taken {
+    /// Moves about 32 KiB of waiting frames, at least one if there is any, to `frames`; with nothing to take, wakes
+    /// the caller when that may have changed. One task waits at a time.
+    pub fn poll_take(&self, cx: &mut Context<'_>, frames: &mut Vec<Utf8Bytes>) -> Poll<Taken> {
         let mut state = self.lock();
+        let taken = self.take_from(&mut state, frames);
+        if taken != Taken::Nothing {
+            return Poll::Ready(taken);
+        }
+        if !state.taker.as_ref().is_some_and(|taker| taker.will_wake(cx.waker())) {
+            state.taker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// The same without waiting.
+    pub fn take(&self, frames: &mut Vec<Utf8Bytes>) -> Taken {
+        self.take_from(&mut self.lock(), frames)
+    }
+
+    fn take_from(&self, state: &mut State, frames: &mut Vec<Utf8Bytes>) -> Taken {
         let mut bytes = 0;
         while bytes < TAKE_BYTES
             && let Some(item) = state.items.pop_front()
@@ -220,8 +240,7 @@ impl FrameQueue {
             state.floors.remove(&conversation);
             state.replays.insert(conversation, Replay { cursor, live, answers, is_asked: true });
         }
-        drop(state);
-        self.changed.notify_one();
+        self.wake(state);
         refused
     }
 
@@ -275,8 +294,7 @@ impl FrameQueue {
         if state.close.is_none() {
             state.replay(conversation, from, page);
         }
-        drop(state);
-        self.changed.notify_one();
+        self.wake(state);
     }
 
     /// Ends replaying if there is nothing left to replay. `false`: something has come up. To be called
@@ -301,12 +319,16 @@ impl FrameQueue {
         }
     }
 
-    /// Waits until something may have changed since the last [`FrameQueue::take`].
-    ///
-    /// # Cancel safety
-    /// Safe: a wake-up that nobody waited for is kept for the next call.
-    pub async fn changed(&self) {
-        self.changed.notified().await;
+    /// Unlocks, and wakes whoever waits for something to take.
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        if state.close.is_some() {
+            self.is_closing.store(true, Ordering::Release);
+        }
+        let taker = state.taker.take();
+        drop(state);
+        if let Some(taker) = taker {
+            taker.wake();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

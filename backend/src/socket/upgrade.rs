@@ -2,15 +2,13 @@
 //! anything is upgraded.
 //!
 //! It is done here and not by axum, because the key is checked, other versions are told ours, and the socket is to
-//! run on a [`Line`] of ours.
+//! run on a wire of ours.
 
-use super::connection;
+use super::connection::{self, Arrival};
 use super::line::Line;
 use crate::app::App;
-use crate::config::Switch;
 use crate::http::error::Refused;
 use crate::http::extract::SignedIn;
-use crate::rate::{Bucket, Rate};
 use crate::server::address::ConnectionSlot;
 use axum::Extension;
 use axum::body::Body;
@@ -19,31 +17,17 @@ use axum::http::header::{self, HeaderName};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use shared::code::{Code, Rejection};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 /// The subprotocol of this contract.
 pub const SUBPROTOCOL: &str = "chat.v1";
-
-/// Bytes read from a socket at once. The WebSocket layer's own default, 128 KiB, is allocated for every socket.
-const READ_BUFFER: usize = 4 * 1024;
-
-/// Bytes gathered before they are written; above what one round of the queue hands out, so that a
-/// round is one write.
-const WRITE_BUFFER: usize = 64 * 1024;
-
-/// Frames of any kind a socket may send at once, far above what a page does.
-const FRAMES_BURST: u32 = 500;
-/// Frames of any kind a socket may go on to send in ten seconds.
-const FRAMES_IN_10_S: u32 = 1_000;
 
 /// How long a handshake waits for its turn when a crowd comes at once.
 const TURN_TIME_MAX: Duration = Duration::from_secs(5);
@@ -64,22 +48,17 @@ pub async fn upgrade(
 ) -> Result<Response, Refused> {
     let turn = take_turn(&app).await?;
     let Handshake { upgrade, accept, is_ours } = handshake;
-    let tracker = app.sockets.clone();
-    // Tracked where stopping waits for it.
-    tracker.spawn(async move {
+    let arrival = Box::pin(async move {
         // An error here is a connection that was lost before it was a socket.
-        let Some(line) = upgrade.await.ok().and_then(|upgraded| line(&app, upgraded)) else { return };
+        let parts = upgrade.await.ok()?.downcast::<TokioIo<Line>>().ok()?;
         // From here on the connection counts as a socket of its user, not of its address.
         slot.release();
-        let frame_bytes = app.config.frame_bytes as usize;
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
-            .max_frame_size(Some(frame_bytes))
-            .max_message_size(Some(frame_bytes));
-        let ws = WebSocketStream::from_raw_socket(line, Role::Server, Some(config)).await;
-        connection::run(app, ws, signed_in.session, turn).await;
+        let (stream, ahead) = (parts.io.into_inner().into_tcp(), parts.read_buf.to_vec());
+        Some(Arrival { stream, ahead, session: signed_in.session, turn })
     });
+    // Tracked where stopping waits for it.
+    let tracker = app.sockets.clone();
+    tracker.spawn(connection::run(app, arrival));
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -90,14 +69,6 @@ pub async fn upgrade(
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     }
     Ok(response)
-}
-
-/// The connection below an upgraded request, as a socket's line.
-fn line(app: &App, upgraded: Upgraded) -> Option<Line> {
-    let parts = upgraded.downcast::<TokioIo<Line>>().ok()?;
-    let allowed = (app.config.rate_limits == Switch::On)
-        .then(|| Bucket::new(Rate::new(FRAMES_BURST, FRAMES_IN_10_S, Duration::from_secs(10))));
-    Some(parts.io.into_inner().upgraded(parts.read_buf.to_vec(), allowed))
 }
 
 /// A turn to be welcomed, held until the first frame is made: what a crowd that comes back at once asks of the

@@ -1,7 +1,6 @@
 //! What a socket's peer is held to, as plain rules that are told the time: to be heard of now and then,
 //! and to speak JSON.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -16,11 +15,10 @@ const BAD_JSON_WINDOW: Duration = Duration::from_secs(10);
 /// The state of one socket's peer.
 #[derive(Debug)]
 pub struct Watch {
-    silence_max: Duration,
     last_heard: Instant,
     /// Whether a ping is out that nothing has answered yet.
     is_asked: bool,
-    bad_json: VecDeque<Instant>,
+    bad_json: Vec<Instant>,
 }
 
 /// What is to be done about a peer.
@@ -35,10 +33,10 @@ pub enum Verdict {
 }
 
 impl Watch {
-    /// A peer that was heard of just now, and may be silent for so long.
+    /// A peer that was heard of just now.
     #[must_use]
-    pub fn new(now: Instant, silence_max: Duration) -> Self {
-        Self { silence_max, last_heard: now, is_asked: false, bad_json: VecDeque::new() }
+    pub fn new(now: Instant) -> Self {
+        Self { last_heard: now, is_asked: false, bad_json: Vec::new() }
     }
 
     /// Any frame has come.
@@ -49,27 +47,24 @@ impl Watch {
 
     /// A text has come that is no JSON object. `true`: that is one too many.
     pub fn is_bad_json_too_much(&mut self, now: Instant) -> bool {
-        self.bad_json.push_back(now);
+        self.bad_json.push(now);
         self.bad_json.retain(|moment| now.saturating_duration_since(*moment) < BAD_JSON_WINDOW);
         self.bad_json.len() >= BAD_JSON_MAX
     }
 
-    /// What to do now.
-    pub fn check(&mut self, now: Instant) -> Verdict {
+    /// What to do now about a peer that may be silent for so long.
+    pub fn check(&mut self, now: Instant, silence_max: Duration) -> Verdict {
         let silence = now.saturating_duration_since(self.last_heard);
-        if silence >= self.silence_max {
+        // After how long without a frame the peer is asked.
+        let heartbeat = HEARTBEAT.min(silence_max / 2);
+        if silence >= silence_max {
             return Verdict::Gone;
         }
-        if silence < self.heartbeat() {
-            return Verdict::Wait(self.last_heard + self.heartbeat());
+        if silence < heartbeat {
+            return Verdict::Wait(self.last_heard + heartbeat);
         }
-        let end = self.last_heard + self.silence_max;
+        let end = self.last_heard + silence_max;
         if std::mem::replace(&mut self.is_asked, true) { Verdict::Wait(end) } else { Verdict::Ask(end) }
-    }
-
-    /// After how long without a frame the peer is asked.
-    fn heartbeat(&self) -> Duration {
-        HEARTBEAT.min(self.silence_max / 2)
     }
 }
 
@@ -82,21 +77,21 @@ mod tests {
     #[test]
     fn a_quiet_peer_is_asked_once_and_given_up_after_a_minute() {
         let start = Instant::now();
-        let mut watch = Watch::new(start, 60 * SECOND);
-        assert_eq!(watch.check(start), Verdict::Wait(start + HEARTBEAT));
-        assert_eq!(watch.check(start + HEARTBEAT), Verdict::Ask(start + 60 * SECOND));
-        assert_eq!(watch.check(start + 40 * SECOND), Verdict::Wait(start + 60 * SECOND));
-        assert_eq!(watch.check(start + 60 * SECOND), Verdict::Gone);
+        let mut watch = Watch::new(start);
+        assert_eq!(watch.check(start, 60 * SECOND), Verdict::Wait(start + HEARTBEAT));
+        assert_eq!(watch.check(start + HEARTBEAT, 60 * SECOND), Verdict::Ask(start + 60 * SECOND));
+        assert_eq!(watch.check(start + 40 * SECOND, 60 * SECOND), Verdict::Wait(start + 60 * SECOND));
+        assert_eq!(watch.check(start + 60 * SECOND, 60 * SECOND), Verdict::Gone);
         let later = start + 59 * SECOND;
         watch.heard(later);
-        assert_eq!(watch.check(start + 60 * SECOND), Verdict::Wait(later + HEARTBEAT));
-        assert_eq!(watch.check(later + HEARTBEAT), Verdict::Ask(later + 60 * SECOND), "it is asked anew");
+        assert_eq!(watch.check(start + 60 * SECOND, 60 * SECOND), Verdict::Wait(later + HEARTBEAT));
+        assert_eq!(watch.check(later + HEARTBEAT, 60 * SECOND), Verdict::Ask(later + 60 * SECOND), "it is asked anew");
     }
 
     #[test]
     fn the_third_text_in_ten_seconds_that_is_no_json_is_one_too_many() {
         let start = Instant::now();
-        let mut watch = Watch::new(start, 60 * SECOND);
+        let mut watch = Watch::new(start);
         for second in [0, 6, 12, 18, 24] {
             assert!(!watch.is_bad_json_too_much(start + second * SECOND), "{second}");
         }
