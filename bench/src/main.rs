@@ -27,6 +27,12 @@ struct Arguments {
     /// The `confab` program
     #[arg(long, value_name = "FILE", default_value = "target/release/confab")]
     server: PathBuf,
+    /// The `relay` program; the one beside this program if nothing is said
+    #[arg(long, value_name = "FILE")]
+    relay: Option<PathBuf>,
+    /// The folder that holds `ws` for Node
+    #[arg(long, value_name = "DIR", default_value = "target/bench/node_modules")]
+    node_modules: PathBuf,
     /// One more argument for the `confab` program; may be given several times
     #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
     server_argument: Vec<String>,
@@ -60,7 +66,14 @@ fn run(arguments: &Arguments) -> Result<()> {
     if is_pinned {
         process::pin_generator()?;
     }
-    let setup = Setup { confab: arguments.server.clone(), arguments: arguments.server_argument.clone(), is_pinned };
+    let beside = std::env::current_exe()?.with_file_name("relay");
+    let setup = Setup {
+        confab: arguments.server.clone(),
+        arguments: arguments.server_argument.clone(),
+        relay: arguments.relay.clone().unwrap_or(beside),
+        node_modules: arguments.node_modules.clone(),
+        is_pinned,
+    };
     for scenario in scenario::ALL {
         if !arguments.scenarios.is_empty() && !arguments.scenarios.iter().any(|name| name == scenario.name) {
             continue;

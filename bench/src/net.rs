@@ -3,16 +3,18 @@
 
 use crate::frame;
 use anyhow::{Context, Result, bail};
-use mio::net::TcpStream;
+use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 use std::io::{ErrorKind, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// What is read at once. One read takes everything that waits, as long as it is less.
 const READ_BYTES: usize = 256 * 1024;
 const EVENTS_AT_ONCE: usize = 1024;
+/// What epoll calls the listener.
+const LISTENER: Token = Token(usize::MAX);
 
 /// Who is told what happens. Times are nanoseconds of [`Net::now`].
 pub trait Handler {
@@ -22,6 +24,14 @@ pub trait Handler {
     /// Ends the run.
     fn opened(&mut self, _net: &mut Net, _socket: usize) -> Result<()> {
         Ok(())
+    }
+
+    /// Somebody asks to come in, where this end is the server: the answer is the handler's to write.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn asked(&mut self, _net: &mut Net, _socket: usize, _request: &[u8]) -> Result<()> {
+        bail!("nobody was expected")
     }
 
     /// A text has arrived.
@@ -42,6 +52,8 @@ pub trait Handler {
 #[derive(Debug)]
 struct Socket {
     stream: TcpStream,
+    /// Whether the other side came to us.
+    is_guest: bool,
     is_open: bool,
     is_dirty: bool,
     /// The beginning of a frame whose end has not come.
@@ -56,6 +68,7 @@ struct Socket {
 pub struct Net {
     poll: Poll,
     events: Events,
+    listener: Option<TcpListener>,
     sockets: Slab<Socket>,
     buffer: Vec<u8>,
     dirty: Vec<usize>,
@@ -71,6 +84,7 @@ impl Net {
         Ok(Self {
             poll: Poll::new().context("epoll")?,
             events: Events::with_capacity(EVENTS_AT_ONCE),
+            listener: None,
             sockets: Slab::new(),
             buffer: vec![0; READ_BYTES],
             dirty: Vec::new(),
@@ -101,19 +115,43 @@ impl Net {
     /// # Errors
     /// When no socket is to be had.
     pub fn connect(&mut self, address: SocketAddr, request: &[u8]) -> Result<usize> {
-        let mut stream = TcpStream::connect(address).context("connect")?;
+        let stream = TcpStream::connect(address).context("connect")?;
+        // Written when the system says that the connection stands.
+        self.add(stream, false, request.to_vec())
+    }
+
+    /// Lets others come in, at a free port of this machine's own address.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn listen(&mut self) -> Result<SocketAddr> {
+        let mut listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        self.poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let address = listener.local_addr()?;
+        self.listener = Some(listener);
+        Ok(address)
+    }
+
+    fn accept(&mut self) -> Result<()> {
+        while let Some(listener) = &self.listener {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    stream.set_nodelay(true)?;
+                    self.add(stream, true, Vec::new())?;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error).context("accept"),
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, mut stream: TcpStream, is_guest: bool, unwritten: Vec<u8>) -> Result<usize> {
         let entry = self.sockets.vacant_entry();
         let socket = entry.key();
         self.poll.registry().register(&mut stream, Token(socket), Interest::READABLE | Interest::WRITABLE)?;
-        entry.insert(Socket {
-            stream,
-            is_open: false,
-            // Written when the system says that the connection stands.
-            is_dirty: false,
-            unread: Vec::new(),
-            unwritten: request.to_vec(),
-            written: 0,
-        });
+        let (is_open, is_dirty) = (false, false);
+        entry.insert(Socket { stream, is_guest, is_open, is_dirty, unread: Vec::new(), unwritten, written: 0 });
         Ok(socket)
     }
 
@@ -184,6 +222,10 @@ impl Net {
             other => other.context("epoll")?,
         }
         for event in events.iter() {
+            if event.token() == LISTENER {
+                self.accept()?;
+                continue;
+            }
             let Token(socket) = event.token();
             if event.is_writable()
                 && let Some(entry) = self.sockets.get(socket)
@@ -210,7 +252,7 @@ impl Net {
             let now = self.now();
             let unread = std::mem::take(&mut self.sockets[socket].unread);
             if unread.is_empty() {
-                let used = self.take(socket, &buffer[..count], now, handler)?;
+                let used = self.take(socket, &mut buffer[..count], now, handler)?;
                 if let Some(entry) = self.sockets.get_mut(socket)
                     && used < count
                 {
@@ -219,7 +261,7 @@ impl Net {
             } else {
                 let mut unread = unread;
                 unread.extend_from_slice(&buffer[..count]);
-                let used = self.take(socket, &unread, now, handler)?;
+                let used = self.take(socket, &mut unread, now, handler)?;
                 unread.drain(..used);
                 if let Some(entry) = self.sockets.get_mut(socket)
                     && !unread.is_empty()
@@ -235,22 +277,29 @@ impl Net {
     }
 
     /// Hands out all frames that are there whole, and says how many bytes they were.
-    fn take(&mut self, socket: usize, bytes: &[u8], now: u64, handler: &mut impl Handler) -> Result<usize> {
+    fn take(&mut self, socket: usize, bytes: &mut [u8], now: u64, handler: &mut impl Handler) -> Result<usize> {
         let mut used = 0;
         if !self.sockets[socket].is_open {
             let Some(end) = memchr::memmem::find(bytes, b"\r\n\r\n") else { return Ok(0) };
             used = end + 4;
-            if !bytes.starts_with(b"HTTP/1.1 101 ") {
+            if self.sockets[socket].is_guest {
+                handler.asked(self, socket, &bytes[..used])?;
+            } else if !bytes.starts_with(b"HTTP/1.1 101 ") {
                 self.lose(socket, &String::from_utf8_lossy(&bytes[..bytes.len().min(600)]), handler)?;
                 return Ok(bytes.len());
             }
-            self.sockets[socket].is_open = true;
-            // Small frames are to leave at once, whatever has not been acknowledged yet.
-            self.sockets[socket].stream.set_nodelay(true)?;
-            handler.opened(self, socket)?;
+            let entry = &mut self.sockets[socket];
+            entry.is_open = true;
+            if !entry.is_guest {
+                // Small frames are to leave at once, whatever has not been acknowledged yet.
+                entry.stream.set_nodelay(true)?;
+                handler.opened(self, socket)?;
+            }
         }
         while let Some(found) = frame::read(bytes, used)? {
-            let payload = &bytes[found.begin..found.end];
+            let payload = &mut bytes[found.begin..found.end];
+            frame::unmask(payload, found.mask);
+            let payload = &*payload;
             used = found.end;
             match found.opcode {
                 frame::TEXT => handler.text(self, socket, payload, now)?,

@@ -66,7 +66,7 @@ impl Server {
     ///
     /// # Errors
     /// When it does not come up.
-    pub fn start(mut command: Command) -> Result<Self> {
+    pub fn start(command: &mut Command) -> Result<Self> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -1,254 +1,55 @@
-//! `dm`: direct messages. People in pairs, both of a pair write to the other; everybody has a fixed number of messages
-//! in flight. Confab's are in flight until they are stored (`accepted`), the others' until the other has them.
+//! `dm`: direct messages in a closed loop, as fast as they go.
 
+use super::pairs::{Load, Outcome, Plan, drive};
 use super::{Figure, Round};
 use crate::contender::folder;
-use crate::crowd;
-use crate::dialect::{Dialect, Incoming, Template, accepted_in};
-use crate::net::{Handler, Net};
-use crate::process::{Cpu, Server};
-use crate::seed::{self, Seed};
-use crate::stats::Latencies;
-use anyhow::{Result, bail, ensure};
-use shared::message::Target;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use crate::dialect::Dialect;
+use crate::seed::Seed;
+use anyhow::Result;
 
-/// What is to be done.
-#[derive(Debug, Clone, Copy)]
-pub struct Plan {
-    /// How many people, an even number.
-    pub people: usize,
-    /// Messages each has in flight.
-    pub window: usize,
-    /// How long it goes before anything is measured.
-    pub warm_up: Duration,
-    /// How long is measured.
-    pub time: Duration,
-}
+/// People who write, if nothing else is said.
+pub const PEOPLE: usize = 200;
 
-/// What came of it.
-#[derive(Debug)]
-pub struct Outcome {
-    /// Messages sent, from the first to the last.
-    pub sent: usize,
-    /// Of those, how many the server said are stored.
-    pub accepted: usize,
-    /// Of those, how many arrived.
-    pub delivered: usize,
-    /// Messages that arrived while it was measured.
-    pub measured: usize,
-    /// How long was measured.
-    pub seconds: f64,
-    /// What the server computed meanwhile.
-    pub cpu: Duration,
-    /// From sending to arriving, in what was measured.
-    pub arrival: Latencies,
-    /// From sending to `accepted`, in what was measured.
-    pub acceptance: Latencies,
-}
-
-/// How long what is in flight at the end may take.
-const DRAIN: Duration = Duration::from_secs(20);
-
-/// Both windows.
+/// With 16 in flight each and with 1.
+///
+/// # Errors
+/// When something does not count up.
 pub fn run(round: &Round<'_>) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for window in round.options.window.map_or(vec![16, 1], |window| vec![window]) {
-        let folder = folder()?;
-        let people = round.options.people.unwrap_or(200);
-        if round.contender.dialect() == Dialect::Confab {
-            let mut seed = Seed::new(folder.path())?;
-            seed.people(people)?;
-            seed.finish()?;
-        }
-        let server = round.setup.start(round.contender, folder.path())?;
-        round.say(&format!("the server's process is {}", server.pid()));
-        let plan = Plan { people, window, warm_up: round.options.warm_up(), time: round.options.time(5) };
-        let mut outcome = drive(&server, round.contender.dialect(), plan)?;
-        let per_message = outcome.cpu.as_secs_f64() * 1e6 / outcome.measured.max(1) as f64;
+        let mut outcome = once(round, Load::Closed(window))?;
         let name = |what: &str| format!("dm.{window}.{what}");
-        figures.extend([
-            Figure::new(name("cpu"), "µs", per_message),
-            Figure::new(name("rate"), "/s", outcome.measured as f64 / outcome.seconds),
-            Figure::new(name("p50"), "ms", outcome.arrival.percentile(0.5)),
-            Figure::new(name("p99"), "ms", outcome.arrival.percentile(0.99)),
-        ]);
-        if round.contender.dialect() == Dialect::Confab {
-            figures.extend([
-                Figure::new(name("accepted.p50"), "ms", outcome.acceptance.percentile(0.5)),
-                Figure::new(name("accepted.p99"), "ms", outcome.acceptance.percentile(0.99)),
-            ]);
-        }
+        figures.push(Figure::new(name("cpu"), "µs", outcome.cpu_per_message()));
+        figures.push(Figure::new(name("rate"), "/s", outcome.measured as f64 / outcome.seconds));
+        figures.extend(latencies(&name, &mut outcome));
     }
     Ok(figures)
 }
 
-struct Message {
-    sent: u64,
-    sender: usize,
-    is_accepted: bool,
-    is_delivered: bool,
+/// A new server with people in it, and what they do.
+pub(super) fn once(round: &Round<'_>, load: Load) -> Result<Outcome> {
+    let folder = folder()?;
+    let people = round.options.people.unwrap_or(PEOPLE);
+    if round.contender.dialect() == Dialect::Confab {
+        let mut seed = Seed::new(folder.path())?;
+        seed.people(people)?;
+        seed.finish()?;
+    }
+    let server = round.start(folder.path())?;
+    let plan = Plan { people, silent: 0, load, warm_up: round.options.warm_up(), time: round.options.time(5) };
+    drive(&server, round.contender.dialect(), plan)
 }
 
-struct Drive {
-    dialect: Dialect,
-    templates: Vec<Template>,
-    messages: Vec<Message>,
-    unix_ms: u64,
-    is_sending: bool,
-    is_measuring: bool,
-    /// Those that have not been introduced to the other yet.
-    strangers: usize,
-    outcome: Outcome,
-}
-
-/// Sockets 0 and 1 are a pair, 2 and 3, and so on.
-fn other(socket: usize) -> usize {
-    socket ^ 1
-}
-
-impl Drive {
-    fn send(&mut self, net: &mut Net, socket: usize, now: u64) {
-        let number = self.messages.len();
-        self.messages.push(Message { sent: now, sender: socket, is_accepted: false, is_delivered: false });
-        self.templates[socket].write(net.out(socket), number, self.unix_ms);
-        self.outcome.sent += 1;
+/// How long messages took.
+pub(super) fn latencies(name: &impl Fn(&str) -> String, outcome: &mut Outcome) -> Vec<Figure> {
+    let mut figures = vec![
+        Figure::new(name("p50"), "ms", outcome.arrival.percentile(0.5)),
+        Figure::new(name("p99"), "ms", outcome.arrival.percentile(0.99)),
+        Figure::new(name("max"), "ms", outcome.arrival.percentile(1.0)),
+    ];
+    if outcome.acceptance.count() > 0 {
+        figures.push(Figure::new(name("accepted.p50"), "ms", outcome.acceptance.percentile(0.5)));
+        figures.push(Figure::new(name("accepted.p99"), "ms", outcome.acceptance.percentile(0.99)));
     }
-
-    /// A message of this socket's is no longer in flight.
-    fn go_on(&mut self, net: &mut Net, socket: usize, now: u64) {
-        if self.is_sending {
-            self.send(net, socket, now);
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        self.outcome.delivered == self.outcome.sent && self.outcome.accepted == self.outcome.sent
-    }
-}
-
-impl Handler for Drive {
-    fn text(&mut self, net: &mut Net, socket: usize, text: &[u8], now: u64) -> Result<()> {
-        match self.dialect.read(text) {
-            Incoming::Accepted(number) => {
-                let Some(message) = self.messages.get_mut(number) else { bail!("message {number} was never sent") };
-                ensure!(message.sender == socket, "somebody else's message was accepted");
-                ensure!(!std::mem::replace(&mut message.is_accepted, true), "message {number} was accepted twice");
-                self.outcome.accepted += 1;
-                if self.is_measuring {
-                    self.outcome.acceptance.add(now.saturating_sub(message.sent));
-                }
-                if self.strangers > 0 {
-                    // From now on they know the conversation, as a page does.
-                    let Some(conversation) = accepted_in(text) else { bail!("accepted names no conversation") };
-                    self.templates[socket] = Template::send(Target::Conversation(conversation))?;
-                    self.strangers -= 1;
-                }
-                self.go_on(net, socket, now);
-            }
-            Incoming::Arrived(number) => {
-                let Some(message) = self.messages.get_mut(number) else { bail!("message {number} was never sent") };
-                let sender = message.sender;
-                ensure!(sender == other(socket), "message {number} arrived at a stranger's");
-                ensure!(!std::mem::replace(&mut message.is_delivered, true), "message {number} arrived twice");
-                self.outcome.delivered += 1;
-                if self.is_measuring {
-                    self.outcome.measured += 1;
-                    self.outcome.arrival.add(now.saturating_sub(message.sent));
-                }
-                if self.dialect == Dialect::Forward {
-                    self.outcome.accepted += 1;
-                    self.go_on(net, sender, now);
-                }
-            }
-            Incoming::Refused => bail!("the server refused: {}", String::from_utf8_lossy(text)),
-            Incoming::Welcome | Incoming::Other => {}
-        }
-        Ok(())
-    }
-}
-
-/// Runs the plan against a server.
-///
-/// # Errors
-/// When a message is refused, lost, doubled or goes astray.
-pub fn drive(server: &Server, dialect: Dialect, plan: Plan) -> Result<Outcome> {
-    let mut net = Net::new()?;
-    crowd::enter(&mut net, dialect, server.address, 0..plan.people)?;
-    let template = |socket| match dialect {
-        Dialect::Confab => Template::send(Target::User(seed::user(other(socket)))),
-        Dialect::Forward => Template::forward(&seed::user(other(socket)).to_string()),
-    };
-    let mut drive = Drive {
-        dialect,
-        templates: (0..plan.people).map(template).collect::<Result<_>>()?,
-        messages: Vec::with_capacity(1 << 20),
-        unix_ms: unix_ms(),
-        is_sending: false,
-        is_measuring: false,
-        strangers: if dialect == Dialect::Confab { plan.people } else { 0 },
-        outcome: Outcome {
-            sent: 0,
-            accepted: 0,
-            delivered: 0,
-            measured: 0,
-            seconds: 0.0,
-            cpu: Duration::ZERO,
-            arrival: Latencies::default(),
-            acceptance: Latencies::default(),
-        },
-    };
-    if dialect == Dialect::Confab {
-        introduce(&mut net, &mut drive, plan.people)?;
-    }
-    drive.is_sending = true;
-    let begin = net.now();
-    for socket in 0..plan.people {
-        for _ in 0..plan.window {
-            drive.send(&mut net, socket, begin);
-        }
-    }
-    turn_for(&mut net, &mut drive, plan.warm_up)?;
-    let (from, before) = (net.now(), server.cpu()?);
-    drive.is_measuring = true;
-    turn_for(&mut net, &mut drive, plan.time)?;
-    drive.is_measuring = false;
-    let (to, after): (u64, Cpu) = (net.now(), server.cpu()?);
-    drive.is_sending = false;
-    finish(&mut net, &mut drive)?;
-    drive.outcome.seconds = Duration::from_nanos(to - from).as_secs_f64();
-    drive.outcome.cpu = after.since(&before);
-    Ok(drive.outcome)
-}
-
-/// Everybody writes one message to the other's name, and learns the conversation.
-fn introduce(net: &mut Net, drive: &mut Drive, people: usize) -> Result<()> {
-    let now = net.now();
-    for socket in 0..people {
-        drive.send(net, socket, now);
-    }
-    finish(net, drive)
-}
-
-fn turn_for(net: &mut Net, drive: &mut Drive, time: Duration) -> Result<()> {
-    let end = net.now() + time.as_nanos() as u64;
-    while net.now() < end {
-        drive.unix_ms = unix_ms();
-        net.turn(Duration::from_millis(20), drive)?;
-    }
-    Ok(())
-}
-
-fn finish(net: &mut Net, drive: &mut Drive) -> Result<()> {
-    let end = net.now() + DRAIN.as_nanos() as u64;
-    while !drive.is_done() {
-        net.turn(Duration::from_millis(20), drive)?;
-        let Outcome { sent, accepted, delivered, .. } = drive.outcome;
-        ensure!(net.now() < end, "{sent} messages were sent, {accepted} accepted and {delivered} delivered");
-    }
-    Ok(())
-}
-
-fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    figures
 }

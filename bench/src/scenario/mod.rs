@@ -1,18 +1,25 @@
 //! What is measured. A new scenario is a file here and one line in [`ALL`].
 
 pub mod dm;
+pub mod fanout;
+pub mod pairs;
+pub mod rate;
 
 use crate::contender::{Contender, Setup};
+use crate::process::Server;
 use anyhow::Result;
+use std::path::Path;
 use std::time::Duration;
 
+/// Those that speak to each other.
+const CHAT: &[Contender] = &[Contender::Confab, Contender::Node, Contender::Relay];
+
 /// Every scenario.
-pub const ALL: &[Scenario] = &[Scenario {
-    name: "dm",
-    about: "200 people in pairs write to each other",
-    contenders: &[Contender::Confab],
-    run: dm::run,
-}];
+pub const ALL: &[Scenario] = &[
+    Scenario { name: "dm", about: "200 people in pairs, as fast as it goes", contenders: CHAT, run: dm::run },
+    Scenario { name: "rate", about: "200 people in pairs, at a fixed pace", contenders: CHAT, run: rate::run },
+    Scenario { name: "fanout", about: "one person writes to 1,000", contenders: CHAT, run: fanout::run },
+];
 
 /// Something that is measured.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +46,16 @@ pub struct Round<'a> {
 }
 
 impl Round<'_> {
+    /// Starts the server on this data folder.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start(&self, folder: &Path) -> Result<Server> {
+        let server = self.setup.start(self.contender, folder)?;
+        self.say(&format!("the server's process is {}", server.pid()));
+        Ok(server)
+    }
+
     /// Tells whoever watches what goes on.
     pub fn say(&self, text: &str) {
         eprintln!("  {}: {text}", self.contender.name());
@@ -51,6 +68,9 @@ pub struct Options {
     /// Messages each sender has in flight
     #[arg(long, value_name = "N")]
     pub window: Option<usize>,
+    /// Messages a second, at a fixed pace
+    #[arg(long, value_name = "N")]
+    pub per_second: Option<u64>,
     /// People, where a scenario lets one choose
     #[arg(long, value_name = "N")]
     pub people: Option<usize>,
