@@ -29,25 +29,21 @@ pub const TEXT_BYTES: usize = 100;
 const BIRTH_MS: u64 = 1_790_000_000_000;
 
 /// Who a person is.
-#[must_use]
 pub fn user(person: usize) -> UserId {
     UserId::v7(birth(person), scattered(b"user", person))
 }
 
 /// The session a person has.
-#[must_use]
 pub fn session(person: usize) -> SessionId {
     SessionId::v7(birth(person), scattered(b"session", person))
 }
 
 /// The session's secret, as 64 hexadecimal digits.
-#[must_use]
 pub fn secret(person: usize) -> String {
     secret_bytes(person).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The `Cookie` header a person's browser sends over http.
-#[must_use]
 pub fn cookie(person: usize) -> String {
     format!("confab={}", secret(person))
 }
@@ -184,7 +180,6 @@ impl Seed {
         )?;
         let mut stands = self.database.prepare_cached("UPDATE conversation SET last_position = ?2 WHERE key = ?1")?;
         let text = "x".repeat(TEXT_BYTES);
-        let kind = format!("{{\"message\":{{\"content\":\"{text}\"}}}}");
         let at = self.now_ms.cast_signed();
         let each = count / conversations.len() as u64;
         let rest = count % conversations.len() as u64;
@@ -197,9 +192,9 @@ impl Seed {
                     conversation.seq += 1;
                     let sender = conversation.members[conversation.seq as usize % conversation.members.len()];
                     let (sender, seq) = (user(sender), conversation.seq.cast_signed());
+                    let id = CommandId::v7(birth(self.commands), scattered(b"command", self.commands));
+                    let kind = format!("{{\"message\":{{\"id\":\"{id}\",\"content\":\"{text}\"}}}}");
                     event.execute(params![conversation.key, seq, at, sender.as_bytes(), kind])?;
-                    let random: [u8; 10] = scattered(b"command", self.commands);
-                    let id = CommandId::v7(birth(self.commands), random);
                     command.execute(params![
                         sender.as_bytes(),
                         id.as_bytes(),
