@@ -24,35 +24,35 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Messages of one conversation that stand together in the log.
 const RUN: u64 = 8;
 /// Bytes of text in each message.
-pub(crate) const TEXT_BYTES: usize = 100;
+pub const TEXT_BYTES: usize = 100;
 /// When people were made; what they do later comes after it.
 const BIRTH_MS: u64 = 1_790_000_000_000;
 
 /// Who a person is.
-pub(crate) fn user(person: usize) -> UserId {
+pub fn user(person: usize) -> UserId {
     UserId::v7(birth(person), scattered(b"user", person))
 }
 
 /// The session a person has.
-pub(crate) fn session(person: usize) -> SessionId {
+pub fn session(person: usize) -> SessionId {
     SessionId::v7(birth(person), scattered(b"session", person))
 }
 
 /// The session's secret, as 64 hexadecimal digits.
-pub(crate) fn secret(person: usize) -> String {
+pub fn secret(person: usize) -> String {
     secret_bytes(person).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The `Cookie` header a person's browser sends over http.
-pub(crate) fn cookie(person: usize) -> String {
+pub fn cookie(person: usize) -> String {
     format!("confab={}", secret(person))
 }
 
 /// A conversation with its key in the database.
 #[derive(Debug, Clone)]
-pub(crate) struct Conversation {
+pub struct Conversation {
     /// Its id.
-    pub(crate) id: ConversationId,
+    pub id: ConversationId,
     key: i64,
     members: Vec<usize>,
     seq: u64,
@@ -60,7 +60,7 @@ pub(crate) struct Conversation {
 
 /// A data folder being filled.
 #[derive(Debug)]
-pub(crate) struct Seed {
+pub struct Seed {
     database: Connection,
     people: usize,
     conversations: usize,
@@ -73,7 +73,7 @@ impl Seed {
     ///
     /// # Errors
     /// When the folder or its database cannot be made, or holds something already.
-    pub(crate) fn new(folder: &Path) -> Result<Self> {
+    pub fn new(folder: &Path) -> Result<Self> {
         let (outcomes, _) = tokio::sync::mpsc::channel::<Vec<writer::Outcome<()>>>(1);
         let (_, writer) = Store::open(folder, 1, outcomes)?;
         writer.close();
@@ -93,7 +93,7 @@ impl Seed {
     ///
     /// # Errors
     /// When the database fails.
-    pub(crate) fn people(&mut self, count: usize) -> Result<()> {
+    pub fn people(&mut self, count: usize) -> Result<()> {
         let mut account = self.database.prepare_cached(
             "INSERT INTO user (id, email, email_key, display_name, name_key, password_hash, created_at)
              VALUES (?1, ?2, ?2, ?3, ?4, '', ?5)",
@@ -124,7 +124,7 @@ impl Seed {
     ///
     /// # Errors
     /// When the database fails, or a pair is there already.
-    pub(crate) fn directs(&mut self, pairs: impl IntoIterator<Item = (usize, usize)>) -> Result<Vec<Conversation>> {
+    pub fn directs(&mut self, pairs: impl IntoIterator<Item = (usize, usize)>) -> Result<Vec<Conversation>> {
         pairs.into_iter().map(|(one, other)| self.conversation("direct", vec![one, other])).collect()
     }
 
@@ -132,7 +132,7 @@ impl Seed {
     ///
     /// # Errors
     /// When the database fails.
-    pub(crate) fn group(&mut self, members: impl IntoIterator<Item = usize>) -> Result<Conversation> {
+    pub fn group(&mut self, members: impl IntoIterator<Item = usize>) -> Result<Conversation> {
         self.conversation("group", members.into_iter().collect())
     }
 
@@ -170,7 +170,7 @@ impl Seed {
     ///
     /// # Errors
     /// When the database fails.
-    pub(crate) fn messages(&mut self, conversations: &mut [Conversation], count: u64) -> Result<()> {
+    pub fn messages(&mut self, conversations: &mut [Conversation], count: u64) -> Result<()> {
         anyhow::ensure!(!conversations.is_empty(), "messages need a conversation");
         let mut event = self.database.prepare_cached(
             "INSERT INTO event (conversation, seq, at, sender, kind, message_count) VALUES (?1, ?2, ?3, ?4, ?5, ?2)",
@@ -229,7 +229,7 @@ impl Seed {
     ///
     /// # Errors
     /// When the database fails.
-    pub(crate) fn finish(self) -> Result<()> {
+    pub fn finish(self) -> Result<()> {
         self.database.execute_batch("COMMIT")?;
         self.database.close().map_err(|(_, error)| error).context("The database cannot be closed")
     }
