@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
+use socket2::{Domain, Socket as Socket2, Type};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 /// What is read at once. One read takes everything that waits, as long as it is less.
 const READ_BYTES: usize = 256 * 1024;
 const EVENTS_AT_ONCE: usize = 1024;
+/// What the system says of a connection that is on its way (errno(3)).
+const EINPROGRESS: i32 = 115;
 /// What epoll calls the listener.
 const LISTENER: Token = Token(usize::MAX);
 
@@ -110,6 +113,12 @@ impl Net {
         self.sockets.is_empty()
     }
 
+    /// Whether this socket is there.
+    #[must_use]
+    pub fn has(&self, socket: usize) -> bool {
+        self.sockets.contains(socket)
+    }
+
     /// Begins a handshake; `request` is all of its HTTP. In a new `Net`, sockets are 0, 1, 2 …
     ///
     /// # Errors
@@ -118,6 +127,20 @@ impl Net {
         let stream = TcpStream::connect(address).context("connect")?;
         // Written when the system says that the connection stands.
         self.add(stream, false, request.to_vec())
+    }
+
+    /// The same from the address 127.0.0.`source`: each has its own ports, and its own places on a server.
+    ///
+    /// # Errors
+    /// When no socket is to be had.
+    pub fn connect_from(&mut self, source: u8, address: SocketAddr, request: &[u8]) -> Result<usize> {
+        let socket = Socket2::new(Domain::IPV4, Type::STREAM.nonblocking(), None)?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, source), 0)).into())?;
+        match socket.connect(&address.into()) {
+            Err(error) if error.raw_os_error() != Some(EINPROGRESS) => return Err(error).context("connect"),
+            _ => {}
+        }
+        self.add(TcpStream::from_std(socket.into()), false, request.to_vec())
     }
 
     /// Lets others come in, at a free port of this machine's own address.

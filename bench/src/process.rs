@@ -111,6 +111,31 @@ impl Server {
     }
 }
 
+/// What a process holds in memory, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// Resident.
+    pub rss: u64,
+    /// Its share of it, where others hold the same pages.
+    pub pss: u64,
+}
+
+impl Memory {
+    /// What `pid` holds now.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn of(pid: u32) -> Result<Self> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).context("the server has ended")?;
+        let field = |name: &str| -> Option<u64> {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
+        };
+        let sizes = field("Rss:").zip(field("Pss:")).context("smaps_rollup (of Linux 4.14) says nothing")?;
+        Ok(Self { rss: sizes.0, pss: sizes.1 })
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // It may have ended already.

@@ -1,9 +1,12 @@
 //! What is measured. A new scenario is a file here and one line in [`ALL`].
 
+pub mod churn;
 pub mod dm;
 pub mod fanout;
+pub mod idle;
 pub mod pairs;
 pub mod rate;
+pub mod storm;
 
 use crate::contender::{Contender, Setup};
 use crate::process::Server;
@@ -19,6 +22,19 @@ pub const ALL: &[Scenario] = &[
     Scenario { name: "dm", about: "200 people in pairs, as fast as it goes", contenders: CHAT, run: dm::run },
     Scenario { name: "rate", about: "200 people in pairs, at a fixed pace", contenders: CHAT, run: rate::run },
     Scenario { name: "fanout", about: "one person writes to 1,000", contenders: CHAT, run: fanout::run },
+    Scenario { name: "idle", about: "sockets that say nothing: what they cost", contenders: CHAT, run: idle::run },
+    Scenario {
+        name: "churn",
+        about: "people come and go: CPU, and whether memory comes back",
+        contenders: CHAT,
+        run: churn::run,
+    },
+    Scenario {
+        name: "storm",
+        about: "the server is killed, and everybody comes back",
+        contenders: CHAT,
+        run: storm::run,
+    },
 ];
 
 /// Something that is measured.
