@@ -8,9 +8,10 @@ use shared::event::{Event, EventKind};
 use shared::ids::{ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::message::Message;
 
-/// A new entry of the log; its `seq` and `message_count` are decided by the caller, in the same
-/// transaction.
+/// A new entry of the log; its `position`, `seq` and `message_count` are decided by the writer.
 pub(in crate::store) struct NewEvent<'a> {
+    /// Its place in the order of all logs.
+    pub(in crate::store) position: i64,
     pub(in crate::store) conversation: i64,
     pub(in crate::store) seq: Seq,
     pub(in crate::store) at: Timestamp,
@@ -22,14 +23,20 @@ pub(in crate::store) struct NewEvent<'a> {
     pub(in crate::store) message_count: u64,
 }
 
-/// Appends and returns the position in the order of all logs.
-pub(in crate::store) fn append(database: &Connection, event: &NewEvent<'_>) -> Result<i64, Error> {
+/// The last position in the order of all logs.
+pub(in crate::store) fn last_position(database: &Connection) -> Result<i64, Error> {
+    Ok(database.query_row("SELECT coalesce(max(position), 0) FROM event", [], |found| found.get(0))?)
+}
+
+/// Appends an event.
+pub(in crate::store) fn append(database: &Connection, event: &NewEvent<'_>) -> Result<(), Error> {
     database
         .prepare_cached(
-            "INSERT INTO event (conversation, seq, at, sender, kind, target, message_count)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO event (position, conversation, seq, at, sender, kind, target, message_count)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
+            event.position,
             event.conversation,
             Sql(event.seq),
             Sql(event.at),
@@ -38,7 +45,7 @@ pub(in crate::store) fn append(database: &Connection, event: &NewEvent<'_>) -> R
             event.target.map(Sql),
             i64::try_from(event.message_count).unwrap_or(i64::MAX),
         ])?;
-    Ok(database.last_insert_rowid())
+    Ok(())
 }
 
 /// Whether this event is a message.

@@ -55,18 +55,14 @@ impl State {
 
     /// Finds the conversation a message is for, or makes it.
     fn resolve(&mut self, user: UserId, message: &NewMessage, at: Timestamp) -> Result<Resolved, Error> {
-        let key = match &message.to {
-            Recipients::Everyone => Some(self.everyone()?),
-            Recipients::Conversation(id) => self.key(*id)?,
-            Recipients::Set(members) => {
-                let set = conversation::member_set(members);
-                match self.find_set(&set)? {
-                    Some(key) => Some(key),
-                    None => return self.make(user, message, members, &set, at),
+        let Some(key) = self.find(&message.to)? else {
+            return match &message.to {
+                Recipients::Set(members) => self.make(user, message, members, at),
+                Recipients::Everyone | Recipients::Conversation(_) => {
+                    self.repeated(user, message.id, None).map(Err)
                 }
-            }
+            };
         };
-        let Some(key) = key else { return self.repeated(user, message.id, None).map(Err) };
         if self.is_member(key, user)? {
             return Ok(Ok((key, None)));
         }
@@ -80,7 +76,6 @@ impl State {
         user: UserId,
         message: &NewMessage,
         members: &[UserId],
-        set: &[u8; 32],
         at: Timestamp,
     ) -> Result<Resolved, Error> {
         let existing = self.repeated(user, message.id, None)?;
@@ -91,10 +86,11 @@ impl State {
             return Ok(Err(Effect::Refused(Rejection::not_found())));
         }
         let id = clock::id(ConversationId::v7);
+        let set = conversation::member_set(members);
         let kind = if members.len() <= 2 { ConversationKind::Direct } else { ConversationKind::Group };
         let key = conversation::insert(
             &self.database,
-            &NewConversation { id, kind, name: None, set: Some(set), owner: user, members, at },
+            &NewConversation { id, kind, name: None, set: Some(&set), owner: user, members, at },
         )?;
         Ok(Ok((key, Some(self.first_summary(key, kind, None)?))))
     }
@@ -124,7 +120,7 @@ impl State {
 
     /// Takes a command's id for its user. `false`: it is taken.
     pub(super) fn claim(
-        &self,
+        &mut self,
         user: UserId,
         id: CommandId,
         place: Place,
@@ -138,7 +134,24 @@ impl State {
                  ON CONFLICT DO NOTHING",
             )?
             .execute(params![Sql(user), Sql(id), print, key, Sql(place.seq), Sql(place.at)])?;
+        self.note_command(user, id);
         Ok(inserted == 1)
+    }
+
+    /// Remembers the highest id somebody has used.
+    pub(super) fn note_command(&mut self, user: UserId, id: CommandId) {
+        if let Some(newest) = self.newest.get_mut(&user)
+            && newest.is_none_or(|newest| newest < id)
+        {
+            *newest = Some(id);
+        }
+    }
+
+    /// The highest id of a command of somebody's in the tables.
+    pub(super) fn newest_command(&self, user: UserId) -> Result<Option<CommandId>, Error> {
+        let mut statement = self.database.prepare_cached("SELECT max(id) FROM command WHERE user = ?1")?;
+        let newest: Option<Sql<CommandId>> = statement.query_row([Sql(user)], |row| row.get(0))?;
+        Ok(newest.map(|Sql(id)| id))
     }
 
     /// The answer to a command whose id was used before: the same as then if it is the same command.
@@ -183,7 +196,7 @@ pub(super) fn print(fields: &[&[u8]]) -> Fingerprint {
 }
 
 /// This form is in people's databases: it must not change.
-fn fingerprint(conversation: &ConversationId, message: &NewMessage) -> Fingerprint {
+pub(super) fn fingerprint(conversation: &ConversationId, message: &NewMessage) -> Fingerprint {
     let mut hash = Sha256::new();
     hash.update(b"send");
     hash.update(conversation.as_bytes());
