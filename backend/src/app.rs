@@ -3,6 +3,7 @@
 use crate::accounts::SessionKind;
 use crate::accounts::password::Passwords;
 use crate::chat::deliver::{self, Asker};
+use crate::chat::flush::Flushes;
 use crate::chat::presence::{self, Presences};
 use crate::chat::session;
 use crate::config::{Config, Switch};
@@ -38,6 +39,10 @@ pub struct App {
     pub rates: Rates,
     /// Turns to be welcomed: so many at the same time.
     pub welcomes: Arc<Semaphore>,
+    /// Those who wait until something has been delivered.
+    pub flushes: Flushes,
+    /// The same for those who are in no hurry.
+    pub settles: Flushes,
     /// Whether memory is nearly full.
     pub pressure: Pressure,
     /// Every socket's task.
@@ -123,6 +128,8 @@ impl App {
             presences: Arc::default(),
             passwords: Passwords::default(),
             welcomes: Arc::new(Semaphore::new(config.welcomes_at_once)),
+            flushes: Flushes::default(),
+            settles: Flushes::default(),
             pressure: Pressure::default(),
             sockets: TaskTracker::new(),
             stopping: CancellationToken::new(),

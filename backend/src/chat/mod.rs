@@ -3,6 +3,7 @@
 pub mod account;
 pub mod conversation;
 pub mod deliver;
+pub mod flush;
 pub mod message;
 pub mod presence;
 pub mod receipt;

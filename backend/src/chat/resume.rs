@@ -4,7 +4,6 @@
 //! conversations are resumed, a page takes three statements, and the next one waits until the reader
 //! has taken most of the last.
 
-use super::deliver::Asker;
 use crate::app::App;
 use crate::registry::Socket;
 use crate::socket::queue::Page;
@@ -38,7 +37,7 @@ pub async fn run(app: Arc<App>, socket: Arc<Socket>) {
     }
 }
 
-async fn replay(app: &App, socket: &Socket) -> Result<(), Error> {
+async fn replay(app: &Arc<App>, socket: &Socket) -> Result<(), Error> {
     loop {
         while socket.queue.room().await {
             for conversation in socket.queue.take_stale() {
@@ -52,7 +51,7 @@ async fn replay(app: &App, socket: &Socket) -> Result<(), Error> {
             if socket.has_written() {
                 // The answers to one's own commands among these events are on their way: once they are
                 // in the queue, each stands in its event's place.
-                app.writer.flushed(|| Asker::Nobody, socket.user).await;
+                super::flush::flushed(app).await;
             }
             for (conversation, missed) in page.conversations {
                 let from = cursors.iter().find(|(other, _)| *other == conversation).map(|(_, cursor)| *cursor);
@@ -60,7 +59,7 @@ async fn replay(app: &App, socket: &Socket) -> Result<(), Error> {
             }
         }
         // What was committed before the pages were read has been delivered after this.
-        app.writer.flushed(|| Asker::Nobody, socket.user).await;
+        super::flush::flushed(app).await;
         if socket.queue.finish() {
             return Ok(());
         }

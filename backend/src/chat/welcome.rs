@@ -3,32 +3,53 @@
 //! The socket is registered before the snapshot is read, so nothing falls in between; what the queue
 //! held back meanwhile and the snapshot includes is then forgotten.
 
-use super::deliver::Asker;
 use crate::app::App;
-use crate::registry::Socket;
-use crate::store::{Error, SessionRow};
+use crate::registry::{Registration, Socket};
+use crate::store::{Error, FirstScreen, SessionRow};
 use crate::{clock, socket};
 use axum::extract::ws::Utf8Bytes;
 use shared::frame::ServerFrame;
+use shared::ids::Timestamp;
 use shared::limits::WELCOME_CONVERSATIONS_MAX;
 use shared::welcome::Welcome;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// The `welcome` of a socket that is registered already.
-///
-/// `None`: the session has ended.
+/// How long a socket may keep what it need not any more: until then there are others with the same.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// Somebody who was let in: their session, their socket's place, and what it is told first. No screen: the session
+/// has ended meanwhile.
+pub type Entered = (SessionRow, Registration, Option<FirstScreen>);
+
+/// Finds the session with this secret, registers its socket, and then reads what the socket is told first. `None`:
+/// there is no such session, or it `fits` not.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn welcome(app: &App, socket: &Socket, session: SessionRow) -> Result<Option<Utf8Bytes>, Error> {
+pub async fn enter(
+    app: &Arc<App>,
+    token_hash: [u8; 32],
+    not_before: Timestamp,
+    fits: impl FnOnce(&SessionRow) -> bool + Send + 'static,
+) -> Result<Option<Entered>, Error> {
     let limit = u32::try_from(WELCOME_CONVERSATIONS_MAX).expect("it is 100");
-    let Some((snapshot, contacts)) = app.store.first_screen(session.user.id, session.id, limit).await? else {
-        return Ok(None);
-    };
+    let registry = app.registry.clone();
+    let admit =
+        move |session: &SessionRow| fits(session).then(|| registry.register(session.user.id, session.id, session.kind));
+    app.store.enter(token_hash, not_before, limit, admit).await
+}
+
+/// The `welcome` of a socket that was registered before `screen` was read.
+pub fn welcome(app: &Arc<App>, socket: &Arc<Socket>, session: SessionRow, screen: FirstScreen) -> Utf8Bytes {
+    let (snapshot, contacts) = screen;
     let known = snapshot.conversations.iter().map(|summary| (summary.id, summary.last_seq)).collect();
     socket.queue.has_up_to(known);
+    let settled = socket.clone();
+    // When all that the snapshot has has come by live, too, there is nothing to be kept from the socket.
+    super::flush::when_flushed(app, SETTLE, move || settled.queue.forget_floors());
     let heartbeat_ms = u64::try_from(socket::watch::HEARTBEAT.as_millis()).expect("it is seconds");
-    Ok(Some(super::encode(&ServerFrame::Welcome(Box::new(Welcome {
+    super::encode(&ServerFrame::Welcome(Box::new(Welcome {
         user: session.user,
         session: session.id,
         epoch: app.store.epoch().clone(),
@@ -38,12 +59,5 @@ pub async fn welcome(app: &App, socket: &Socket, session: SessionRow) -> Result<
         conversations: snapshot.conversations,
         more: snapshot.more,
         presence: app.presences.of(&contacts),
-    })))))
-}
-
-/// Waits until all that the snapshot of a `welcome` had has come by live, too. From then on there is
-/// nothing to be kept from the socket.
-pub async fn settle(app: Arc<App>, socket: Arc<Socket>) {
-    app.writer.flushed(|| Asker::Nobody, socket.user).await;
-    socket.queue.forget_floors();
+    })))
 }

@@ -44,29 +44,66 @@ impl FromRequestParts<Arc<App>> for SignedIn {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refused> {
-        let signed_out = || Refused::from(Rejection::new(Code::Unauthenticated, "Please sign in first"));
-        let secret = match bearer(&parts.headers) {
-            Some(secret) => Some(secret),
-            None => cookie(&parts.headers, cookie_name(app)),
-        };
-        let hash = secret.and_then(token::hash).ok_or_else(signed_out)?;
-        let now = clock::now();
-        let session = app.store.session(hash, before(now, SESSION_IDLE_MAX)).await?.ok_or_else(signed_out)?;
-        // A browser's secret is good as a cookie only, and a token only where no browser puts it by
-        // itself: otherwise the check of the origin could be walked around.
-        if bearer(&parts.headers).is_some() != (session.kind == SessionKind::Token) {
-            return Err(signed_out());
-        }
-        let each = if session.kind == SessionKind::Token { TOKEN_TOUCH } else { SESSION_TOUCH };
-        if session.last_seen_at < before(now, each) {
-            // Only a note; the request does not depend on it.
-            let (app, id) = (app.clone(), session.id);
-            tokio::spawn(async move { app.writer.touch_session(id).await });
-        }
+        let shown = Shown::of(&parts.headers, app)?;
+        let found = app.store.session(shown.hash, shown.not_before).await?;
+        let session = found.filter(|session| shown.fits(session)).ok_or_else(signed_out)?;
+        note_use(app, &session);
         if let Some(slot) = parts.extensions.get::<ConnectionSlot>() {
             slot.release();
         }
         Ok(Self { session })
+    }
+}
+
+/// What is told to somebody who is nobody.
+pub fn signed_out() -> Refused {
+    Refused::from(Rejection::new(Code::Unauthenticated, "Please sign in first"))
+}
+
+/// The secret that a request shows.
+#[derive(Debug)]
+pub struct Shown {
+    /// What would be stored of it.
+    pub hash: [u8; 32],
+    /// A browser's session that was silent since before this moment has ended.
+    pub not_before: Timestamp,
+    is_bearer: bool,
+}
+
+impl Shown {
+    /// What these headers show.
+    ///
+    /// # Errors
+    /// 401 if that is nothing.
+    pub fn of(headers: &HeaderMap, app: &App) -> Result<Self, Refused> {
+        let token = bearer(headers);
+        let hash = token.or_else(|| cookie(headers, cookie_name(app))).and_then(token::hash).ok_or_else(signed_out)?;
+        Ok(Self { hash, not_before: before(clock::now(), SESSION_IDLE_MAX), is_bearer: token.is_some() })
+    }
+
+    /// Whether a session may be used like this. A browser's secret is good as a cookie only, and a token only where
+    /// no browser puts it by itself: otherwise the check of the origin could be walked around.
+    #[must_use]
+    pub fn fits(&self, session: &SessionRow) -> bool {
+        self.is_bearer == (session.kind == SessionKind::Token)
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Shown {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refused> {
+        Self::of(&parts.headers, app)
+    }
+}
+
+/// Notes now and then that a session is in use.
+pub fn note_use(app: &Arc<App>, session: &SessionRow) {
+    let each = if session.kind == SessionKind::Token { TOKEN_TOUCH } else { SESSION_TOUCH };
+    if session.last_seen_at < before(clock::now(), each) {
+        // Only a note; the request does not depend on it.
+        let (app, id) = (app.clone(), session.id);
+        tokio::spawn(async move { app.writer.touch_session(id).await });
     }
 }
 

@@ -17,7 +17,7 @@ use crate::chat;
 use crate::chat::presence::Mark;
 use crate::config::Switch;
 use crate::registry::Registration;
-use crate::store::SessionRow;
+use crate::store::{FirstScreen, SessionRow};
 use axum::extract::ws::Utf8Bytes;
 use futures_util::FutureExt;
 use shared::close;
@@ -59,6 +59,10 @@ pub struct Arrival {
     pub ahead: Vec<u8>,
     /// Their session.
     pub session: SessionRow,
+    /// The socket's place.
+    pub registration: Registration,
+    /// What it is told first, read after it had its place; `None`: the session has ended meanwhile.
+    pub screen: Option<FirstScreen>,
     /// Given back when the first frame is made.
     pub turn: OwnedSemaphorePermit,
 }
@@ -84,18 +88,17 @@ pub async fn run(app: Arc<App>, arrival: Pin<Box<dyn Future<Output = Option<Arri
     Box::pin(connection.finish(end)).await;
 }
 
-/// Registers a socket and welcomes it.
+/// Welcomes somebody.
 async fn begin(app: Arc<App>, arrival: Pin<Box<dyn Future<Output = Option<Arrival>> + Send>>) -> Option<Connection> {
-    let Arrival { stream, ahead, session, turn } = arrival.await?;
+    let Arrival { stream, ahead, session, registration, screen, turn } = arrival.await?;
     let user = session.user.id;
     let wire = Wire::new(stream, app.config.rate_limits == Switch::On);
-    let registration = app.registry.register(user, session.id, session.kind);
     let mark = app.presences.connected(user);
     let started = Instant::now();
     let watch = Watch::new(started);
     let mut connection =
         Connection { app, wire, registration, mark, watch, started, first: None, end: None, heard: 0, sent: 0 };
-    let begun = AssertUnwindSafe(connection.welcome(session)).catch_unwind().await;
+    let begun = AssertUnwindSafe(connection.welcome(session, screen)).catch_unwind().await;
     drop(turn);
     match begun {
         Ok(Ok(welcome)) => connection.first = Some(Box::new((welcome, ahead))),
@@ -162,27 +165,18 @@ impl From<Fault> for End {
 }
 
 impl Connection {
-    async fn welcome(&self, session: SessionRow) -> Result<Utf8Bytes, End> {
-        let socket = &self.registration.socket;
-        // The session may have ended, or the server begun to stop, between the handshake and the
-        // registration; whoever did that has not seen this socket.
+    async fn welcome(&self, session: SessionRow, screen: Option<FirstScreen>) -> Result<Utf8Bytes, End> {
+        // The session may have ended, or the server begun to stop, before the socket had its place; whoever did that
+        // has not seen it.
         if self.app.stopping.is_cancelled() {
             return Err(End::Close(close::RESTART));
         }
-        let welcome = match chat::welcome::welcome(&self.app, socket, session).await {
-            Ok(Some(welcome)) => welcome,
-            Ok(None) => return Err(End::Close(close::SESSION_ENDED)),
-            Err(error) => {
-                tracing::error!(%error, "socket.welcome_failed");
-                return Err(End::Close(close::FAULT));
-            }
-        };
-        self.app.sockets.spawn(chat::welcome::settle(self.app.clone(), socket.clone()));
+        let Some(screen) = screen else { return Err(End::Close(close::SESSION_ENDED)) };
         #[cfg(debug_assertions)]
         if crate::fault::is_on("slow_welcome") {
             tokio::time::sleep(Duration::from_secs(3)).await;
         }
-        Ok(welcome)
+        Ok(chat::welcome::welcome(&self.app, &self.registration.socket, session, screen))
     }
 
     /// Writes what waits, reads what has come, until the end.
@@ -407,7 +401,9 @@ mod tests {
 
     #[test]
     fn a_quiet_socket_keeps_little() {
-        fn future_size<T>(_: impl FnOnce(Arc<App>, Pin<Box<dyn Future<Output = Option<Arrival>> + Send>>) -> T) -> usize {
+        fn future_size<T>(
+            _: impl FnOnce(Arc<App>, Pin<Box<dyn Future<Output = Option<Arrival>> + Send>>) -> T,
+        ) -> usize {
             std::mem::size_of::<T>()
         }
         assert!(future_size(run) <= 512, "its task: {}", future_size(run));

@@ -7,8 +7,9 @@
 use super::connection::{self, Arrival};
 use super::line::Line;
 use crate::app::App;
+use crate::chat::welcome;
 use crate::http::error::Refused;
-use crate::http::extract::SignedIn;
+use crate::http::extract::{Shown, note_use, signed_out};
 use crate::server::address::ConnectionSlot;
 use axum::Extension;
 use axum::body::Body;
@@ -43,10 +44,14 @@ const MEMORY_RETRY_MS: u64 = 30_000;
 pub async fn upgrade(
     State(app): State<Arc<App>>,
     Extension(slot): Extension<ConnectionSlot>,
-    signed_in: SignedIn,
+    shown: Shown,
     handshake: Handshake,
 ) -> Result<Response, Refused> {
     let turn = take_turn(&app).await?;
+    let (hash, not_before) = (shown.hash, shown.not_before);
+    let entered = welcome::enter(&app, hash, not_before, move |session| shown.fits(session)).await?;
+    let (session, registration, screen) = entered.ok_or_else(signed_out)?;
+    note_use(&app, &session);
     let Handshake { upgrade, accept, is_ours } = handshake;
     let arrival = Box::pin(async move {
         // An error here is a connection that was lost before it was a socket.
@@ -54,7 +59,7 @@ pub async fn upgrade(
         // From here on the connection counts as a socket of its user, not of its address.
         slot.release();
         let (stream, ahead) = (parts.io.into_inner().into_tcp(), parts.read_buf.to_vec());
-        Some(Arrival { stream, ahead, session: signed_in.session, turn })
+        Some(Arrival { stream, ahead, session, registration, screen, turn })
     });
     // Tracked where stopping waits for it.
     let tracker = app.sockets.clone();

@@ -187,6 +187,9 @@ pub struct Snapshot {
 /// there.
 pub type Contacts = Vec<(UserId, Option<Timestamp>)>;
 
+/// What the first screen needs.
+pub type FirstScreen = (Snapshot, Contacts);
+
 /// A page of what somebody has missed: what is said of each conversation it reaches.
 #[derive(Debug, Default)]
 pub struct MissedPage {
@@ -283,26 +286,37 @@ impl Store {
         self.readers.read(move |database| sqlite::session::find(database, &token_hash, not_before)).await
     }
 
-    /// What the first screen needs, read at one moment; `None` if the session has ended.
+    /// Lets somebody in who shows a secret: finds their session as [`Store::session`] does, asks `admit`, and, if that
+    /// is so, reads what the first screen needs, at one moment after it. `None`: there is no such session, or they
+    /// were not admitted. No screen: the session has ended meanwhile.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn first_screen(
+    pub async fn enter<T: Send + 'static>(
         &self,
-        user: UserId,
-        session: SessionId,
+        token_hash: [u8; 32],
+        not_before: Timestamp,
         limit: u32,
-    ) -> Result<Option<(Snapshot, Contacts)>, Error> {
-        self
-            .read_all(move |database| {
-                let transaction = database.unchecked_transaction()?;
-                if !sqlite::session::exists(&transaction, session)? {
-                    return Ok(None);
-                }
-                let snapshot = sqlite::conversation::summaries_in(&transaction, user, None, limit)?;
-                Ok(Some((snapshot, sqlite::account::contacts(&transaction, user)?)))
-            })
-            .await
+        admit: impl FnOnce(&SessionRow) -> Option<T> + Send + 'static,
+    ) -> Result<Option<(SessionRow, T, Option<FirstScreen>)>, Error> {
+        let tail = self.tail.clone();
+        let entered = self.readers.read_in_turn(move |database| {
+            let Some(session) = sqlite::session::find(database, &token_hash, not_before)? else { return Ok(None) };
+            let Some(admitted) = admit(&session) else { return Ok(None) };
+            // Asked after they were admitted: what is accepted from here on reaches them by itself.
+            let screen = if tail.is_caught_up() { Some(first_screen(database, &session, limit)?) } else { None };
+            Ok(Some((session, admitted, screen)))
+        });
+        let Some((session, admitted, screen)) = entered.await? else { return Ok(None) };
+        let screen = match screen {
+            Some(screen) => screen,
+            None => {
+                self.tail.caught_up().await;
+                let asked = session.clone();
+                self.readers.read_in_turn(move |database| first_screen(database, &asked, limit)).await?
+            }
+        };
+        Ok(Some((session, admitted, screen)))
     }
 
     /// Those of these sessions that have ended.
@@ -424,6 +438,21 @@ impl Store {
     ) -> Result<Snapshot, Error> {
         self.read_all(move |database| sqlite::conversation::summaries(database, user, before, limit)).await
     }
+}
+
+/// What the first screen of a session needs, read at one moment; `None` if it has ended.
+fn first_screen(
+    database: &rusqlite::Connection,
+    session: &SessionRow,
+    limit: u32,
+) -> Result<Option<FirstScreen>, Error> {
+    let transaction = database.unchecked_transaction()?;
+    if !sqlite::session::exists(&transaction, session.id)? {
+        return Ok(None);
+    }
+    let user = session.user.id;
+    let snapshot = sqlite::conversation::summaries_in(&transaction, user, None, limit)?;
+    Ok(Some((snapshot, sqlite::account::contacts(&transaction, user)?)))
 }
 
 /// A conversation's kind as it stands in the database.

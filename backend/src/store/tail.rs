@@ -140,6 +140,11 @@ impl Tail {
         Ok(database)
     }
 
+    /// Whether everything accepted so far is in the tables.
+    pub(super) fn is_caught_up(&self) -> bool {
+        self.applied() >= self.accepted()
+    }
+
     /// Waits until everything accepted so far is in the tables. If the disk does not take it, what is
     /// there has to do.
     pub(super) async fn caught_up(&self) {

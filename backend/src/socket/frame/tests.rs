@@ -216,10 +216,18 @@ fn it_says_the_same_as_tungstenite() {
         }
         let theirs = tungstenites(&bytes, BYTES_MAX);
         let size = 1 + random.below(bytes.len().max(1));
-        let mut ours = told(bytes.chunks(size), BYTES_MAX).0;
+        let (mut ours, is_between) = told(bytes.chunks(size), BYTES_MAX);
         ours.retain(|one| *one != Told::Other);
-        // It shows a binary message whole, and answers a close it does not like as if it were one.
+        // It shows a binary message whole, answers a close it does not like as if it were one, and looks at fragments
+        // before their message is whole.
         let is_same = match (ours.last(), theirs.last()) {
+            (last, Some(Told::Wrong(Wrong::Utf8))) => {
+                let (is_over, before) = (matches!(last, Some(Told::Wrong(_))), theirs.len() - 1);
+                ours.len() >= before
+                    && ours[..before] == theirs[..before]
+                    && !ours[before..].iter().any(|one| matches!(one, Told::Text(_)))
+                    && (is_over || !is_between)
+            }
             (Some(Told::Wrong(Wrong::Binary)), _) => ours[..ours.len() - 1] == theirs[..ours.len() - 1],
             (Some(Told::Wrong(Wrong::Protocol)), Some(Told::Close(_))) => {
                 ours[..ours.len() - 1] == theirs[..theirs.len() - 1]

@@ -73,14 +73,48 @@ pub(in crate::store) fn summaries_in(
             }
         }
     };
-    let mut statement = transaction.prepare_cached(&format!(
-        "{SUMMARY} AND (last_position, key) < (?2, ?3) ORDER BY last_position DESC, key DESC LIMIT ?4"
-    ))?;
-    let mut found = row::all(statement.query_map(params![Sql(user), position, key, limit + 1], columns)?)?;
+    let newest = if is_in_many(transaction, user)? { newest(transaction, user, position, limit + 1)? } else { None };
+    let mut found = match newest {
+        Some(found) => found,
+        None => {
+            let mut statement = transaction.prepare_cached(&format!(
+                "{SUMMARY} AND (last_position, key) < (?2, ?3) ORDER BY last_position DESC, key DESC LIMIT ?4"
+            ))?;
+            row::all(statement.query_map(params![Sql(user), position, key, limit + 1], columns)?)?
+        }
+    };
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let conversations = found.into_iter().map(|found| fill(transaction, found)).collect::<Result<_, _>>()?;
     Ok(Snapshot { conversations, more })
+}
+
+/// Above so many conversations of somebody they are not sorted to find the newest.
+const SORTED_MAX: u32 = 1_000;
+/// So many events are looked at to find the newest conversations of somebody who is in many.
+const LOOKED_AT_MAX: u32 = 5_000;
+
+fn is_in_many(database: &Connection, user: UserId) -> Result<bool, Error> {
+    let mut statement =
+        database.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM member WHERE user = ?1 LIMIT ?2)")?;
+    let count: u32 = statement.query_row(params![Sql(user), SORTED_MAX + 1], |found| found.get(0))?;
+    Ok(count > SORTED_MAX)
+}
+
+/// The conversations of somebody whose newest event stands before a position, so many of them, newest first. The log of
+/// all conversations is walked back from there: whoever is in many has some among the last events. `None` if there are
+/// not so many among the events looked at.
+fn newest(database: &Connection, user: UserId, before: i64, count: u32) -> Result<Option<Vec<Columns>>, Error> {
+    // A conversation's newest event is the one at its `last_position`.
+    let mut statement = database.prepare_cached(
+        "SELECT key, id, kind, name, last_seq, last_position, message_count, read_seq, read_count
+         FROM (SELECT position, conversation FROM event WHERE position < ?2 ORDER BY position DESC LIMIT ?3) AS walked
+         JOIN conversation ON conversation.key = walked.conversation AND last_position = walked.position
+         JOIN member ON member.conversation = conversation.key AND member.user = ?1
+         ORDER BY walked.position DESC LIMIT ?4",
+    )?;
+    let found = row::all(statement.query_map(params![Sql(user), before, LOOKED_AT_MAX, count], columns)?)?;
+    Ok((found.len() == count as usize).then_some(found))
 }
 
 struct Columns {

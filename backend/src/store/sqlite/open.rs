@@ -1,7 +1,7 @@
 //! Opening a data folder: the lock, the pragmas, the migrations, the first rows.
 
 use super::apply;
-use super::pool::Readers;
+use super::pool::{self, Readers};
 use super::row::Sql;
 use crate::clock;
 use crate::store::journal::{self, Journal};
@@ -210,6 +210,7 @@ fn tune(connection: &Connection) -> Result<(), Error> {
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.set_prepared_statement_cache_capacity(64);
+    pool::steady(connection)?;
     Ok(())
 }
 

@@ -279,17 +279,17 @@ impl Device {
     /// The handshake, and the server's first frame.
     async fn open_socket(&mut self) {
         let now = self.now;
-        let Some(session) = self.app.store.session(self.session.token_hash, Timestamp::default()).await.unwrap() else {
+        let entered = chat::welcome::enter(&self.app, self.session.token_hash, Timestamp::default(), |_| true).await;
+        let Some((session, registration, screen)) = entered.unwrap() else {
             // Refused before there is a socket; asked why, the server says that the session is over.
             self.drive(|connection| connection.handle_close(shared::close::ABNORMAL, now));
             return self.drive(Connection::handle_session_over);
         };
-        let registration = self.app.registry.register(self.user, session.id, session.kind);
         let mark = self.app.presences.connected(self.user);
         self.drive(|connection| connection.handle_open(now));
-        let welcome = chat::welcome::welcome(&self.app, &registration.socket, session).await.unwrap();
-        match welcome {
-            Some(welcome) => {
+        match screen {
+            Some(screen) => {
+                let welcome = chat::welcome::welcome(&self.app, &registration.socket, session, screen);
                 self.socket = Some((registration, mark));
                 self.handle_text(&welcome);
             }
