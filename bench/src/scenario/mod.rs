@@ -1,7 +1,9 @@
 //! What is measured. A new scenario is a file here and one line in [`ALL`].
 
 pub mod dm;
+pub mod durable;
 pub mod fanout;
+pub mod grow;
 pub mod pairs;
 pub mod rate;
 
@@ -14,11 +16,23 @@ use std::time::Duration;
 /// Those that speak to each other.
 const CHAT: &[Contender] = &[Contender::Confab, Contender::Node, Contender::Relay];
 
+/// What concerns Confab alone.
+const CONFAB: &[Contender] = &[Contender::Confab];
+/// What concerns the disk alone.
+const SQLITE: &[Contender] = &[Contender::Sqlite];
+
 /// Every scenario.
 pub const ALL: &[Scenario] = &[
     Scenario { name: "dm", about: "200 people in pairs, as fast as it goes", contenders: CHAT, run: dm::run },
     Scenario { name: "rate", about: "200 people in pairs, at a fixed pace", contenders: CHAT, run: rate::run },
     Scenario { name: "fanout", about: "one person writes to 1,000", contenders: CHAT, run: fanout::run },
+    Scenario { name: "grow", about: "the same work beside more and more", contenders: CONFAB, run: grow::run },
+    Scenario {
+        name: "durable",
+        about: "SQLite alone, each transaction on disk",
+        contenders: SQLITE,
+        run: durable::run,
+    },
 ];
 
 /// Something that is measured.
@@ -83,6 +97,9 @@ pub struct Options {
     /// Less of everything: about two minutes for all
     #[arg(long)]
     pub quick: bool,
+    /// Also what takes minutes to prepare
+    #[arg(long)]
+    pub full: bool,
 }
 
 impl Options {
