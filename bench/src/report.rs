@@ -151,7 +151,8 @@ pub fn header(setup: &Setup, command: &str, runs: usize, is_quick: bool) -> Stri
     let file = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpu = file("/proc/cpuinfo");
     let model = cpu.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split(": ").nth(1));
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // Not those this process may use: it has been moved to one.
+    let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
     let memory = file("/proc/meminfo");
     let kib: u64 = memory.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0);
     let load = file("/proc/loadavg").split_whitespace().take(3).collect::<Vec<_>>().join(" ");
