@@ -293,16 +293,15 @@ impl Store {
         session: SessionId,
         limit: u32,
     ) -> Result<Option<(Snapshot, Contacts)>, Error> {
-        self
-            .read_all(move |database| {
-                let transaction = database.unchecked_transaction()?;
-                if !sqlite::session::exists(&transaction, session)? {
-                    return Ok(None);
-                }
-                let snapshot = sqlite::conversation::summaries_in(&transaction, user, None, limit)?;
-                Ok(Some((snapshot, sqlite::account::contacts(&transaction, user)?)))
-            })
-            .await
+        self.read_all(move |database| {
+            let transaction = database.unchecked_transaction()?;
+            if !sqlite::session::exists(&transaction, session)? {
+                return Ok(None);
+            }
+            let snapshot = sqlite::conversation::summaries_in(&transaction, user, None, limit)?;
+            Ok(Some((snapshot, sqlite::account::contacts(&transaction, user)?)))
+        })
+        .await
     }
 
     /// Those of these sessions that have ended.

@@ -45,27 +45,25 @@ fn within<'a>(database: &Connection, records: impl IntoIterator<Item = &'a Recor
     let mut ends = Ends::default();
     let mut last = None;
     let mut event = database.prepare_cached(
-        "INSERT INTO event (position, conversation, seq, at, sender, kind, message_count)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    let mut command = database.prepare_cached(
-        "INSERT INTO command (user, id, fingerprint, conversation, seq, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO event (position, conversation, seq, at, sender, kind, message_count, command, fingerprint)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for record in records {
         last = Some(record.number);
         for entry in entries(record.entries()) {
             match entry? {
                 Entry::Message(one) => {
-                    let Message { conversation, position, seq, at, message_count, sender, kind, .. } = one;
-                    let count = i64::try_from(message_count).unwrap_or(i64::MAX);
-                    event.execute(params![position, conversation, Sql(seq), Sql(at), Sql(sender), kind, count])?;
-                    command.execute(params![
-                        Sql(sender),
-                        Sql(one.command),
-                        one.fingerprint,
+                    let Message { conversation, position, seq, message_count, sender, .. } = one;
+                    event.execute(params![
+                        position,
                         conversation,
                         Sql(seq),
-                        Sql(at)
+                        Sql(one.at),
+                        Sql(sender),
+                        one.kind,
+                        i64::try_from(message_count).unwrap_or(i64::MAX),
+                        Sql(one.command),
+                        one.fingerprint,
                     ])?;
                     ends.logs.insert(conversation, (seq, message_count, position));
                     ends.members.insert((conversation, sender), (seq.into(), seq.into(), message_count));
