@@ -1,7 +1,7 @@
 //! The table: all figures of all runs, each of Confab's beside the others'.
 
 use crate::contender::{Contender, Setup};
-use crate::goals::{Goal, ROWS, Row};
+use crate::goals::{DETAILS, Goal, ROWS, Row};
 use crate::scenario::Figure;
 use crate::stats::Spread;
 use std::fmt::Write;
@@ -54,7 +54,9 @@ impl Results {
              | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
         );
         let mut keys: Vec<&str> = Vec::new();
-        for key in ROWS.iter().map(|row| row.key).chain(self.series.iter().map(|series| series.key.as_str())) {
+        let is_shown = |key: &&str| !DETAILS.iter().any(|end| key.ends_with(end));
+        let others = self.series.iter().map(|series| series.key.as_str()).filter(is_shown);
+        for key in ROWS.iter().map(|row| row.key).chain(others) {
             if !keys.contains(&key) && self.series.iter().any(|series| series.key == key) {
                 keys.push(key);
             }
@@ -157,14 +159,18 @@ pub fn header(setup: &Setup, command: &str, runs: usize, is_quick: bool) -> Stri
     let kib: u64 = memory.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0);
     let load = file("/proc/loadavg").split_whitespace().take(3).collect::<Vec<_>>().join(" ");
     let cpus = if setup.is_pinned { "server and load generator on a core each" } else { "NOT PINNED" };
-    let how = if is_quick { "; short runs, good for a look and not for quoting" } else { "" };
+    let how = match (runs, is_quick) {
+        (1, true) => "One short run of each: good for a look and not for quoting".into(),
+        (1, false) => "One run of each".into(),
+        _ => format!("Medians of {runs} interleaved runs (least–most)"),
+    };
     let none = || "none".to_owned();
     format!(
         "# What was measured\n\n\
          * Machine: {}, {cores} cores, {} GiB, Linux {}; {cpus}; load before the first run {load}\n\
          * Versions: Confab {} ({}), Node {}, ws {}, SQLite {}\n\
          * Command: `{command}`, {}\n\
-         * Medians of {runs} interleaved runs (least–most){how}; CPU is user and system time of the whole server \
+         * {how}; CPU is user and system time of the whole server \
          process. What each row means: [README.md](README.md)\n\n",
         model.unwrap_or("unknown processor"),
         (kib as f64 / f64::from(1 << 20)).round(),
