@@ -7,9 +7,9 @@ use super::row::Sql;
 use crate::store::Error;
 use crate::store::journal::entry::{Entry, Message, Progress, entries};
 use crate::store::journal::{Number, Record};
+use foldhash::HashMap;
 use rusqlite::{Connection, OptionalExtension, params};
 use shared::ids::{Cursor, Seq, UserId};
-use std::collections::BTreeMap;
 
 /// The last record of the journal that is in the tables.
 pub(in crate::store) fn applied(database: &Connection) -> Result<Number, Error> {
@@ -37,8 +37,8 @@ pub(in crate::store) fn apply<'a>(
 /// What is written once for all records: where the logs end, and how far people have come.
 #[derive(Default)]
 struct Ends {
-    logs: BTreeMap<i64, (Seq, u64, i64)>,
-    members: BTreeMap<(i64, UserId), (Cursor, Cursor, u64)>,
+    logs: HashMap<i64, (Seq, u64, i64)>,
+    members: HashMap<(i64, UserId), (Cursor, Cursor, u64)>,
 }
 
 fn within<'a>(database: &Connection, records: impl IntoIterator<Item = &'a Record>) -> Result<(), Error> {
