@@ -23,7 +23,6 @@ pub(super) mod entry;
 use super::Error;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// The files that take turns, in the data folder.
@@ -128,6 +127,7 @@ impl Journal {
             let path = folder.join(name);
             let mut options = File::options();
             options.create(true).truncate(false).write(true);
+            #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
             let file = options.open(&path)?;
             Ok::<_, io::Error>(Turn { length: file.metadata()?.len(), file, path, end: 0, last: 0 })
@@ -151,7 +151,7 @@ impl Journal {
         }
         let turn = &mut self.files[self.current];
         turn.grow(record.bytes.len());
-        turn.file.write_all_at(&record.bytes, turn.end).map_err(|error| failure(&error))?;
+        write_at(&turn.file, &record.bytes, turn.end).map_err(|error| failure(&error))?;
         #[cfg(debug_assertions)]
         let is_flushed = !crate::fault::is_on("no_flush");
         #[cfg(not(debug_assertions))]
@@ -187,13 +187,25 @@ impl Turn {
             return;
         }
         let zeros = vec![0; GROWTH.max(bytes)];
-        if self.file.write_all_at(&zeros, self.length).is_ok() {
+        if write_at(&self.file, &zeros, self.length).is_ok() {
             self.length += zeros.len() as u64;
         } else {
             // What was taken is given back, to whoever needs it more. If not, it is taken.
             let _ = self.file.set_len(self.length);
         }
     }
+}
+
+#[cfg(unix)]
+fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+}
+
+#[cfg(not(unix))]
+fn write_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    use std::io::{Seek, Write};
+    file.seek(io::SeekFrom::Start(at))?;
+    file.write_all(bytes)
 }
 
 fn failure(error: &io::Error) -> Error {
