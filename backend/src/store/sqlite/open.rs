@@ -245,7 +245,7 @@ pub(super) fn new_epoch() -> String {
     clock::id(UserId::v7).to_string()
 }
 
-fn epoch(connection: &Connection) -> Result<Epoch, Error> {
+pub(super) fn epoch(connection: &Connection) -> Result<Epoch, Error> {
     connection
         .query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0))
         .optional()?
