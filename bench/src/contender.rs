@@ -16,6 +16,8 @@ pub enum Contender {
     Node,
     /// The bare relay: moves frames and understands nothing. The floor.
     Relay,
+    /// No server: SQLite alone, set as Confab sets it. The floor of storage.
+    Sqlite,
 }
 
 impl Contender {
@@ -24,7 +26,7 @@ impl Contender {
     pub fn dialect(self) -> Dialect {
         match self {
             Contender::Confab => Dialect::Confab,
-            Contender::Node | Contender::Relay => Dialect::Forward,
+            Contender::Node | Contender::Relay | Contender::Sqlite => Dialect::Forward,
         }
     }
 
@@ -35,6 +37,7 @@ impl Contender {
             Contender::Confab => "Confab",
             Contender::Node => "Node `ws`",
             Contender::Relay => "bare relay",
+            Contender::Sqlite => "SQLite alone",
         }
     }
 }
@@ -67,7 +70,7 @@ impl Setup {
             Contender::Node if self.ws_version().is_none() => {
                 Some(format!("there is no ws in {}", self.node_modules.display()))
             }
-            Contender::Confab | Contender::Node | Contender::Relay => None,
+            _ => None,
         }
     }
 
@@ -109,6 +112,7 @@ impl Setup {
                 command
             }
             Contender::Relay => process::command(self.relay.canonicalize()?.as_os_str(), self.is_pinned),
+            Contender::Sqlite => bail!("SQLite alone is no server"),
         };
         Server::start(command.stderr(Stdio::inherit()))
     }

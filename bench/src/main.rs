@@ -2,9 +2,10 @@
 
 #![allow(clippy::print_stdout, reason = "a command line program talks on its standard output")]
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use bench::contender::{Contender, Setup};
 use bench::process;
+use bench::report::{self, Results};
 use bench::scenario::{self, Options, Round};
 use clap::Parser;
 use std::path::PathBuf;
@@ -36,6 +37,12 @@ struct Arguments {
     /// One more argument for the `confab` program; may be given several times
     #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
     server_argument: Vec<String>,
+    /// Writes the table to this file
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// The command the table names
+    #[arg(long, value_name = "TEXT", hide = true)]
+    shown_as: Option<String>,
     /// Lets server and generator run on any core
     #[arg(long)]
     unpinned: bool,
@@ -74,22 +81,51 @@ fn run(arguments: &Arguments) -> Result<()> {
         node_modules: arguments.node_modules.clone(),
         is_pinned,
     };
-    for scenario in scenario::ALL {
-        if !arguments.scenarios.is_empty() && !arguments.scenarios.iter().any(|name| name == scenario.name) {
-            continue;
-        }
+    let is_wanted =
+        |name: &str| arguments.scenarios.is_empty() || arguments.scenarios.iter().any(|given| given == name);
+    let Options { quick, .. } = arguments.options;
+    let command = arguments.shown_as.clone().unwrap_or_else(|| std::env::args().collect::<Vec<_>>().join(" "));
+    let header = report::header(&setup, &command, arguments.runs, quick);
+    let mut results = Results::default();
+    let mut has_failed = false;
+    for scenario in scenario::ALL.iter().filter(|scenario| is_wanted(scenario.name)) {
         for number in 1..=arguments.runs {
             for contender in scenario.contenders {
                 if !arguments.on.is_empty() && !arguments.on.contains(contender) {
                     continue;
                 }
-                println!("{} · {} · run {number}", scenario.name, contender.name());
+                let what = format!("{} · {}", scenario.name, contender.name());
+                if let Some(reason) = setup.missing(*contender) {
+                    println!("{what}: NOT RUN: {reason}");
+                    results.not_run(format!("{}: {reason}", contender.name()));
+                    continue;
+                }
+                println!("{what} · run {number} of {}", arguments.runs);
                 let round = Round { contender: *contender, setup: &setup, options: &arguments.options };
-                for figure in (scenario.run)(&round)? {
-                    println!("  {:<24} {:>12.3} {}", figure.key, figure.value, figure.unit);
+                match (scenario.run)(&round) {
+                    Ok(figures) => {
+                        for figure in &figures {
+                            println!("  {:<34} {:>14.3} {}", figure.key, figure.value, figure.unit);
+                        }
+                        results.add(*contender, figures);
+                    }
+                    // What else there is to measure is not lost with it.
+                    Err(error) => {
+                        has_failed = true;
+                        println!("{what}: FAILED: {error:#}");
+                        results.not_run(format!("{what}: {error:#}"));
+                    }
                 }
             }
         }
+    }
+    let text = format!("{header}{}", results.table());
+    if let Some(file) = &arguments.report {
+        std::fs::write(file, &text).with_context(|| format!("{} cannot be written", file.display()))?;
+        println!("\n{text}");
+    }
+    if has_failed {
+        bail!("not everything could be measured");
     }
     Ok(())
 }

@@ -23,7 +23,6 @@ pub(super) mod entry;
 use super::Error;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// The files that take turns, in the data folder.
@@ -31,6 +30,8 @@ const FILES: [&str; 2] = ["confab.journal-0", "confab.journal-1"];
 /// From this size on the other file's turn comes: small enough to be read back in a moment, large
 /// enough that it is in the tables by the time its turn comes again.
 const FILE_BYTES: u64 = 8 << 20;
+/// A file grows by so much at a time, filled with zeros: a flush that must note another length writes twice.
+const GROWTH: usize = 256 << 10;
 /// Before a record's entries.
 const HEADER: usize = 16;
 /// No record is larger: a batch has at most 1,024 messages of some ten kilobytes.
@@ -112,6 +113,8 @@ struct Turn {
     file: File,
     /// Where the next record goes.
     end: u64,
+    /// How long the file is, at least up to the end.
+    length: u64,
     /// The last record in it.
     last: Number,
 }
@@ -124,8 +127,10 @@ impl Journal {
             let path = folder.join(name);
             let mut options = File::options();
             options.create(true).truncate(false).write(true);
+            #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            Ok::<_, io::Error>(Turn { file: options.open(&path)?, path, end: 0, last: 0 })
+            let file = options.open(&path)?;
+            Ok::<_, io::Error>(Turn { length: file.metadata()?.len(), file, path, end: 0, last: 0 })
         };
         let files = [open(FILES[0])?, open(FILES[1])?];
         // Their names must be there after the power was lost.
@@ -145,7 +150,8 @@ impl Journal {
             self.current = other;
         }
         let turn = &mut self.files[self.current];
-        turn.file.write_all_at(&record.bytes, turn.end).map_err(|error| failure(&error))?;
+        turn.grow(record.bytes.len());
+        write_at(&turn.file, &record.bytes, turn.end).map_err(|error| failure(&error))?;
         #[cfg(debug_assertions)]
         let is_flushed = !crate::fault::is_on("no_flush");
         #[cfg(not(debug_assertions))]
@@ -158,6 +164,7 @@ impl Journal {
             })?;
         }
         turn.end += record.bytes.len() as u64;
+        turn.length = turn.length.max(turn.end);
         turn.last = record.number;
         Ok(())
     }
@@ -170,6 +177,35 @@ impl Journal {
             }
         }
     }
+}
+
+impl Turn {
+    /// Makes the file longer if what comes does not fit. If that fails, what comes may still fit.
+    fn grow(&mut self, bytes: usize) {
+        let end = self.end + bytes as u64;
+        if end <= self.length {
+            return;
+        }
+        let zeros = vec![0; GROWTH.max(bytes)];
+        if write_at(&self.file, &zeros, self.length).is_ok() {
+            self.length += zeros.len() as u64;
+        } else {
+            // What was taken is given back, to whoever needs it more. If not, it is taken.
+            let _ = self.file.set_len(self.length);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+}
+
+#[cfg(not(unix))]
+fn write_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    use std::io::{Seek, Write};
+    file.seek(io::SeekFrom::Start(at))?;
+    file.write_all(bytes)
 }
 
 fn failure(error: &io::Error) -> Error {
@@ -253,8 +289,9 @@ mod tests {
             journal.append(&mut record(number, 20), 0).expect("appended");
         }
         let path = folder.path().join(FILES[0]);
-        let whole = std::fs::read(&path).expect("it can be read");
-        let each = whole.len() / 3;
+        let each = HEADER + 20;
+        let mut whole = std::fs::read(&path).expect("it can be read");
+        whole.truncate(3 * each);
         for cut in 0..whole.len() {
             std::fs::write(&path, &whole[..cut]).expect("written");
             assert_eq!(numbers(folder.path(), EPOCH, 0).len(), cut / each, "cut at {cut}");

@@ -124,7 +124,11 @@ impl Tail {
         let (records, rows, bytes) = {
             let mut waiting = self.waiting();
             waiting.is_urgent = false;
-            (std::mem::take(&mut waiting.records), std::mem::take(&mut waiting.rows), std::mem::take(&mut waiting.bytes))
+            (
+                std::mem::take(&mut waiting.records),
+                std::mem::take(&mut waiting.rows),
+                std::mem::take(&mut waiting.bytes),
+            )
         };
         let Some(last) = records.back().map(|record| record.number) else { return Ok(database) };
         if let Err(error) = apply::apply(&database, &records) {
@@ -134,7 +138,7 @@ impl Tail {
             waiting.rows += rows;
             waiting.bytes += bytes;
             drop(waiting);
-            return Err(self.0.health.failed(error, rows));
+            return Err(self.0.health.failed(hopeless(error), rows));
         }
         self.0.applied.send_replace(last);
         Ok(database)
@@ -200,5 +204,19 @@ impl Tail {
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What has been accepted must be applied. If that fails for another reason than that there is no room, or that
+/// somebody else holds the database, nothing more may be accepted.
+fn hopeless(error: Error) -> Error {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    match &error {
+        Error::Full => error,
+        Error::Database(cause) if matches!(cause.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked)) => error,
+        _ => {
+            tracing::error!(%error, "tail.cannot_be_applied");
+            Error::Failed
+        }
     }
 }

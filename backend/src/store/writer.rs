@@ -29,7 +29,7 @@ use super::Error;
 use super::health::Gauge;
 use super::journal::Journal;
 use super::sqlite::open;
-use super::sqlite::{apply, event};
+use super::sqlite::{apply, command, event};
 use super::tail::Tail;
 use job::Job;
 use rusqlite::Connection;
@@ -204,8 +204,9 @@ impl Parts {
     fn start(self, health: &Gauge) -> Result<(batch::State, Tail, JoinHandle<()>), Error> {
         let Self { database, second, journal } = self;
         let next_position = event::last_position(&database)? + 1;
+        let forgotten = accept::Highest::new(command::highest(&database)?);
         let (tail, applying) = Tail::start(second, apply::applied(&database)?, health.clone());
-        let state = batch::State::new(database, journal, tail.clone(), health.clone(), next_position);
+        let state = batch::State::new(database, journal, tail.clone(), health.clone(), next_position, forgotten);
         Ok((state, tail, applying))
     }
 }

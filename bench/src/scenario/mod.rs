@@ -2,7 +2,9 @@
 
 pub mod churn;
 pub mod dm;
+pub mod durable;
 pub mod fanout;
+pub mod grow;
 pub mod idle;
 pub mod pairs;
 pub mod rate;
@@ -16,6 +18,11 @@ use std::time::Duration;
 
 /// Those that speak to each other.
 const CHAT: &[Contender] = &[Contender::Confab, Contender::Node, Contender::Relay];
+
+/// What concerns Confab alone.
+const CONFAB: &[Contender] = &[Contender::Confab];
+/// What concerns the disk alone.
+const SQLITE: &[Contender] = &[Contender::Sqlite];
 
 /// Every scenario.
 pub const ALL: &[Scenario] = &[
@@ -34,6 +41,13 @@ pub const ALL: &[Scenario] = &[
         about: "the server is killed, and everybody comes back",
         contenders: CHAT,
         run: storm::run,
+    },
+    Scenario { name: "grow", about: "the same work beside more and more", contenders: CONFAB, run: grow::run },
+    Scenario {
+        name: "durable",
+        about: "SQLite alone, each transaction on disk",
+        contenders: SQLITE,
+        run: durable::run,
     },
 ];
 
@@ -99,6 +113,9 @@ pub struct Options {
     /// Less of everything: about two minutes for all
     #[arg(long)]
     pub quick: bool,
+    /// Also what takes minutes to prepare
+    #[arg(long)]
+    pub full: bool,
 }
 
 impl Options {

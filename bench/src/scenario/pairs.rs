@@ -41,7 +41,7 @@ pub struct Plan {
 }
 
 /// What came of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outcome {
     /// Messages sent, from the first to the last.
     pub sent: usize,
@@ -181,16 +181,7 @@ pub fn drive(server: &Server, dialect: Dialect, plan: Plan) -> Result<Outcome> {
         is_measuring: false,
         measured: 0..0,
         strangers: if dialect == Dialect::Confab { plan.people } else { 0 },
-        outcome: Outcome {
-            sent: 0,
-            accepted: 0,
-            delivered: 0,
-            measured: 0,
-            seconds: 0.0,
-            cpu: Duration::ZERO,
-            arrival: Latencies::default(),
-            acceptance: Latencies::default(),
-        },
+        outcome: Outcome::default(),
     };
     if dialect == Dialect::Confab {
         introduce(&mut net, &mut drive, plan.people)?;
@@ -260,4 +251,34 @@ fn finish(net: &mut Net, drive: &mut Drive) -> Result<()> {
 /// Milliseconds since 1970.
 pub(super) fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(number: usize) -> Vec<u8> {
+        format!("{{\"senderId\":\"x\",\"content\":\"{number:012x}\"}}").into_bytes()
+    }
+
+    #[test]
+    fn what_is_doubled_astray_or_made_up_ends_the_run() {
+        let mut net = Net::new().expect("epoll");
+        let mut drive = Drive {
+            dialect: Dialect::Forward,
+            templates: Vec::new(),
+            messages: vec![Message { sent: 0, sender: 0, is_accepted: false, is_delivered: false }],
+            unix_ms: 0,
+            is_sending: false,
+            is_measuring: false,
+            measured: 0..0,
+            strangers: 0,
+            outcome: Outcome::default(),
+        };
+        assert!(drive.text(&mut net, 1, &event(1), 0).is_err(), "nobody sent it");
+        assert!(drive.text(&mut net, 2, &event(0), 0).is_err(), "it was for another");
+        assert!(drive.text(&mut net, 1, &event(0), 0).is_ok());
+        assert!(drive.text(&mut net, 1, &event(0), 0).is_err(), "it has arrived already");
+        assert_eq!(drive.outcome.delivered, 1);
+    }
 }

@@ -7,9 +7,9 @@ use super::row::Sql;
 use crate::store::Error;
 use crate::store::journal::entry::{Entry, Message, Progress, entries};
 use crate::store::journal::{Number, Record};
-use rusqlite::{Connection, OptionalExtension, params};
+use foldhash::HashMap;
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use shared::ids::{Cursor, Seq, UserId};
-use std::collections::BTreeMap;
 
 /// The last record of the journal that is in the tables.
 pub(in crate::store) fn applied(database: &Connection) -> Result<Number, Error> {
@@ -37,38 +37,27 @@ pub(in crate::store) fn apply<'a>(
 /// What is written once for all records: where the logs end, and how far people have come.
 #[derive(Default)]
 struct Ends {
-    logs: BTreeMap<i64, (Seq, u64, i64)>,
-    members: BTreeMap<(i64, UserId), (Cursor, Cursor, u64)>,
+    logs: HashMap<i64, (Seq, u64, i64)>,
+    members: HashMap<(i64, UserId), (Cursor, Cursor, u64)>,
 }
 
 fn within<'a>(database: &Connection, records: impl IntoIterator<Item = &'a Record>) -> Result<(), Error> {
     let mut ends = Ends::default();
     let mut last = None;
-    let mut event = database.prepare_cached(
-        "INSERT INTO event (position, conversation, seq, at, sender, kind, message_count)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    let mut command = database.prepare_cached(
-        "INSERT INTO command (user, id, fingerprint, conversation, seq, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
+    let mut messages = Vec::new();
     for record in records {
         last = Some(record.number);
         for entry in entries(record.entries()) {
             match entry? {
                 Entry::Message(one) => {
-                    let Message { conversation, position, seq, at, message_count, sender, kind, .. } = one;
-                    let count = i64::try_from(message_count).unwrap_or(i64::MAX);
-                    event.execute(params![position, conversation, Sql(seq), Sql(at), Sql(sender), kind, count])?;
-                    command.execute(params![
-                        Sql(sender),
-                        Sql(one.command),
-                        one.fingerprint,
-                        conversation,
-                        Sql(seq),
-                        Sql(at)
-                    ])?;
+                    let Message { conversation, position, seq, message_count, sender, .. } = one;
                     ends.logs.insert(conversation, (seq, message_count, position));
                     ends.members.insert((conversation, sender), (seq.into(), seq.into(), message_count));
+                    messages.push(one);
+                    if messages.len() == ROWS {
+                        insert(database, &messages)?;
+                        messages.clear();
+                    }
                 }
                 Entry::Progress(one) => {
                     let Progress { conversation, user, delivered, read, read_count } = one;
@@ -77,6 +66,7 @@ fn within<'a>(database: &Connection, records: impl IntoIterator<Item = &'a Recor
             }
         }
     }
+    insert(database, &messages)?;
     let Some(last) = last else { return Ok(()) };
     write_ends(database, &ends)?;
     database
@@ -84,6 +74,42 @@ fn within<'a>(database: &Connection, records: impl IntoIterator<Item = &'a Recor
             "INSERT INTO meta (name, value) VALUES ('journal', ?1) ON CONFLICT DO UPDATE SET value = excluded.value",
         )?
         .execute([last.to_string()])?;
+    Ok(())
+}
+
+/// Messages inserted by one statement: starting and ending a statement costs as much as a row. (`OR FAIL`, because
+/// what fails half-way is undone with the whole transaction; otherwise SQLite keeps a copy of each page for that.)
+const ROWS: usize = 16;
+
+fn insert(database: &Connection, messages: &[Message<'_>]) -> Result<(), Error> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let mut sql = String::from(
+        "INSERT OR FAIL INTO event
+         (position, conversation, seq, at, sender, kind, message_count, command, fingerprint) VALUES ",
+    );
+    for row in 0..messages.len() {
+        sql.push_str(if row > 0 { ",(?,?,?,?,?,?,?,?,?)" } else { "(?,?,?,?,?,?,?,?,?)" });
+    }
+    let mut statement = database.prepare_cached(&sql)?;
+    let mut parameter = 0;
+    let mut bind = |value: &dyn ToSql| {
+        parameter += 1;
+        statement.raw_bind_parameter(parameter, value)
+    };
+    for one in messages {
+        bind(&one.position)?;
+        bind(&one.conversation)?;
+        bind(&Sql(one.seq))?;
+        bind(&Sql(one.at))?;
+        bind(&Sql(one.sender))?;
+        bind(&one.kind)?;
+        bind(&i64::try_from(one.message_count).unwrap_or(i64::MAX))?;
+        bind(&Sql(one.command))?;
+        bind(&one.fingerprint)?;
+    }
+    statement.raw_execute()?;
     Ok(())
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Both appear whole or not at all: they are made under another name, flushed, and then named.
 
+use super::apply;
 use super::open::{self, FILE, MIGRATIONS, flush_folder};
+use crate::store::journal;
 use crate::store::{Error, OpenError};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::File;
@@ -62,10 +64,16 @@ pub fn backup(folder: &Path, to: &Path) -> Result<(), CopyError> {
     let part = Part::new(to)?;
     let database = read_only(&from)?;
     known(&database, folder, || CopyError::Nothing(folder.to_owned()))?;
+    // Read first: what is accepted while the tables are copied is a later moment's.
+    let (epoch, applied) = (open::epoch(&database)?, apply::applied(&database)?);
+    let (journal, _) = journal::read(folder, epoch.as_str(), applied)
+        .map_err(|source| CopyError::File { path: folder.to_owned(), source })?;
     database.execute("VACUUM INTO ?1", [part.path.to_str().ok_or_else(|| not_text(to))?])?;
-    let copy = read_only(&part.path)?;
+    let copy = Connection::open_with_flags(&part.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let applied = apply::applied(&copy)?;
+    apply::apply(&copy, journal.iter().filter(|record| record.number > applied))?;
     open::check(&copy, folder)?;
-    drop(copy);
+    copy.close().map_err(|(_, error)| error)?;
     part.publish(to)
 }
 

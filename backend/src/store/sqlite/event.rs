@@ -1,11 +1,12 @@
 //! The log: appending to it and reading it back.
 
+use super::command::Fingerprint;
 use super::reaction;
 use super::row::{self, Sql};
 use crate::store::{Error, Range};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::event::{Event, EventKind};
-use shared::ids::{ConversationId, Cursor, Seq, Timestamp, UserId};
+use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::message::Message;
 
 /// A new entry of the log; its `position`, `seq` and `message_count` are decided by the writer.
@@ -21,6 +22,8 @@ pub(in crate::store) struct NewEvent<'a> {
     /// The message it is about, if it is about one.
     pub(in crate::store) target: Option<Seq>,
     pub(in crate::store) message_count: u64,
+    /// The command that asked for it, if one did.
+    pub(in crate::store) command: Option<(CommandId, Fingerprint)>,
 }
 
 /// The last position in the order of all logs.
@@ -32,8 +35,8 @@ pub(in crate::store) fn last_position(database: &Connection) -> Result<i64, Erro
 pub(in crate::store) fn append(database: &Connection, event: &NewEvent<'_>) -> Result<(), Error> {
     database
         .prepare_cached(
-            "INSERT INTO event (position, conversation, seq, at, sender, kind, target, message_count)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO event (position, conversation, seq, at, sender, kind, target, message_count, command, fingerprint)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             event.position,
@@ -44,6 +47,8 @@ pub(in crate::store) fn append(database: &Connection, event: &NewEvent<'_>) -> R
             event.kind,
             event.target.map(Sql),
             i64::try_from(event.message_count).unwrap_or(i64::MAX),
+            event.command.map(|(id, _)| Sql(id)),
+            event.command.map(|(_, fingerprint)| fingerprint),
         ])?;
     Ok(())
 }

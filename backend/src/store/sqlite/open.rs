@@ -16,6 +16,7 @@ use std::path::Path;
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_first.sql"),
     include_str!("../../../migrations/sqlite/0002_contract.sql"),
+    include_str!("../../../migrations/sqlite/0003_journal.sql"),
 ];
 
 /// The name of the database in the data folder.
@@ -56,6 +57,8 @@ pub(in crate::store) fn open(folder: &Path) -> Result<Opened, OpenError> {
         .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
     let second = Connection::open(&path).map_err(Error::from).and_then(|second| {
         tune(&second)?;
+        // It only writes what the first one, which checks them, has decided.
+        second.pragma_update(None, "foreign_keys", false)?;
         Ok(second)
     });
     let second = second.map_err(database_error)?;
@@ -243,7 +246,7 @@ pub(super) fn new_epoch() -> String {
     clock::id(UserId::v7).to_string()
 }
 
-fn epoch(connection: &Connection) -> Result<Epoch, Error> {
+pub(super) fn epoch(connection: &Connection) -> Result<Epoch, Error> {
     connection
         .query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0))
         .optional()?

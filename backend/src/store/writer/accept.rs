@@ -13,10 +13,10 @@ use crate::store::Error;
 use crate::store::journal::Number;
 use crate::store::journal::entry::{self, Entry};
 use crate::store::sqlite::{conversation, event};
+use foldhash::HashSet;
 use shared::event::EventKind;
 use shared::ids::{CommandId, ConversationId, Seq, UserId};
 use shared::message::Message;
-use std::collections::HashSet;
 
 impl State {
     /// Decides a job and writes its entry; or gives it back, because it needs the tables.
@@ -51,8 +51,7 @@ impl State {
         let head = self.head(key)?;
         let place = Place { conversation: head.id, seq: head.last_seq.next(), at };
         let fingerprint = fingerprint(&place.conversation, message);
-        let kind =
-            to_json(&EventKind::Message(Message::new(message.id, message.content.clone(), message.reply_to)))?;
+        let kind = to_json(&EventKind::Message(Message::new(message.id, message.content.clone(), message.reply_to)))?;
 
         let (position, seq) = (self.take_position(), place.seq);
         let head = self.heads.get_mut(&key).ok_or_else(|| Error::Corrupt("a head is missing".into()))?;
@@ -60,11 +59,8 @@ impl State {
         head.message_count += 1;
         head.last_position = position;
         let (message_count, audience) = (head.message_count, head.audience.clone());
-        self.positions.insert(
-            (key, user),
-            Position { delivered: seq.into(), read: seq.into(), read_count: message_count },
-        );
-        self.note_command(user, message.id);
+        self.positions
+            .insert((key, user), Position { delivered: seq.into(), read: seq.into(), read_count: message_count });
         self.recent.insert(user, message.id);
         let entry = entry::Message {
             conversation: key,
@@ -115,19 +111,29 @@ impl State {
         Ok(self.head(key)?.has_message(target) || event::is_message(&self.database, key, target)?)
     }
 
-    /// Whether this person has never used this id, for certain. Ids that are made in order are higher than all
-    /// before, and no table has to be asked.
-    fn is_new(&mut self, user: UserId, id: CommandId) -> Result<bool, Error> {
-        let newest = match self.newest.get(&user) {
-            Some(newest) => *newest,
-            None => {
-                let newest = self.newest_command(user)?;
-                self.newest.insert(user, newest);
-                newest
-            }
-        };
-        Ok(newest.is_none_or(|newest| newest < id)
-            || !self.recent.contains(user, id) && self.stored(user, id)?.is_none())
+    /// Whether this person has never used this id. Ids that are made in order are higher than all before, and no
+    /// table has to be asked.
+    fn is_new(&self, user: UserId, id: CommandId) -> Result<bool, Error> {
+        Ok(!self.recent.contains(user, id) && (self.forgotten.is_below(id) || self.stored(user, id)?.is_none()))
+    }
+}
+
+/// The highest of some ids.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Highest(Option<CommandId>);
+
+impl Highest {
+    pub(super) fn new(highest: Option<CommandId>) -> Self {
+        Self(highest)
+    }
+
+    /// One more.
+    pub(super) fn note(&mut self, id: CommandId) {
+        self.0 = self.0.max(Some(id));
+    }
+
+    fn is_below(self, id: CommandId) -> bool {
+        self.0 < Some(id)
     }
 }
 
@@ -135,8 +141,8 @@ impl State {
 /// applied is forgotten half by half.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    now: HashSet<(UserId, CommandId)>,
-    before: HashSet<(UserId, CommandId)>,
+    now: HashSet<(CommandId, UserId)>,
+    before: HashSet<(CommandId, UserId)>,
     /// The last record that `before` has commands of.
     before_up_to: Number,
 }
@@ -146,20 +152,25 @@ const RECENT: usize = 4_096;
 
 impl Recent {
     fn insert(&mut self, user: UserId, id: CommandId) {
-        self.now.insert((user, id));
+        self.now.insert((id, user));
     }
 
     fn contains(&self, user: UserId, id: CommandId) -> bool {
-        self.now.contains(&(user, id)) || self.before.contains(&(user, id))
+        self.now.contains(&(id, user)) || self.before.contains(&(id, user))
     }
 
     /// Forgets what is in the tables. The tail's bound is this one's, too.
-    pub(super) fn turn(&mut self, accepted: Number, applied: Number) {
+    pub(super) fn turn(&mut self, accepted: Number, applied: Number, forgotten: &mut Highest) {
         if self.now.len() >= RECENT && self.before_up_to <= applied {
             std::mem::swap(&mut self.now, &mut self.before);
-            self.now.clear();
+            self.now.drain().for_each(|(id, _)| forgotten.note(id));
             self.before_up_to = accepted;
         }
+    }
+
+    /// Forgets everything: it is in the tables.
+    pub(super) fn forget(&mut self, forgotten: &mut Highest) {
+        self.now.drain().chain(self.before.drain()).for_each(|(id, _)| forgotten.note(id));
     }
 }
 
@@ -169,11 +180,11 @@ mod tests {
 
     #[test]
     fn a_command_is_remembered_until_it_is_in_the_tables() {
-        let (user, mut recent) = (clock::id(UserId::v7), Recent::default());
+        let (user, mut recent, mut forgotten) = (clock::id(UserId::v7), Recent::default(), Highest::new(None));
         let ids: Vec<_> = (0..5 * RECENT).map(|_| clock::id(CommandId::v7)).collect();
         let mut applied = 0;
         for (number, ids) in (1..).zip(ids.chunks(64)) {
-            recent.turn(number - 1, applied);
+            recent.turn(number - 1, applied, &mut forgotten);
             ids.iter().for_each(|id| recent.insert(user, *id));
             if number % 50 == 0 {
                 applied = number - 10;
@@ -181,6 +192,8 @@ mod tests {
         }
         let known = usize::try_from(applied).expect("it is small") * 64;
         assert!(ids[known..].iter().all(|id| recent.contains(user, *id)), "what is not applied is known");
-        assert!(recent.now.len() + recent.before.len() < ids.len(), "and what was applied long ago is not");
+        let is_known = |id: &CommandId| recent.contains(user, *id);
+        assert!(!ids.iter().all(is_known), "and what was applied long ago is not");
+        assert!(ids.iter().all(|id| is_known(id) || !forgotten.is_below(*id)), "none is taken for new");
     }
 }

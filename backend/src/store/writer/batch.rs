@@ -1,6 +1,6 @@
 //! What the writer's thread does: batch after batch, each one transaction.
 
-use super::accept::Recent;
+use super::accept::{Highest, Recent};
 use super::head::{HEADS_MAX, Head, Position};
 use super::job::{Effect, Job, Outcome};
 use super::{BATCH_MAX, Call};
@@ -9,9 +9,9 @@ use crate::store::journal::{Journal, Record};
 use crate::store::sqlite::apply;
 use crate::store::tail::{FOLD_PAGES, Tail};
 use crate::store::{Error, Health};
+use foldhash::{HashMap, HashMapExt};
 use rusqlite::Connection;
-use shared::ids::{CommandId, ConversationId, UserId};
-use std::collections::HashMap;
+use shared::ids::{ConversationId, UserId};
 use tokio::sync::mpsc;
 
 /// What is done in a transaction and waits for its commit.
@@ -34,10 +34,10 @@ pub(super) struct State {
     pub(super) everyone: Option<i64>,
     /// Positions that are not in the tables as they are here.
     pub(super) positions: HashMap<(i64, UserId), Position>,
-    /// The highest id of a command that each of these people has ever used, in the journal or the tables.
-    pub(super) newest: HashMap<UserId, Option<CommandId>>,
     /// The commands that may not be in the tables yet.
     pub(super) recent: Recent,
+    /// The highest id of a command that is not in [`State::recent`].
+    pub(super) forgotten: Highest,
     /// What the next event's position is.
     pub(super) next_position: i64,
     /// The entries of the batch under way.
@@ -56,6 +56,7 @@ impl State {
         tail: Tail,
         health: Gauge,
         next_position: i64,
+        forgotten: Highest,
     ) -> Self {
         Self {
             database,
@@ -68,8 +69,8 @@ impl State {
             sets: HashMap::new(),
             everyone: None,
             positions: HashMap::new(),
-            newest: HashMap::new(),
             recent: Recent::default(),
+            forgotten,
             next_position,
             record: Record::new(0, 0),
             rows: 0,
@@ -117,7 +118,7 @@ impl State {
             return (Vec::new(), std::mem::take(batch));
         }
         let accepted = self.tail.accepted();
-        self.recent.turn(accepted, self.tail.applied());
+        self.recent.turn(accepted, self.tail.applied(), &mut self.forgotten);
         self.record = Record::new(accepted + 1, self.room);
         self.rows = 0;
         let mut done = Vec::with_capacity(batch.len());
@@ -188,7 +189,7 @@ impl State {
             Ok(turn) => {
                 // Everything is in the tables now.
                 self.positions.clear();
-                self.recent = Recent::default();
+                self.recent.forget(&mut self.forgotten);
                 if std::mem::take(&mut self.is_uncertain) {
                     self.forget();
                 }
@@ -335,18 +336,20 @@ fn untouched<A>(job: Job<A>) -> Pending<A> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::job::Change;
     use super::super::job::{NewMessage, Recipients};
     use super::*;
     use crate::clock;
     use crate::store::sqlite::account;
     use crate::store::sqlite::open::{self, Opened};
+    use shared::conversation::ConversationKind;
     use shared::ids::CommandId;
 
     fn message(id: CommandId) -> NewMessage {
         NewMessage { id, to: Recipients::Everyone, content: "x".into(), reply_to: None }
     }
 
-    fn commit(state: &mut State, user: UserId, count: usize) -> Vec<Effect> {
+    fn send_some(state: &mut State, user: UserId, count: usize) -> Vec<Effect> {
         let job = || Job::Send { asker: (), user, message: message(clock::id(CommandId::v7)) };
         let batch: Vec<_> = std::iter::repeat_with(job).take(count).collect();
         handle(state, batch)
@@ -373,24 +376,62 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_that_cannot_begin_stores_nothing_and_the_next_one_is_whole() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut state = start(folder.path());
-        let user = clock::id(UserId::v7);
-        account::insert(&state.database, user, "a@b", "Ada", "x", clock::now()).expect("an account");
+    fn while_the_tables_are_locked_messages_are_accepted_and_the_rest_is_refused_whole() {
+        let (folder, mut state, user) = opened();
         state.database.busy_timeout(std::time::Duration::ZERO).expect("set");
-        assert_eq!(seqs(&commit(&mut state, user, 2)), [1, 2]);
+        assert_eq!(seqs(&send_some(&mut state, user, 2)), [1, 2]);
+        drop(state.tail.apply().expect("applied"));
 
         let other = Connection::open(folder.path().join("confab.db")).expect("opens");
         other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
-        let refused = commit(&mut state, user, 3);
-        assert_eq!(refused.len(), 3);
-        assert!(refused.iter().all(|effect| matches!(effect, Effect::Refused(_))), "{refused:?}");
+        assert_eq!(seqs(&send_some(&mut state, user, 3)), [3, 4, 5]);
+        let create = || Job::Change {
+            asker: (),
+            user,
+            change: Change::Create { kind: ConversationKind::Group, name: None, members: vec![user] },
+        };
+        let refused = handle(&mut state, vec![create(), send(user)]);
+        assert!(matches!(refused[..], [Effect::Refused(_), Effect::Refused(_)]), "{refused:?}");
         other.execute_batch("ROLLBACK").expect("released");
 
-        assert_eq!(seqs(&commit(&mut state, user, 2)), [3, 4]);
+        let stored = handle(&mut state, vec![create(), send(user)]);
+        assert!(matches!(stored[..], [Effect::Stored(_), Effect::Stored(_)]), "{stored:?}");
+        assert_eq!(seqs(&stored[1..]), [6]);
+        drop(state.tail.apply().expect("applied"));
         let count: i64 = other.query_row("SELECT count(*) FROM event", [], |row| row.get(0)).expect("a count");
-        assert_eq!(count, 4);
+        assert_eq!(count, 7);
+    }
+
+    #[test]
+    fn what_was_accepted_before_the_process_died_is_there_at_the_next_start() {
+        let (folder, mut state, ada) = opened();
+        assert_eq!(seqs(&send_some(&mut state, ada, 3)), [1, 2, 3]);
+        // What a killed process leaves: the journal as it was flushed, and tables that know nothing of it.
+        let copy = tempfile::tempdir().expect("a folder");
+        for name in ["confab.db", "confab.db-wal", "confab.journal-0", "confab.journal-1"] {
+            let _ = std::fs::copy(folder.path().join(name), copy.path().join(name));
+        }
+        let mut state = start(copy.path());
+        let count = |state: &State| -> i64 {
+            state.database.query_row("SELECT count(*) FROM event", [], |row| row.get(0)).expect("a count")
+        };
+        assert_eq!(count(&state), 3);
+        assert_eq!(seqs(&send_some(&mut state, ada, 1)), [4]);
+        state.finish();
+        let state = start(copy.path());
+        assert_eq!(count(&state), 4, "and once");
+    }
+
+    #[test]
+    fn a_retry_is_answered_the_same_from_the_tail_and_from_the_tables() {
+        let (_folder, mut state, ada) = opened();
+        let id = clock::id(CommandId::v7);
+        let job = || Job::Send { asker: (), user: ada, message: message(id) };
+        let first = handle(&mut state, vec![job(), job()]);
+        let [Effect::Stored(stored), Effect::Repeated(place)] = &first[..] else { panic!("{first:?}") };
+        assert_eq!(stored.place, *place);
+        let later = handle(&mut state, vec![send(ada), job()]);
+        assert!(matches!(&later[..], [Effect::Stored(_), Effect::Repeated(again)] if again == place), "{later:?}");
     }
 
     fn opened() -> (tempfile::TempDir, State, UserId) {
@@ -412,7 +453,7 @@ mod tests {
         let (_folder, mut state, ada) = opened();
         let ben = clock::id(UserId::v7);
         account::insert(&state.database, ben, "c@d", "Ben", "x", clock::now()).expect("an account");
-        let effects = commit(&mut state, ada, 1);
+        let effects = send_some(&mut state, ada, 1);
         let Effect::Stored(stored) = &effects[0] else { panic!("{effects:?}") };
         let conversation = stored.place.conversation;
         account::delete(&state.database, ben, clock::now()).expect("deleted");
@@ -423,8 +464,6 @@ mod tests {
 
     #[test]
     fn a_retry_after_leaving_is_answered_like_the_first_time() {
-        use super::super::job::Change;
-        use shared::conversation::ConversationKind;
         let (_folder, mut state, ada) = opened();
         let change = |change| Job::Change { asker: (), user: ada, change };
         let made = Change::Create { kind: ConversationKind::Group, name: None, members: vec![ada] };

@@ -2,6 +2,7 @@
 
 use super::batch::State;
 use super::job::{Audience, Effect, Place, Progress};
+use crate::store::sqlite::command::Fingerprint;
 use crate::store::sqlite::event::NewEvent;
 use crate::store::sqlite::row::Sql;
 use crate::store::sqlite::{conversation, event};
@@ -9,7 +10,7 @@ use crate::store::{Error, kind_of};
 use rusqlite::params;
 use shared::code::Rejection;
 use shared::conversation::ConversationKind;
-use shared::ids::{ConversationId, Cursor, Seq, Timestamp, UserId};
+use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 
 /// Conversations whose newest numbers and members are kept in memory. At 1,000 members of 16 bytes
 /// each this is 256 MB at the very worst, if every one of them has 1,000.
@@ -58,18 +59,24 @@ pub(super) struct New<'a> {
     /// The message it is about, if it is about one.
     pub(super) target: Option<Seq>,
     pub(super) is_message: bool,
+    /// The command that asked for it, if one did.
+    pub(super) command: Option<(CommandId, Fingerprint)>,
 }
 
 impl State {
     /// Appends an event to a log and notes the log's new end.
     pub(super) fn append(&mut self, key: i64, new: New<'_>) -> Result<Place, Error> {
-        let New { sender, at, kind, target, is_message } = new;
+        let New { sender, at, kind, target, is_message, command } = new;
         let head = self.head(key)?;
         let place = Place { conversation: head.id, seq: head.last_seq.next(), at };
         let message_count = head.message_count + u64::from(is_message);
         let position = self.take_position();
-        let new = NewEvent { position, conversation: key, seq: place.seq, at, sender, kind, target, message_count };
+        let seq = place.seq;
+        let new = NewEvent { position, conversation: key, seq, at, sender, kind, target, message_count, command };
         event::append(&self.database, &new)?;
+        if let Some((id, _)) = command {
+            self.forgotten.note(id);
+        }
 
         let head = self.heads.get_mut(&key).ok_or_else(|| Error::Corrupt("a head is missing".into()))?;
         head.last_seq = place.seq.into();
@@ -247,7 +254,7 @@ impl State {
             statement.execute(params![key, Sql(user), Sql(position.delivered), Sql(position.read), read_count])?;
         }
         drop(statement);
-        let remembered = [self.heads.len(), self.keys.len(), self.sets.len(), self.newest.len()];
+        let remembered = [self.heads.len(), self.keys.len(), self.sets.len()];
         if remembered.into_iter().any(|count| count > HEADS_MAX) {
             self.forget();
         }
@@ -261,6 +268,5 @@ impl State {
         self.keys.clear();
         self.sets.clear();
         self.positions.clear();
-        self.newest.clear();
     }
 }

@@ -5,10 +5,9 @@ use super::head::{New, Position};
 use super::job::{Effect, NewMessage, News, Place, Recipients, Stored};
 use crate::clock;
 use crate::store::Error;
+use crate::store::sqlite::command::{self, Fingerprint};
 use crate::store::sqlite::conversation::NewConversation;
-use crate::store::sqlite::row::Sql;
 use crate::store::sqlite::{conversation, event};
-use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use shared::code::{Code, Rejection};
 use shared::conversation::{ConversationKind, Summary};
@@ -36,14 +35,14 @@ impl State {
             ));
         }
         let head = self.head(key)?;
-        let place = Place { conversation: head.id, seq: head.last_seq.next(), at };
-        let print = fingerprint(&place.conversation, &message);
-        if !self.claim(user, message.id, place, key, &print)? {
+        let print = fingerprint(&head.id, &message);
+        if self.stored(user, message.id)?.is_some() {
             return self.repeated(user, message.id, Some(&print));
         }
         let NewMessage { id: command, content, reply_to, .. } = message;
         let kind = to_json(&EventKind::Message(Message::new(command, content, reply_to)))?;
-        let place = self.append(key, New { sender: user, at, kind: &kind, target: None, is_message: true })?;
+        let command = Some((command, print));
+        let place = self.append(key, New { sender: user, at, kind: &kind, target: None, is_message: true, command })?;
         // Writing moves one's own read position.
         let head = self.head(key)?;
         let (audience, read_count) = (head.audience.clone(), head.message_count);
@@ -58,9 +57,7 @@ impl State {
         let Some(key) = self.find(&message.to)? else {
             return match &message.to {
                 Recipients::Set(members) => self.make(user, message, members, at),
-                Recipients::Everyone | Recipients::Conversation(_) => {
-                    self.repeated(user, message.id, None).map(Err)
-                }
+                Recipients::Everyone | Recipients::Conversation(_) => self.repeated(user, message.id, None).map(Err),
             };
         };
         if self.is_member(key, user)? {
@@ -118,42 +115,6 @@ impl State {
         }))
     }
 
-    /// Takes a command's id for its user. `false`: it is taken.
-    pub(super) fn claim(
-        &mut self,
-        user: UserId,
-        id: CommandId,
-        place: Place,
-        key: i64,
-        print: &Fingerprint,
-    ) -> Result<bool, Error> {
-        let inserted = self
-            .database
-            .prepare_cached(
-                "INSERT INTO command (user, id, fingerprint, conversation, seq, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![Sql(user), Sql(id), print, key, Sql(place.seq), Sql(place.at)])?;
-        self.note_command(user, id);
-        Ok(inserted == 1)
-    }
-
-    /// Remembers the highest id somebody has used.
-    pub(super) fn note_command(&mut self, user: UserId, id: CommandId) {
-        if let Some(newest) = self.newest.get_mut(&user)
-            && newest.is_none_or(|newest| newest < id)
-        {
-            *newest = Some(id);
-        }
-    }
-
-    /// The highest id of a command of somebody's in the tables.
-    pub(super) fn newest_command(&self, user: UserId) -> Result<Option<CommandId>, Error> {
-        let mut statement = self.database.prepare_cached("SELECT max(id) FROM command WHERE user = ?1")?;
-        let newest: Option<Sql<CommandId>> = statement.query_row([Sql(user)], |row| row.get(0))?;
-        Ok(newest.map(|Sql(id)| id))
-    }
-
     /// The answer to a command whose id was used before: the same as then if it is the same command.
     /// Without a fingerprint to compare, the id being used at all is a conflict; an id never used is
     /// `not_found`.
@@ -167,22 +128,9 @@ impl State {
 
     /// What came of the command that has used this id.
     pub(super) fn stored(&self, user: UserId, id: CommandId) -> Result<Option<(Fingerprint, Place)>, Error> {
-        Ok(self
-            .database
-            .prepare_cached(
-                "SELECT fingerprint, conversation.id, seq, at FROM command
-                 JOIN conversation ON conversation.key = command.conversation WHERE user = ?1 AND command.id = ?2",
-            )?
-            .query_row(params![Sql(user), Sql(id)], |row| {
-                let (Sql(conversation), Sql(seq), Sql(at)) = (row.get(1)?, row.get(2)?, row.get(3)?);
-                Ok((row.get::<_, Fingerprint>(0)?, Place { conversation, seq, at }))
-            })
-            .optional()?)
+        command::find(&self.database, user, id)
     }
 }
-
-/// Tells two commands with the same id apart: the first half of SHA-256 over all their fields.
-pub(super) type Fingerprint = [u8; 16];
 
 /// The fingerprint of a command with these fields. Their lengths come first, so that no two commands
 /// run together to the same bytes.
