@@ -37,6 +37,9 @@ const HEADER: usize = 16;
 /// No record is larger: a batch has at most 1,024 messages of some ten kilobytes.
 const RECORD_BYTES_MAX: usize = 256 << 20;
 
+/// The files hold fewer records than this, so that a number further ahead is none.
+const NEWER_MAX: u64 = 1 << 24;
+
 /// A record's number. They are dense, and go on after a restart.
 pub(super) type Number = u64;
 
@@ -88,6 +91,15 @@ impl Record {
         let is_whole = length > 0 && number32(4)? == checksum(epoch, number, entries);
         is_whole.then(|| Self { number, bytes: bytes[..HEADER + length].to_vec() })
     }
+}
+
+/// See [`FILE_BYTES`]. Tests have the other file's turn come sooner.
+fn file_bytes() -> u64 {
+    #[cfg(debug_assertions)]
+    if let Some(bytes) = crate::fault::number("CONFAB_JOURNAL_BYTES") {
+        return bytes;
+    }
+    FILE_BYTES
 }
 
 fn checksum(epoch: &str, number: Number, entries: &[u8]) -> u32 {
@@ -145,7 +157,7 @@ impl Journal {
     pub(super) fn append(&mut self, record: &mut Record, applied: Number) -> Result<(), Error> {
         record.seal(&self.epoch);
         let other = 1 - self.current;
-        if self.files[self.current].end >= FILE_BYTES && self.files[other].last <= applied {
+        if self.files[self.current].end >= file_bytes() && self.files[other].last <= applied {
             self.files[other].end = 0;
             self.current = other;
         }
@@ -221,30 +233,58 @@ fn failure(error: &io::Error) -> Error {
 /// What the files of a data folder hold, in order, without the records up to `applied`; and whether that
 /// was all. What follows a gap is left out.
 pub(super) fn read(folder: &Path, epoch: &str, applied: Number) -> io::Result<(Vec<Record>, bool)> {
+    Ok(following(read_whole(folder, epoch, applied)?, applied))
+}
+
+/// Every whole record behind `applied` in the files of a data folder, in order.
+pub(super) fn read_whole(folder: &Path, epoch: &str, applied: Number) -> io::Result<Vec<Record>> {
     let mut records = Vec::new();
     for name in FILES {
         let bytes = match std::fs::read(folder.join(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             read => read?,
         };
-        run(&bytes, epoch, &mut records);
+        whole(&bytes, epoch, applied, &mut records);
     }
-    records.retain(|record| record.number > applied);
     records.sort_by_key(|record| record.number);
+    Ok(records)
+}
+
+/// Those of these records that follow `applied` without a gap; and whether nothing follows a gap.
+pub(super) fn following(mut records: Vec<Record>, applied: Number) -> (Vec<Record>, bool) {
+    records.retain(|record| record.number > applied);
     let dense = records.iter().zip(applied + 1..).take_while(|(record, expected)| record.number == *expected).count();
     let is_all = records.len() == dense;
     records.truncate(dense);
-    Ok((records, is_all))
+    (records, is_all)
 }
 
-/// The run of records at the beginning of a file.
-fn run(mut bytes: &[u8], epoch: &str, records: &mut Vec<Record>) {
-    let mut expected = None;
-    while let Some(record) = Record::read(bytes, epoch).filter(|record| expected.is_none_or(|one| one == record.number))
+/// The records of a file behind `applied`: the run at its beginning, and what is whole behind its end.
+///
+/// A record is written once the one before it is flushed. So behind one that was cut off there are only
+/// records of earlier turns, which are in the tables; a newer one shows that a record before it, which was
+/// accepted, has been damaged. It is found here, and the gap before it is seen.
+fn whole(mut bytes: &[u8], epoch: &str, applied: Number, records: &mut Vec<Record>) {
+    let mut last = None;
+    while let Some(record) = Record::read(bytes, epoch).filter(|record| last.is_none_or(|one| record.number == one + 1))
     {
         bytes = &bytes[record.bytes.len()..];
-        expected = Some(record.number + 1);
-        records.push(record);
+        last = Some(record.number);
+        if record.number > applied {
+            records.push(record);
+        }
+    }
+    let mut last = last.map_or(applied, |last| last.max(applied));
+    while let Some(number) = bytes.get(8..HEADER).and_then(|number| number.try_into().ok()).map(u64::from_le_bytes) {
+        let is_newer = number.checked_sub(last).is_some_and(|newer| (1..=NEWER_MAX).contains(&newer));
+        match is_newer.then(|| Record::read(bytes, epoch)).flatten() {
+            Some(record) => {
+                bytes = &bytes[record.bytes.len()..];
+                last = record.number;
+                records.push(record);
+            }
+            None => bytes = &bytes[1..],
+        }
     }
 }
 
@@ -298,7 +338,10 @@ mod tests {
             let mut damaged = whole.clone();
             damaged[cut] ^= 0x10;
             std::fs::write(&path, damaged).expect("written");
-            assert_eq!(numbers(folder.path(), EPOCH, 0).len(), cut / each, "damaged at {cut}");
+            let (records, is_all) = read(folder.path(), EPOCH, 0).expect("it can be read");
+            assert_eq!(records.len(), cut / each, "damaged at {cut}");
+            // Behind the last one there is nothing: it may have been cut off as it was written.
+            assert_eq!(is_all, cut / each == 2, "damaged at {cut}");
         }
     }
 
@@ -318,6 +361,21 @@ mod tests {
         }
         let sizes: u64 = FILES.iter().map(|name| folder.path().join(name).metadata().expect("it is there").len()).sum();
         assert!(sizes < 60 << 20, "{sizes} bytes: no file was written anew");
+    }
+
+    #[test]
+    fn damage_to_what_is_in_the_tables_takes_nothing_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut journal = Journal::open(folder.path(), EPOCH).expect("opens");
+        for number in 1..=4 {
+            journal.append(&mut record(number, 20), 0).expect("appended");
+        }
+        let path = folder.path().join(FILES[0]);
+        let mut bytes = std::fs::read(&path).expect("it can be read");
+        bytes[40] ^= 1;
+        std::fs::write(&path, bytes).expect("written");
+        assert_eq!(numbers(folder.path(), EPOCH, 2), [3, 4]);
+        assert_eq!(read(folder.path(), EPOCH, 1).expect("it can be read"), (Vec::new(), false));
     }
 
     #[test]

@@ -156,6 +156,10 @@ impl Tail {
         if self.applied() >= accepted {
             return;
         }
+        #[cfg(debug_assertions)]
+        if crate::fault::is_on("read_tables_alone") {
+            return;
+        }
         let mut applied = self.0.applied.subscribe();
         self.waiting().is_urgent = true;
         self.0.wake.notify_one();
@@ -178,18 +182,30 @@ impl Tail {
                 waiting = self.0.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner);
             }
             let is_due = |waiting: &mut Waiting| !(waiting.is_urgent || waiting.is_closing || waiting.rows >= ROWS);
-            waiting = self.0.wake.wait_timeout_while(waiting, DELAY, is_due).unwrap_or_else(PoisonError::into_inner).0;
+            waiting =
+                self.0.wake.wait_timeout_while(waiting, delay(), is_due).unwrap_or_else(PoisonError::into_inner).0;
             let is_closing = waiting.is_closing;
             drop(waiting);
-            let done = self.apply().and_then(|database| apply::fold(&database, FOLD_PAGES));
+            // A flush of the database that failed is the last one, too.
+            let fold = |database: &Connection| {
+                apply::fold(database, FOLD_PAGES).map_err(|error| self.0.health.failed(error, 0))
+            };
+            let done = self.apply().and_then(|database| fold(&database));
             match done {
-                _ if is_closing => return,
+                Ok(()) if is_closing => return,
+                Err(_) if is_closing => return self.leave_as_it_is(),
                 Ok(()) => {}
                 Err(_) if self.0.health.is_given_up() => self.wait_for_the_end(),
                 // Readers do not wait for it, and the writer tries by itself when it has something to write.
                 Err(_) => self.rest(),
             }
         }
+    }
+
+    /// Closing would fold SQLite's log. What is there is left as it is for the next start.
+    fn leave_as_it_is(&self) {
+        let database = self.0.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = database.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 
     fn rest(&self) {
@@ -205,6 +221,15 @@ impl Tail {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// See [`DELAY`].
+fn delay() -> Duration {
+    #[cfg(debug_assertions)]
+    if let Some(delay) = crate::fault::number("CONFAB_TAIL_DELAY_MS") {
+        return Duration::from_millis(delay);
+    }
+    DELAY
 }
 
 /// What has been accepted must be applied. If that fails for another reason than that there is no room, or that

@@ -133,6 +133,8 @@ fn write_ends(database: &Connection, ends: &Ends) -> Result<(), Error> {
 /// Copies the write-ahead log into the database once it has `pages_max` pages. (It is not done by
 /// COMMIT, which keeps to itself that it failed.)
 pub(in crate::store) fn fold(database: &Connection, pages_max: i64) -> Result<(), Error> {
+    #[cfg(debug_assertions)]
+    let pages_max = crate::fault::number("CONFAB_FOLD_PAGES").map_or(pages_max, |pages| pages.cast_signed());
     let pages = |mode: &str| {
         database.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?.query_row([], |row| row.get::<_, i64>(1))
     };

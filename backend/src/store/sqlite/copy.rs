@@ -11,6 +11,12 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+/// How often and how long apart it is looked whether a gap in the journal is still there: the tables follow within
+/// half a second.
+const GAP_LOOKS: u32 = 15;
+/// See [`GAP_LOOKS`].
+const GAP_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// Why a copy could not be made or used. The texts are for the person who asked for it.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
@@ -64,17 +70,40 @@ pub fn backup(folder: &Path, to: &Path) -> Result<(), CopyError> {
     let part = Part::new(to)?;
     let database = read_only(&from)?;
     known(&database, folder, || CopyError::Nothing(folder.to_owned()))?;
-    // Read first: what is accepted while the tables are copied is a later moment's.
-    let (epoch, applied) = (open::epoch(&database)?, apply::applied(&database)?);
-    let (journal, _) = journal::read(folder, epoch.as_str(), applied)
+    // Read first: what is accepted while the tables are copied is a later moment's. What is written over meanwhile
+    // was in the tables before, so that nothing is missing behind what the copy has of them.
+    let epoch = open::epoch(&database)?;
+    let journal = journal::read_whole(folder, epoch.as_str(), apply::applied(&database)?)
         .map_err(|source| CopyError::File { path: folder.to_owned(), source })?;
     database.execute("VACUUM INTO ?1", [part.path.to_str().ok_or_else(|| not_text(to))?])?;
     let copy = Connection::open_with_flags(&part.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let applied = apply::applied(&copy)?;
-    apply::apply(&copy, journal.iter().filter(|record| record.number > applied))?;
+    let (records, is_all) = journal::following(journal, apply::applied(&copy)?);
+    if !is_all {
+        gap_closes(&database, folder, epoch.as_str())?;
+    }
+    // A database of an earlier version has no journal, and no place for it.
+    if !records.is_empty() {
+        apply::apply(&copy, &records)?;
+    }
     open::check(&copy, folder)?;
     copy.close().map_err(|(_, error)| error)?;
     part.publish(to)
+}
+
+/// A server that goes on writes over records that were read here, or brings what follows a gap into the tables. A
+/// gap that stays is damage, and what is behind it was accepted.
+fn gap_closes(database: &Connection, folder: &Path, epoch: &str) -> Result<(), CopyError> {
+    for _ in 0..GAP_LOOKS {
+        let applied = apply::applied(database)?;
+        let (_, is_all) = journal::read(folder, epoch, applied)
+            .map_err(|source| CopyError::File { path: folder.to_owned(), source })?;
+        if is_all {
+            return Ok(());
+        }
+        std::thread::sleep(GAP_PAUSE);
+    }
+    let detail = "its journal has a gap".to_owned();
+    Err(OpenError::Damaged { path: folder.to_owned(), detail }.into())
 }
 
 /// Makes the data folder `folder` from the backup `from`, which stays as it is. The database gets
@@ -238,6 +267,21 @@ mod tests {
         assert_eq!(names(&data), Vec::<String>::new());
         std::fs::write(&file, "").expect("written");
         assert!(matches!(restore(&file, &data), Err(CopyError::NoBackup(_))));
+    }
+
+    #[test]
+    fn a_database_of_an_earlier_version_is_copied_as_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (data, file) = (folder.path().join("data"), folder.path().join("copy"));
+        std::fs::create_dir(&data).expect("made");
+        let old = Connection::open(data.join(FILE)).expect("opens");
+        MIGRATIONS[..2].iter().for_each(|migration| old.execute_batch(migration).expect("migrated"));
+        old.execute("INSERT INTO meta (name, value) VALUES ('epoch', 'then')", []).expect("written");
+        old.pragma_update(None, "user_version", 2).expect("set");
+        backup(&data, &file).expect("copied");
+        let to = folder.path().join("restored");
+        restore(&file, &to).expect("restored");
+        epoch(&to);
     }
 
     #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! A backup of a running server, and a server on a restored one.
 
-use super::crowd::{self, Crowd};
-use super::{damage, until};
+use super::crowd::Crowd;
+use super::{compare_tables, until};
 use crate::support::{Server, command};
 use rusqlite::Connection;
 use shared::ids::CommandId;
@@ -9,23 +9,19 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
-fn confab(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+pub(super) fn confab(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(command(Path::new(".")).get_program());
     command.args(arguments).env_remove("CONFAB_FAULT").envs(environment.iter().copied()).output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub(super) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// What is wrong in a copy: it must be sound, dense, and have what was accepted before it was begun.
+/// What is wrong in a copy: it must be sound, dense, and have what was accepted before it was begun. It is one
+/// file, and has nothing beside it.
 fn compare(copy: &Path, accepted: &HashMap<CommandId, u64>) -> Vec<String> {
-    let database = Connection::open(copy).unwrap();
-    let mut wrong = damage(&database);
-    let stored = crowd::events(&database, 0);
-    wrong.extend((1..).zip(&stored).filter(|(place, (seq, _))| place != seq).map(|(_, found)| format!("{found:?}")));
-    wrong.extend(accepted.iter().filter(|(id, seq)| !stored.contains(&(**seq, **id))).map(|(id, _)| id.to_string()));
-    wrong
+    compare_tables(&Connection::open(copy).unwrap(), accepted)
 }
 
 #[tokio::test]

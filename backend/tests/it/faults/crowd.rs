@@ -110,18 +110,23 @@ impl Crowd {
     }
 }
 
-/// The numbers and commands of the messages to everyone behind a seq, in the order of the log.
+/// The numbers and commands of the events of the conversation with everyone behind a seq, in the order of the
+/// log.
 pub(super) fn events(database: &Connection, after: u64) -> Vec<(u64, CommandId)> {
     let mut statement = database
         .prepare(
-            "SELECT seq, json_extract(event.kind, '$.message.id') FROM event
+            "SELECT seq, event.command, json_extract(event.kind, '$.message.id') FROM event
              JOIN conversation ON conversation.key = event.conversation
              WHERE conversation.kind = 'everyone' AND seq > ?1 ORDER BY seq",
         )
         .unwrap();
-    let rows = statement
-        .query_map([i64::try_from(after).unwrap()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)));
-    rows.unwrap().map(|row| row.map(|(seq, id)| (u64::try_from(seq).unwrap(), id.parse().unwrap())).unwrap()).collect()
+    let rows = statement.query_map([i64::try_from(after).unwrap()], |row| {
+        let (seq, command, id) = (row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?);
+        let command = CommandId::from_bytes(command).expect("an id");
+        assert!(id.is_none_or(|id| id == command.to_string()), "a message has its command's id");
+        Ok((u64::try_from(seq).unwrap(), command))
+    });
+    rows.unwrap().map(Result::unwrap).collect()
 }
 
 /// Writes to everyone without waiting for answers, until the line is cut.

@@ -8,15 +8,22 @@ mod clock;
 mod crowd;
 mod dice;
 mod disk;
+mod failing;
+mod journal;
 mod kill;
 mod power;
 mod power_model;
+mod reading;
 mod retry;
 mod rot;
 mod slow;
 mod stop;
 mod strace;
+mod tail;
 
+use backend::store::{OpenError, Store};
+use shared::ids::CommandId;
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -49,4 +56,50 @@ pub(crate) fn damage(database: &rusqlite::Connection) -> Vec<String> {
         Ok(lines) => lines,
         Err(error) => vec![error.to_string()],
     }
+}
+
+/// Opens a folder as a server does, and gives its tables: what was in the journal alone is in them then.
+pub(crate) fn opened(folder: &Path) -> Result<rusqlite::Connection, String> {
+    let (outcomes, _kept) = tokio::sync::mpsc::channel(1);
+    match Store::open::<()>(folder, 16, outcomes) {
+        Ok((_, writer)) => writer.close(),
+        Err(OpenError::Damaged { detail, .. }) => return Err(format!("damaged: {detail}")),
+        Err(error) => return Err(error.to_string()),
+    }
+    Ok(rusqlite::Connection::open(folder.join("confab.db")).unwrap())
+}
+
+/// Opens a folder as a server does, and says what is missing or wrong: everything accepted must be there,
+/// whole, once, and in its place.
+pub(crate) fn compare(folder: &Path, accepted: &HashMap<CommandId, u64>) -> Vec<String> {
+    match opened(folder) {
+        Ok(database) => compare_tables(&database, accepted),
+        Err(error) => vec![error],
+    }
+}
+
+/// The same of tables that are known to have everything.
+pub(crate) fn compare_tables(database: &rusqlite::Connection, accepted: &HashMap<CommandId, u64>) -> Vec<String> {
+    let mut wrong = damage(database);
+    let list = crowd::events(database, 0);
+    let is_out_of_place = |(place, (seq, _)): &(u64, &(u64, CommandId))| place != seq;
+    wrong.extend((1..).zip(&list).filter(is_out_of_place).map(|(place, found)| format!("{place}: {found:?}")));
+    let stored: HashMap<_, _> = list.iter().map(|(seq, id)| (*id, *seq)).collect();
+    if stored.len() != list.len() {
+        wrong.push(format!("{} events are of {} commands", list.len(), stored.len()));
+    }
+    let lost = accepted.iter().filter(|(id, seq)| stored.get(id) != Some(seq));
+    wrong.extend(lost.map(|(id, seq)| format!("{id} was accepted as {seq} and is {:?}", stored.get(id))));
+    let miscounted: i64 = database
+        .query_row(
+            "SELECT count(*) FROM conversation WHERE message_count <>
+             (SELECT count(*) FROM event WHERE conversation = key AND json_extract(kind, '$.message.id') IS NOT NULL)",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    if miscounted > 0 {
+        wrong.push(format!("{miscounted} conversations count their messages wrongly"));
+    }
+    wrong
 }

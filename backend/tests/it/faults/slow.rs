@@ -14,8 +14,8 @@ async fn sends_on_a_slow_disk(write_queue: &str) -> (usize, usize, i64) {
     let logs = tempfile::tempdir().unwrap();
     let environment = [("CONFAB_WRITE_QUEUE", write_queue)];
     let folder = tempfile::tempdir().unwrap();
-    let what = "fsync:delay_exit=200000";
-    let server = strace::start_injecting(what, folder, &environment, &logs.path().join("log"));
+    let what = "fsync,fdatasync:delay_exit=200000";
+    let server = strace::start_injecting(what, strace::ALL, folder, &environment, &logs.path().join("log"));
     let ada = server.sign_up("Ada").await;
     let mut a = ada.connect().await;
     let before = memory(&server);

@@ -2,7 +2,7 @@
 
 use super::not_run;
 use crate::support::Server;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
@@ -25,14 +25,32 @@ pub(super) fn start(options: &[&str], folder: TempDir, environment: &[(&str, &st
     Server::start_under(&program, folder, environment, log)
 }
 
-/// A server where one call out of many fails: `what` as in `inject=`, on the files of the database
-/// only.
-pub(super) fn start_injecting(what: &str, folder: TempDir, environment: &[(&str, &str)], log: &Path) -> Server {
+/// The files of the database.
+pub(super) const TABLES: &[&str] = &["confab.db", "confab.db-wal"];
+/// The files of the journal.
+pub(super) const JOURNAL: &[&str] = &["confab.journal-0", "confab.journal-1"];
+/// All of them.
+pub(super) const ALL: &[&str] = &["confab.db", "confab.db-wal", "confab.journal-0", "confab.journal-1"];
+
+/// A server where one call out of many fails: `what` as in `inject=`, on these files of its folder only. What
+/// is written to them and flushed stands in [`calls`].
+pub(super) fn start_injecting(
+    what: &str,
+    files: &[&str],
+    folder: TempDir,
+    environment: &[(&str, &str)],
+    log: &Path,
+) -> Server {
     let inject = format!("inject={what}");
-    let database = folder.path().join("confab.db");
-    let wal = folder.path().join("confab.db-wal");
-    let calls = log.with_extension("calls");
-    let paths = [database, wal, calls].map(|path| path.to_str().unwrap().to_owned());
-    let calls = format!("trace={}", what.split(':').next().unwrap());
-    start(&["-o", &paths[2], "-P", &paths[0], "-P", &paths[1], "-e", &calls, "-e", &inject], folder, environment, log)
+    let paths: Vec<_> = files.iter().map(|name| folder.path().join(name).to_str().unwrap().to_owned()).collect();
+    let calls = calls(log);
+    let mut options = vec!["-y", "-o", calls.to_str().unwrap()];
+    options.extend(["-e", "trace=pwrite64,fsync,fdatasync", "-e", &inject]);
+    options.extend(paths.iter().flat_map(|path| ["-P", path]));
+    start(&options, folder, environment, log)
+}
+
+/// Where [`start_injecting`] notes the calls of the server whose log is `log`.
+pub(super) fn calls(log: &Path) -> PathBuf {
+    log.with_extension("calls")
 }
