@@ -3,12 +3,11 @@
 use super::avatar::Avatar;
 use super::icon::{Icon, Picture};
 use crate::browser;
+use crate::router::{Address, Router};
 use crate::state::State;
 use crate::state::session::Session;
 use client::connection::Status;
 use leptos::prelude::*;
-use leptos_router::components::A;
-use leptos_router::hooks::use_location;
 use shared::account::User;
 use shared::conversation::{ConversationKind, Summary};
 use shared::event::EventKind;
@@ -30,9 +29,9 @@ pub(crate) fn Sidebar() -> impl IntoView {
         <nav class="sidebar" aria-label="Conversations">
             <div class="sidebar__head">
                 <h1 class="sidebar__title">"Confab"</h1>
-                <A href="/new" attr:class="icon-button" attr:aria-label="New message" attr:title="New message">
+                <a href="/new" class="icon-button" aria-label="New message" title="New message">
                     <Icon picture=Picture::Write />
-                </A>
+                </a>
             </div>
             <div class="sidebar__list">
                 <ul>
@@ -55,11 +54,9 @@ pub(crate) fn Sidebar() -> impl IntoView {
 fn Line(id: ConversationId) -> impl IntoView {
     let state = expect_context::<State>();
     let summary = state.conversations.get(id);
-    let path = format!("/c/{id}");
-    let is_current = {
-        let (pathname, path) = (use_location().pathname, path.clone());
-        move || (pathname.get() == path).then_some("page")
-    };
+    let address = Address::Conversation(id);
+    let router = expect_context::<Router>();
+    let is_current = move || (router.address() == address).then_some("page");
     let title = Signal::derive({
         let summary = summary.clone();
         move || summary.with(|summary| title(state, summary.as_ref()))
@@ -82,7 +79,7 @@ fn Line(id: ConversationId) -> impl IntoView {
     };
     let time = move || summary.with(|summary| last_time(summary.as_ref()));
     view! {
-        <a class="conversation" href=path aria-current=is_current data-unread=move || (unread.get() > 0).to_string()>
+        <a class="conversation" href=address.path() aria-current=is_current data-unread=move || (unread.get() > 0).to_string()>
             <span class="conversation__face" data-online=is_online>
                 <Avatar id=face name=title />
             </span>

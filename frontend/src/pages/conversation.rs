@@ -9,25 +9,12 @@ use crate::components::timeline::TimelinePane;
 use crate::components::typing::TypingLine;
 use crate::state::State;
 use leptos::prelude::*;
-use leptos_router::components::Redirect;
-use leptos_router::hooks::use_params_map;
 use shared::conversation::{ConversationKind, Summary};
 use shared::ids::{ConversationId, UserId};
 use shared::presence::PresenceState as There;
 
 #[component]
-pub(crate) fn ConversationPage() -> impl IntoView {
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("conversation")?.parse::<ConversationId>().ok()));
-    // Another conversation is another pane: nothing of the one before stays in it.
-    move || match id.get() {
-        Some(id) => view! { <Pane id /> }.into_any(),
-        None => view! { <Redirect path="/" /> }.into_any(),
-    }
-}
-
-#[component]
-fn Pane(id: ConversationId) -> impl IntoView {
+pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
     let state = expect_context::<State>();
     let summary = state.conversations.get(id);
     let name = Signal::derive({

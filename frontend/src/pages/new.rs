@@ -5,10 +5,9 @@ use crate::components::avatar::Avatar;
 use crate::components::back::BackToList;
 use crate::components::composer::Composer;
 use crate::components::message::NotSent;
+use crate::router::{Address, Router};
 use crate::state::{FirstMessage, FirstState, State};
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::use_navigate;
 use shared::account::User;
 use shared::ids::CommandId;
 use shared::limits::MEMBERS_MAX;
@@ -48,7 +47,7 @@ pub(crate) fn New() -> impl IntoView {
     let mut look_later = leptos::leptos_dom::helpers::debounce(PAUSE, move |()| look());
 
     // What was sent from here shows where it is going.
-    let navigate = use_navigate();
+    let router = expect_context::<Router>();
     Effect::new(move |_| {
         let Some(id) = sent.get() else { return };
         let accepted = state.first_messages.with(|all| {
@@ -58,8 +57,7 @@ pub(crate) fn New() -> impl IntoView {
             })
         });
         if let Some(conversation) = accepted {
-            let options = NavigateOptions { replace: true, ..NavigateOptions::default() };
-            navigate(&format!("/c/{conversation}"), options);
+            router.replace(Address::Conversation(conversation));
         }
     });
     on_cleanup(move || {

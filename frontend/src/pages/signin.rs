@@ -2,10 +2,10 @@
 
 use crate::api;
 use crate::components::field::Field;
+use crate::router::{Address, Redirect};
 use crate::state::State;
 use crate::state::session::Session;
 use leptos::prelude::*;
-use leptos_router::components::{A, Redirect};
 use shared::account::{self, Password};
 
 /// The fields that show their own errors.
@@ -25,7 +25,7 @@ pub(crate) fn SignIn() -> impl IntoView {
                 <Email form />
                 <PasswordField form autocomplete="current-password" hint="" />
             </Body>
-            <p class="signin__other">"New here? " <A href="/signup">"Create an account"</A></p>
+            <p class="signin__other">"New here? " <a href="/signup">"Create an account"</a></p>
         </Card>
     }
 }
@@ -56,7 +56,7 @@ pub(crate) fn SignUp() -> impl IntoView {
                 <Email form />
                 <PasswordField form autocomplete="new-password" hint="At least 8 characters." />
             </Body>
-            <p class="signin__other">"Already have an account? " <A href="/signin">"Sign in"</A></p>
+            <p class="signin__other">"Already have an account? " <a href="/signin">"Sign in"</a></p>
         </Card>
     }
 }
@@ -147,7 +147,7 @@ fn Card(title: &'static str, lead: &'static str, children: Children) -> impl Int
                 {children()}
             </div>
             <Show when=is_in>
-                <Redirect path="/" />
+                <Redirect to=Address::List />
             </Show>
         </main>
     }
