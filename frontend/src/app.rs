@@ -1,5 +1,6 @@
 //! The providers and the addresses of the page.
 
+use crate::dynamic::part;
 use crate::pages::chat::Chat;
 use crate::pages::signin::{SignIn, SignUp};
 use crate::router::{Address, Router};
@@ -18,9 +19,9 @@ pub(crate) fn App() -> impl IntoView {
         address @ (Address::SignIn | Address::SignUp) => Some(address),
         Address::List | Address::New | Address::Conversation(_) => None,
     });
-    move || match page.get() {
+    part(move || match page.get() {
         Some(Address::SignIn) => view! { <SignIn /> }.into_any(),
         Some(_) => view! { <SignUp /> }.into_any(),
         None => view! { <Chat /> }.into_any(),
-    }
+    })
 }

@@ -14,7 +14,8 @@ use web_sys::{Element, MutationObserver, MutationObserverInit, ResizeObserver};
 /// A row that is in view, and where.
 struct Anchor {
     row: Element,
-    /// Its distance to the lower edge of the pane: what a pane keeps when its height changes.
+    /// From its lower edge to the pane's. (A row's name and time go when another comes above it, and a
+    /// pane keeps its lower edge when its height changes.)
     distance: f64,
     /// How far the pane was scrolled.
     scrolled: i32,
@@ -76,12 +77,13 @@ impl Anchored {
             let scrolled = pane.scroll_top();
             let expected = anchor.distance + f64::from(scrolled - anchor.scrolled);
             let moved = expected - distance(pane, &anchor.row);
-            if moved.abs() >= 1.0 {
+            // Positions between two pixels are rounded, and a correction ends a scrolling that is going on.
+            if moved.abs() >= 2.0 {
                 #[expect(clippy::cast_possible_truncation, reason = "pixels of a page")]
                 pane.set_scroll_top(scrolled + moved.round() as i32);
+                let distance = distance(pane, &anchor.row);
+                *anchor = Anchor { row: anchor.row.clone(), distance, scrolled: pane.scroll_top() };
             }
-            *anchor =
-                Anchor { row: anchor.row.clone(), distance: distance(pane, &anchor.row), scrolled: pane.scroll_top() };
         }
     }
 }
@@ -106,5 +108,5 @@ impl Anchor {
 }
 
 fn distance(pane: &Element, row: &Element) -> f64 {
-    pane.get_bounding_client_rect().bottom() - row.get_bounding_client_rect().top()
+    pane.get_bounding_client_rect().bottom() - row.get_bounding_client_rect().bottom()
 }

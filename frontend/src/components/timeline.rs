@@ -6,6 +6,7 @@
 use super::anchor::Anchored;
 use super::icon::{Icon, Picture};
 use super::message::MessageRow;
+use crate::dynamic::{part, part_if, text};
 use crate::state::State;
 use crate::state::timeline::ViewState;
 use client::timeline::Load;
@@ -127,33 +128,33 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
             aria-label="Messages"
             role="region"
         >
-            <Show when=move || !is_at_end.get()>
+            {part_if(move || !is_at_end.get(), move || view! {
                 <button type="button" class="latest button button--small" on:click=move |_| to_end()>
                     <Icon picture=Picture::Down />
-                    {way_down.clone()}
+                    {text(way_down.clone())}
                 </button>
-            </Show>
+            }.into_any())}
             // What is loaded while one reads is no news to be read out.
             <div
                 class="timeline__rows"
                 node_ref=list
                 role="log"
-                aria-live=move || if is_at_end.get() { "polite" } else { "off" }
+                aria-live=text(move || if is_at_end.get() { "polite" } else { "off" }.to_owned())
             >
-                <Show when=move || has_older.get()>
+                {part_if(move || has_older.get(), move || view! {
                     <button type="button" class="timeline__note button button--quiet button--small" on:click=move |_| load_older()>
                         "Show earlier messages"
                     </button>
-                </Show>
-                {note}
+                }.into_any())}
+                {part(note)}
                 <For each=move || rows.get() key=|handle| handle.key let:handle>
                     <MessageRow conversation handle />
                 </For>
-                <Show when=move || has_newer.get()>
+                {part_if(move || has_newer.get(), move || view! {
                     <button type="button" class="timeline__note button button--quiet button--small" on:click=move |_| load_newer()>
                         "Show later messages"
                     </button>
-                </Show>
+                }.into_any())}
             </div>
         </div>
     }

@@ -2,6 +2,7 @@
 
 use crate::components::sidebar::Sidebar;
 use crate::components::status::StatusBar;
+use crate::dynamic::{part, part_if, text};
 use crate::pages::conversation::ConversationPage;
 use crate::pages::new::New;
 use crate::router::{Address, Redirect, Router};
@@ -13,7 +14,7 @@ use leptos::prelude::*;
 pub(crate) fn Chat() -> impl IntoView {
     let state = expect_context::<State>();
     let session = state.session.session;
-    let is_out = move || session.with(|session| *session == Session::Out);
+    let is_out = Memo::new(move |_| session.with(|session| *session == Session::Out));
     let router = expect_context::<Router>();
     let is_something_open = move || (router.address() != Address::List).to_string();
     // Another conversation is another pane: nothing of the one before stays in it.
@@ -28,15 +29,16 @@ pub(crate) fn Chat() -> impl IntoView {
         document().set_title(&title);
     });
     view! {
-        <Show when=move || !is_out() fallback=|| view! { <Redirect to=Address::SignIn /> }>
+        {part_if(move || is_out.get(), || view! { <Redirect to=Address::SignIn /> }.into_any())}
+        {part_if(move || !is_out.get(), move || view! {
             <div class="shell">
                 <StatusBar />
-                <div class="shell__panes" data-open=is_something_open>
+                <div class="shell__panes" data-open=text(is_something_open)>
                     <Sidebar />
-                    {open}
+                    {part(open)}
                 </div>
             </div>
-        </Show>
+        }.into_any())}
     }
 }
 

@@ -7,6 +7,7 @@ use crate::components::composer::Composer;
 use crate::components::sidebar::{face, title};
 use crate::components::timeline::TimelinePane;
 use crate::components::typing::TypingLine;
+use crate::dynamic::text;
 use crate::state::State;
 use leptos::prelude::*;
 use shared::conversation::{ConversationKind, Summary};
@@ -31,20 +32,20 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
         let name = name.get();
         if name.is_empty() { "Write a message".to_owned() } else { format!("Message to {name}") }
     });
-    let text = state.timelines.draft(id);
+    let draft = state.timelines.draft(id);
     view! {
         <main class="pane">
             <header class="pane__head">
                 <BackToList />
                 <Avatar id=face name />
                 <div class="pane__title">
-                    <h2 class="pane__name"><bdi>{name}</bdi></h2>
-                    <p class="pane__detail">{detail}</p>
+                    <h2 class="pane__name"><bdi>{text(move || name.get())}</bdi></h2>
+                    <p class="pane__detail">{text(detail)}</p>
                 </div>
             </header>
             <TimelinePane conversation=id />
             <TypingLine conversation=id />
-            <Composer label text submit=move |content| state.send(id, content) on_input=move |()| state.typing(id) />
+            <Composer label text=draft submit=move |content| state.send(id, content) on_input=move |()| state.typing(id) />
         </main>
     }
 }

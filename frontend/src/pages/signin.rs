@@ -2,6 +2,7 @@
 
 use crate::api;
 use crate::components::field::Field;
+use crate::dynamic::{part, part_if, text};
 use crate::router::{Address, Redirect};
 use crate::state::State;
 use crate::state::session::Session;
@@ -146,9 +147,7 @@ fn Card(title: &'static str, lead: &'static str, children: Children) -> impl Int
                 </div>
                 {children()}
             </div>
-            <Show when=is_in>
-                <Redirect to=Address::List />
-            </Show>
+            {part_if(is_in, || view! { <Redirect to=Address::List /> }.into_any())}
         </main>
     }
 }
@@ -167,10 +166,13 @@ fn Body(
     };
     view! {
         <form class="signin__form" method="post" novalidate on:submit=on_submit>
-            {move || form.other_error().map(|error| view! { <p class="signin__alert" role="alert">{error}</p> })}
+            {part(move || match form.other_error() {
+                Some(error) => view! { <p class="signin__alert" role="alert">{error}</p> }.into_any(),
+                None => ().into_any(),
+            })}
             {children()}
-            <button class="button" type="submit" disabled=move || form.is_busy.get()>
-                {move || if form.is_busy.get() { busy } else { button }}
+            <button class="button" type="submit" disabled=form.is_busy>
+                {text(move || if form.is_busy.get() { busy } else { button }.to_owned())}
             </button>
         </form>
     }
