@@ -5,8 +5,8 @@
 
 use crate::accounts::SessionKind;
 use crate::socket::queue::{FrameQueue, Item};
+use foldhash::{HashMap, HashMapExt};
 use shared::ids::{ConversationId, SessionId, UserId};
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

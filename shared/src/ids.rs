@@ -51,6 +51,11 @@ macro_rules! id {
                 (!uuid.is_nil()).then_some(Self(uuid))
             }
 
+            /// Appends the id as it is written.
+            pub fn push_to(&self, text: &mut String) {
+                text.push_str(self.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+            }
+
             /// The id's 16 bytes, big-endian.
             #[must_use]
             pub fn as_bytes(&self) -> &[u8; 16] {

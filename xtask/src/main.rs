@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "a command line program talks on its standard output")]
 
+mod bench;
 mod page;
 mod process;
 mod serve;
@@ -19,6 +20,7 @@ cargo xtask dev                  develop: the page with live reload at http://12
 cargo xtask setup                install what is missing, and nothing else
 cargo xtask page                 build the page into dist/
 cargo xtask css                  join the style sheets (trunk calls this)
+cargo xtask bench                measure the server beside others (about 15 minutes; --quick 2; names of scenarios)
 cargo xtask tidy                 check who may know whom";
 
 fn main() -> ExitCode {
@@ -43,6 +45,7 @@ fn run(arguments: &[String]) -> Result<()> {
         }
         Some("page") => setup::for_page().and_then(|tools| page::build(&tools)),
         Some("css") => page::css(),
+        Some("bench") => bench::bench(&rest),
         Some("tidy") => tidy::run(),
         None | Some("help" | "--help" | "-h") => {
             println!("{HELP}");

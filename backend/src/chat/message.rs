@@ -11,7 +11,7 @@ use crate::store::writer::{Action, Amendment, NewMessage, Place, Recipients};
 use crate::store::{self};
 use shared::code::{Code, Rejected, Rejection};
 use shared::frame::ServerFrame;
-use shared::ids::{CommandId, ConversationId, UserId};
+use shared::ids::{CommandId, ConversationId, Seq, Timestamp, UserId};
 use shared::limits::MEMBERS_MAX;
 use shared::message::{Accepted, Delete, Edit, PostMessage, Send, Target};
 use shared::reaction::{React, check_emoji};
@@ -147,17 +147,37 @@ pub(super) fn add_oneself(members: &mut Vec<UserId>, me: UserId) {
 /// The `accepted` frame, without going through the frame enum: it is sent for every message.
 pub(super) fn accepted_frame(accepted: &Accepted) -> String {
     let Accepted { id, conversation, seq, at } = accepted;
-    let at = at.as_millis();
-    format!(r#"{{"type":"accepted","id":"{id}","conversation":"{conversation}","seq":{seq},"at":{at}}}"#)
+    let mut frame = String::with_capacity(192);
+    frame.push_str(r#"{"type":"accepted","id":""#);
+    id.push_to(&mut frame);
+    frame.push_str(r#"","conversation":""#);
+    conversation.push_to(&mut frame);
+    push_place(&mut frame, *seq, *at);
+    frame.push('}');
+    frame
 }
 
 /// The `event` frame around a `kind` that is JSON already.
 pub(super) fn event_frame(place: &Place, sender: UserId, kind: &str) -> String {
     let Place { conversation, seq, at } = place;
-    let at = at.as_millis();
-    format!(
-        r#"{{"type":"event","conversation":"{conversation}","seq":{seq},"at":{at},"sender":"{sender}","kind":{kind}}}"#
-    )
+    let mut frame = String::with_capacity(192 + kind.len());
+    frame.push_str(r#"{"type":"event","conversation":""#);
+    conversation.push_to(&mut frame);
+    push_place(&mut frame, *seq, *at);
+    frame.push_str(r#","sender":""#);
+    sender.push_to(&mut frame);
+    frame.push_str(r#"","kind":"#);
+    frame.push_str(kind);
+    frame.push('}');
+    frame
+}
+
+fn push_place(frame: &mut String, seq: Seq, at: Timestamp) {
+    let mut digits = itoa::Buffer::new();
+    frame.push_str(r#"","seq":"#);
+    frame.push_str(digits.format(seq.get()));
+    frame.push_str(r#","at":"#);
+    frame.push_str(digits.format(at.as_millis()));
 }
 
 #[cfg(test)]
@@ -165,7 +185,6 @@ mod tests {
     use super::*;
     use crate::clock;
     use shared::event::{Event, EventKind};
-    use shared::ids::{Seq, Timestamp};
     use shared::message::Message;
 
     fn user() -> UserId {

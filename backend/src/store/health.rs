@@ -55,6 +55,31 @@ impl Gauge {
     }
 }
 
+impl Gauge {
+    /// Notes what an error of a transaction with so many rows says about the disk, and gives the error for those
+    /// who are waiting.
+    pub(super) fn failed(&self, error: Error, rows: usize) -> Error {
+        if error.is_disk_failure() {
+            tracing::error!(
+                %error,
+                rows,
+                "store.disk_failed: nothing is written any more. Check the disk of the data folder, then restart Confab"
+            );
+            self.set(Health::Failed);
+            return Error::Failed;
+        }
+        if matches!(error, Error::Full) {
+            if self.get() != Health::Full {
+                tracing::error!(rows, "store.disk_full: free some space; Confab goes on by itself then");
+            }
+            self.set(Health::Full);
+        } else {
+            tracing::error!(%error, rows, "store.failed");
+        }
+        error
+    }
+}
+
 impl Error {
     /// Whether this came from the disk or from damaged data, so that nothing may be written after it.
     pub(super) fn is_disk_failure(&self) -> bool {

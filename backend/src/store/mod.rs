@@ -11,6 +11,8 @@
 mod access;
 pub mod account;
 mod health;
+mod journal;
+mod tail;
 pub mod writer;
 
 mod sqlite;
@@ -119,6 +121,7 @@ pub struct Store {
     readers: Readers,
     epoch: Epoch,
     health: health::Gauge,
+    tail: tail::Tail,
 }
 
 /// Proof that somebody may read a conversation: they were a member when it was made.
@@ -226,8 +229,10 @@ impl Store {
         outcomes: tokio::sync::mpsc::Sender<Vec<writer::Outcome<A>>>,
     ) -> Result<(Self, Writer<A>), OpenError> {
         let opened = sqlite::open::open(folder)?;
-        let writer = Writer::start(opened.connection, opened.lock, queue_max, outcomes);
-        let store = Store { readers: opened.readers, epoch: opened.epoch, health: writer.health() };
+        let parts = writer::Parts { database: opened.connection, second: opened.second, journal: opened.journal };
+        let (writer, tail) = Writer::start(parts, opened.lock, queue_max, outcomes)
+            .map_err(|source| OpenError::Database { path: folder.to_owned(), source })?;
+        let store = Store { readers: opened.readers, epoch: opened.epoch, health: writer.health(), tail };
         Ok((store, writer))
     }
 
@@ -241,6 +246,16 @@ impl Store {
     #[must_use]
     pub fn health(&self) -> Health {
         self.health.get()
+    }
+
+    /// Runs `work` once everything accepted before this call is in the tables.
+    async fn read_all<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        F: FnOnce(&rusqlite::Connection) -> Result<T, Error> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.tail.caught_up().await;
+        self.readers.read(work).await
     }
 
     /// Whether the database answers.
@@ -278,16 +293,15 @@ impl Store {
         session: SessionId,
         limit: u32,
     ) -> Result<Option<(Snapshot, Contacts)>, Error> {
-        self.readers
-            .read(move |database| {
-                let transaction = database.unchecked_transaction()?;
-                if !sqlite::session::exists(&transaction, session)? {
-                    return Ok(None);
-                }
-                let snapshot = sqlite::conversation::summaries_in(&transaction, user, None, limit)?;
-                Ok(Some((snapshot, sqlite::account::contacts(&transaction, user)?)))
-            })
-            .await
+        self.read_all(move |database| {
+            let transaction = database.unchecked_transaction()?;
+            if !sqlite::session::exists(&transaction, session)? {
+                return Ok(None);
+            }
+            let snapshot = sqlite::conversation::summaries_in(&transaction, user, None, limit)?;
+            Ok(Some((snapshot, sqlite::account::contacts(&transaction, user)?)))
+        })
+        .await
     }
 
     /// Those of these sessions that have ended.
@@ -352,7 +366,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn missed(&self, user: UserId, cursors: Vec<(ConversationId, Cursor)>) -> Result<MissedPage, Error> {
-        self.readers.read(move |database| sqlite::resume::page(database, user, &cursors)).await
+        self.read_all(move |database| sqlite::resume::page(database, user, &cursors)).await
     }
 
     /// People whose name has a word that starts with `search`, by name; all of them if it is empty.
@@ -386,7 +400,7 @@ impl Store {
     /// When the database fails.
     pub async fn events(&self, member: &Member, range: Range, limit: u32) -> Result<(Vec<Event>, bool), Error> {
         let Member { key, conversation } = *member;
-        self.readers.read(move |database| sqlite::event::range(database, key, conversation, range, limit)).await
+        self.read_all(move |database| sqlite::event::range(database, key, conversation, range, limit)).await
     }
 
     /// One conversation as `user` sees it; `None` if it is not there or not theirs.
@@ -394,7 +408,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn summary(&self, user: UserId, conversation: ConversationId) -> Result<Option<Summary>, Error> {
-        self.readers.read(move |database| sqlite::conversation::summary(database, user, conversation)).await
+        self.read_all(move |database| sqlite::conversation::summary(database, user, conversation)).await
     }
 
     /// The conversations of `user`, most recent first, after the one named `before`.
@@ -407,7 +421,7 @@ impl Store {
         before: Option<ConversationId>,
         limit: u32,
     ) -> Result<Snapshot, Error> {
-        self.readers.read(move |database| sqlite::conversation::summaries(database, user, before, limit)).await
+        self.read_all(move |database| sqlite::conversation::summaries(database, user, before, limit)).await
     }
 }
 

@@ -13,6 +13,7 @@
 //! a code that says whether to try again. What was refused may be sent again under the same id. After
 //! a failure of the disk everything is refused from then on; see [`super::Health`].
 
+mod accept;
 mod amend;
 mod batch;
 mod change;
@@ -26,7 +27,10 @@ pub use job::{
 
 use super::Error;
 use super::health::Gauge;
+use super::journal::Journal;
 use super::sqlite::open;
+use super::sqlite::{apply, command, event};
+use super::tail::Tail;
 use job::Job;
 use rusqlite::Connection;
 use shared::ids::{ConversationId, Seq, UserId};
@@ -56,23 +60,28 @@ pub struct Writer<A> {
 
 impl<A: Send + 'static> Writer<A> {
     pub(super) fn start(
-        connection: Connection,
+        parts: Parts,
         lock: File,
         queue_max: usize,
         outcomes: mpsc::Sender<Vec<Outcome<A>>>,
-    ) -> Self {
+    ) -> Result<(Self, Tail), Error> {
         let (queue, jobs) = mpsc::channel(queue_max);
-        let mut state = batch::State::new(connection);
-        let health = state.health();
+        let health = Gauge::default();
+        let (mut state, tail, applying) = parts.start(&health)?;
+        let handle = tail.clone();
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || {
                 state.run(jobs, &outcomes);
                 state.finish();
+                tail.close();
+                if applying.join().is_err() {
+                    tracing::error!("tail.panicked");
+                }
                 drop(lock);
             })
             .expect("a thread can be started at start-up");
-        Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), health }
+        Ok((Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), health }, handle))
     }
 
     pub(super) fn health(&self) -> Gauge {
@@ -180,6 +189,25 @@ impl<A: Send + 'static> Writer<A> {
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("writer.panicked");
         }
+    }
+}
+
+/// What the writer is made of.
+pub(super) struct Parts {
+    pub(super) database: Connection,
+    /// Another connection, for what is applied behind the writer's back.
+    pub(super) second: Connection,
+    pub(super) journal: Journal,
+}
+
+impl Parts {
+    fn start(self, health: &Gauge) -> Result<(batch::State, Tail, JoinHandle<()>), Error> {
+        let Self { database, second, journal } = self;
+        let next_position = event::last_position(&database)? + 1;
+        let forgotten = accept::Highest::new(command::highest(&database)?);
+        let (tail, applying) = Tail::start(second, apply::applied(&database)?, health.clone());
+        let state = batch::State::new(database, journal, tail.clone(), health.clone(), next_position, forgotten);
+        Ok((state, tail, applying))
     }
 }
 

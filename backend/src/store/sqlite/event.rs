@@ -1,16 +1,18 @@
 //! The log: appending to it and reading it back.
 
+use super::command::Fingerprint;
 use super::reaction;
 use super::row::{self, Sql};
 use crate::store::{Error, Range};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::event::{Event, EventKind};
-use shared::ids::{ConversationId, Cursor, Seq, Timestamp, UserId};
+use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::message::Message;
 
-/// A new entry of the log; its `seq` and `message_count` are decided by the caller, in the same
-/// transaction.
+/// A new entry of the log; its `position`, `seq` and `message_count` are decided by the writer.
 pub(in crate::store) struct NewEvent<'a> {
+    /// Its place in the order of all logs.
+    pub(in crate::store) position: i64,
     pub(in crate::store) conversation: i64,
     pub(in crate::store) seq: Seq,
     pub(in crate::store) at: Timestamp,
@@ -20,16 +22,24 @@ pub(in crate::store) struct NewEvent<'a> {
     /// The message it is about, if it is about one.
     pub(in crate::store) target: Option<Seq>,
     pub(in crate::store) message_count: u64,
+    /// The command that asked for it, if one did.
+    pub(in crate::store) command: Option<(CommandId, Fingerprint)>,
 }
 
-/// Appends and returns the position in the order of all logs.
-pub(in crate::store) fn append(database: &Connection, event: &NewEvent<'_>) -> Result<i64, Error> {
+/// The last position in the order of all logs.
+pub(in crate::store) fn last_position(database: &Connection) -> Result<i64, Error> {
+    Ok(database.query_row("SELECT coalesce(max(position), 0) FROM event", [], |found| found.get(0))?)
+}
+
+/// Appends an event.
+pub(in crate::store) fn append(database: &Connection, event: &NewEvent<'_>) -> Result<(), Error> {
     database
         .prepare_cached(
-            "INSERT INTO event (conversation, seq, at, sender, kind, target, message_count)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO event (position, conversation, seq, at, sender, kind, target, message_count, command, fingerprint)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
+            event.position,
             event.conversation,
             Sql(event.seq),
             Sql(event.at),
@@ -37,8 +47,10 @@ pub(in crate::store) fn append(database: &Connection, event: &NewEvent<'_>) -> R
             event.kind,
             event.target.map(Sql),
             i64::try_from(event.message_count).unwrap_or(i64::MAX),
+            event.command.map(|(id, _)| Sql(id)),
+            event.command.map(|(_, fingerprint)| fingerprint),
         ])?;
-    Ok(database.last_insert_rowid())
+    Ok(())
 }
 
 /// Whether this event is a message.

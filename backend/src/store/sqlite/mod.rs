@@ -5,6 +5,8 @@
 //! writes; readers have their own and see the last commit without waiting for the next.
 
 pub(super) mod account;
+pub(super) mod apply;
+pub(super) mod command;
 pub(super) mod conversation;
 pub(super) mod copy;
 pub(super) mod event;

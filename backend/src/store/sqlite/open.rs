@@ -1,8 +1,10 @@
 //! Opening a data folder: the lock, the pragmas, the migrations, the first rows.
 
+use super::apply;
 use super::pool::Readers;
 use super::row::Sql;
 use crate::clock;
+use crate::store::journal::{self, Journal};
 use crate::store::{Error, OpenError};
 use rusqlite::{Connection, OptionalExtension, params};
 use shared::ids::{ConversationId, Epoch, UserId};
@@ -14,6 +16,7 @@ use std::path::Path;
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_first.sql"),
     include_str!("../../../migrations/sqlite/0002_contract.sql"),
+    include_str!("../../../migrations/sqlite/0003_journal.sql"),
 ];
 
 /// The name of the database in the data folder.
@@ -21,6 +24,9 @@ pub(super) const FILE: &str = "confab.db";
 
 pub(in crate::store) struct Opened {
     pub(in crate::store) connection: Connection,
+    /// Another one that writes: the two take turns.
+    pub(in crate::store) second: Connection,
+    pub(in crate::store) journal: Journal,
     pub(in crate::store) readers: Readers,
     pub(in crate::store) epoch: Epoch,
     /// Held as long as the store lives; the operating system frees it when the process ends, however
@@ -46,7 +52,34 @@ pub(in crate::store) fn open(folder: &Path) -> Result<Opened, OpenError> {
     set_up(&mut connection, found).map_err(database_error)?;
     trust(&connection).map_err(database_error)?;
     let epoch = epoch(&connection).map_err(database_error)?;
-    Ok(Opened { readers: Readers::new(&path), connection, epoch, lock })
+    recover(&connection, folder, epoch.as_str())?;
+    let journal = Journal::open(folder, epoch.as_str())
+        .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
+    let second = Connection::open(&path).map_err(Error::from).and_then(|second| {
+        tune(&second)?;
+        // It only writes what the first one, which checks them, has decided.
+        second.pragma_update(None, "foreign_keys", false)?;
+        Ok(second)
+    });
+    let second = second.map_err(database_error)?;
+    Ok(Opened { readers: Readers::new(&path), connection, second, journal, epoch, lock })
+}
+
+/// Brings into the tables what an earlier process had only in its journal.
+fn recover(connection: &Connection, folder: &Path, epoch: &str) -> Result<(), OpenError> {
+    let database_error = |source: Error| OpenError::Database { path: folder.to_owned(), source };
+    let applied = apply::applied(connection).map_err(database_error)?;
+    let (records, is_all) = journal::read(folder, epoch, applied)
+        .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
+    if !is_all {
+        let detail = format!("its journal has a gap after record {}", applied + records.len() as u64);
+        return Err(OpenError::Damaged { path: folder.to_owned(), detail });
+    }
+    if !records.is_empty() {
+        apply::apply(connection, &records).map_err(database_error)?;
+        tracing::info!(records = records.len(), "journal.applied");
+    }
+    Ok(())
 }
 
 /// Makes the data folder if need be, and takes it for this process.
@@ -167,7 +200,7 @@ fn damaged_or(folder: &Path, error: rusqlite::Error) -> OpenError {
     }
 }
 
-fn set_up(connection: &mut Connection, found: u32) -> Result<(), Error> {
+fn tune(connection: &Connection) -> Result<(), Error> {
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -180,7 +213,11 @@ fn set_up(connection: &mut Connection, found: u32) -> Result<(), Error> {
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
 
+fn set_up(connection: &mut Connection, found: u32) -> Result<(), Error> {
+    tune(connection)?;
     for (version, migration) in (1_u32..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(migration)?;

@@ -7,8 +7,9 @@
 use super::batch::State;
 use super::head::New;
 use super::job::{Action, Amendment, Effect, News, Place, Stored};
-use super::send::{Fingerprint, conflict, print, to_json};
+use super::send::{conflict, print, to_json};
 use crate::clock;
+use crate::store::sqlite::command::{self, Fingerprint};
 use crate::store::sqlite::{conversation, event, reaction};
 use crate::store::{Error, access};
 use shared::code::{Code, Rejection};
@@ -68,15 +69,16 @@ impl State {
             Amended::Refused(rejection) => return Ok(Effect::Refused(rejection)),
             Amended::Already(seq, at) => {
                 let place = Place { conversation, seq, at };
-                self.claim(user, id, place, key, &print)?;
+                command::insert(&self.database, user, id, &print, key, place)?;
+                self.forgotten.note(id);
                 return Ok(Effect::Repeated(place));
             }
             Amended::Event(kind) => kind,
         };
         let json = to_json(&kind)?;
-        let new = New { sender: user, at, kind: &json, target: Some(target), is_message: false };
+        let new =
+            New { sender: user, at, kind: &json, target: Some(target), is_message: false, command: Some((id, print)) };
         let place = self.append(key, new)?;
-        self.claim(user, id, place, key, &print)?;
         if let EventKind::Reacted(Reacted { emoji, on, .. }) = &kind {
             reaction::set(&self.database, key, target, emoji, user, *on, place.seq, at)?;
         }

@@ -1,18 +1,18 @@
 //! What the writer's thread does: batch after batch, each one transaction.
 
-use super::head::{Head, Position};
+use super::accept::{Highest, Recent};
+use super::head::{HEADS_MAX, Head, Position};
 use super::job::{Effect, Job, Outcome};
 use super::{BATCH_MAX, Call};
 use crate::store::health::Gauge;
+use crate::store::journal::{Journal, Record};
+use crate::store::sqlite::apply;
+use crate::store::tail::{FOLD_PAGES, Tail};
 use crate::store::{Error, Health};
+use foldhash::{HashMap, HashMapExt};
 use rusqlite::Connection;
 use shared::ids::{ConversationId, UserId};
-use std::collections::HashMap;
 use tokio::sync::mpsc;
-
-/// Pages in the write-ahead log at which it is copied into the database: 4 MiB keep both the log and
-/// the pause small.
-const FOLD_PAGES: i64 = 1_000;
 
 /// What is done in a transaction and waits for its commit.
 enum Pending<A> {
@@ -20,8 +20,11 @@ enum Pending<A> {
     Call(Box<dyn Call>, Result<(), Error>),
 }
 
+/// What the writer works with.
 pub(super) struct State {
     pub(super) database: Connection,
+    journal: Journal,
+    tail: Tail,
     health: Gauge,
     pub(super) heads: HashMap<i64, Head>,
     /// The heads that are not in the database as they are here.
@@ -29,25 +32,51 @@ pub(super) struct State {
     pub(super) keys: HashMap<ConversationId, i64>,
     pub(super) sets: HashMap<[u8; 32], i64>,
     pub(super) everyone: Option<i64>,
+    /// Positions that are not in the tables as they are here.
     pub(super) positions: HashMap<(i64, UserId), Position>,
+    /// The commands that may not be in the tables yet.
+    pub(super) recent: Recent,
+    /// The highest id of a command that is not in [`State::recent`].
+    pub(super) forgotten: Highest,
+    /// What the next event's position is.
+    pub(super) next_position: i64,
+    /// The entries of the batch under way.
+    pub(super) record: Record,
+    pub(super) rows: usize,
+    /// Bytes the last record needed.
+    room: usize,
+    /// The last append failed: what is remembered here may not be so.
+    is_uncertain: bool,
 }
 
 impl State {
-    pub(super) fn new(database: Connection) -> Self {
+    pub(super) fn new(
+        database: Connection,
+        journal: Journal,
+        tail: Tail,
+        health: Gauge,
+        next_position: i64,
+        forgotten: Highest,
+    ) -> Self {
         Self {
             database,
-            health: Gauge::default(),
+            journal,
+            tail,
+            health,
             heads: HashMap::new(),
             dirty: Vec::new(),
             keys: HashMap::new(),
             sets: HashMap::new(),
             everyone: None,
             positions: HashMap::new(),
+            recent: Recent::default(),
+            forgotten,
+            next_position,
+            record: Record::new(0, 0),
+            rows: 0,
+            room: 0,
+            is_uncertain: false,
         }
-    }
-
-    pub(super) fn health(&self) -> Gauge {
-        self.health.clone()
     }
 
     pub(super) fn run<A: Send>(&mut self, mut jobs: mpsc::Receiver<Job<A>>, outcomes: &mpsc::Sender<Vec<Outcome<A>>>) {
@@ -58,17 +87,75 @@ impl State {
                 self.lie(&mut batch, outcomes);
                 continue;
             }
-            let done = self.commit(&mut batch);
-            if !done.is_empty() && outcomes.blocking_send(done).is_err() {
+            let mut is_heard = true;
+            self.handle(&mut batch, |done| is_heard = outcomes.blocking_send(done).is_ok());
+            if !is_heard {
                 return;
             }
-            self.fold();
         }
+    }
+
+    /// Does what a batch asks for: from its front, as far as that goes, by the journal; the rest in a transaction.
+    fn handle<A>(&mut self, batch: &mut Vec<Job<A>>, mut done: impl FnMut(Vec<Outcome<A>>)) {
+        let (accepted, mut rest) = self.accept(batch);
+        if !accepted.is_empty() {
+            done(accepted);
+        }
+        if rest.is_empty() {
+            return;
+        }
+        let committed = self.commit(&mut rest);
+        if !committed.is_empty() {
+            done(committed);
+        }
+    }
+
+    /// Accepts the jobs at the front of the batch that need nothing but the journal. Those behind the first that
+    /// needs more are given back: everything stays in order.
+    fn accept<A>(&mut self, batch: &mut Vec<Job<A>>) -> (Vec<Outcome<A>>, Vec<Job<A>>) {
+        let is_crowded = self.heads.len().max(self.keys.len()).max(self.positions.len()) > HEADS_MAX;
+        if self.is_uncertain || is_crowded || self.health.get() != Health::Ready || self.tail.is_full() {
+            return (Vec::new(), std::mem::take(batch));
+        }
+        let accepted = self.tail.accepted();
+        self.recent.turn(accepted, self.tail.applied(), &mut self.forgotten);
+        self.record = Record::new(accepted + 1, self.room);
+        self.rows = 0;
+        let mut done = Vec::with_capacity(batch.len());
+        let mut rest = Vec::new();
+        let mut jobs = batch.drain(..);
+        for job in jobs.by_ref() {
+            match self.accept_job(job) {
+                Ok(outcome) => done.push(outcome),
+                Err(job) => {
+                    rest.push(job);
+                    break;
+                }
+            }
+        }
+        rest.extend(jobs);
+        if self.record.is_empty() {
+            return (done, rest);
+        }
+        match self.journal.append(&mut self.record, self.tail.applied()) {
+            Ok(()) => {
+                self.room = self.record.entries().len();
+                self.tail.push(std::mem::replace(&mut self.record, Record::new(0, 0)), self.rows);
+            }
+            Err(error) => {
+                self.is_uncertain = true;
+                let error = self.health.failed(error, self.rows);
+                refuse(&mut done, &error);
+            }
+        }
+        (done, rest)
     }
 
     /// The fault the kill test must catch: outcomes leave first, the commit follows.
     #[cfg(debug_assertions)]
     fn lie<A: Send>(&mut self, batch: &mut Vec<Job<A>>, outcomes: &mpsc::Sender<Vec<Outcome<A>>>) {
+        let tail = self.tail.clone();
+        let Ok(_turn) = tail.apply() else { return };
         if self.database.execute_batch("BEGIN IMMEDIATE").is_err() {
             return;
         }
@@ -91,17 +178,32 @@ impl State {
     /// Applies a batch in one transaction and returns its outcomes; calls are answered here.
     fn commit<A>(&mut self, batch: &mut Vec<Job<A>>) -> Vec<Outcome<A>> {
         let mut pending = Vec::with_capacity(batch.len());
-        let failure = if self.health.is_given_up() {
-            // A flush that failed may succeed the next time without having written anything: the file is
-            // not touched again.
-            pending.extend(batch.drain(..).map(untouched));
-            Some(Error::Failed)
-        } else {
-            self.transact(batch, &mut pending).err().map(|error| self.failed(error, pending.len()))
+        let tail = self.tail.clone();
+        // A flush that failed may succeed the next time without having written anything: then no file is touched
+        // again, and this says so.
+        let failure = match tail.apply() {
+            Err(error) => {
+                pending.extend(batch.drain(..).map(untouched));
+                Some(error)
+            }
+            Ok(turn) => {
+                // Everything is in the tables now.
+                self.positions.clear();
+                self.recent.forget(&mut self.forgotten);
+                if std::mem::take(&mut self.is_uncertain) {
+                    self.forget();
+                }
+                let failure = self.transact(batch, &mut pending).err().map(|error| self.failed(error, pending.len()));
+                if failure.is_none() {
+                    self.health.set(Health::Ready);
+                    // Behind the commit: its answers need not wait for it, and a failure is noticed here.
+                    if let Err(error) = apply::fold(&turn, FOLD_PAGES) {
+                        self.failed(error, 0);
+                    }
+                }
+                failure
+            }
         };
-        if failure.is_none() {
-            self.health.set(Health::Ready);
-        }
         let failure = failure.map(|error| (error.rejection(), error));
         let mut outcomes = Vec::with_capacity(pending.len());
         for done in pending {
@@ -130,39 +232,7 @@ impl State {
         self.forget();
         // Dropping the transaction's half-done work; if even that fails, the next BEGIN says so.
         let _ = self.database.execute_batch("ROLLBACK");
-        if error.is_disk_failure() {
-            tracing::error!(
-                %error,
-                jobs,
-                "store.disk_failed: nothing is written any more. Check the disk of the data folder, then restart Confab"
-            );
-            self.health.set(Health::Failed);
-            return Error::Failed;
-        }
-        if matches!(error, Error::Full) {
-            if self.health.get() != Health::Full {
-                tracing::error!(jobs, "store.disk_full: free some space; Confab goes on by itself then");
-            }
-            self.health.set(Health::Full);
-        } else {
-            tracing::error!(%error, jobs, "store.failed");
-        }
-        error
-    }
-
-    /// Copies the write-ahead log into the database once it has grown. It is done here and not by
-    /// COMMIT, which keeps to itself that it failed; and behind the answers, which need not wait for it.
-    fn fold(&mut self) {
-        if self.health.is_given_up() {
-            return;
-        }
-        let pages = |mode: &str| {
-            self.database.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?.query_row([], |row| row.get(1))
-        };
-        let folded = pages("NOOP").and_then(|waiting: i64| if waiting < FOLD_PAGES { Ok(0) } else { pages("PASSIVE") });
-        if let Err(error) = folded.map_err(Error::from) {
-            self.failed(error, 0);
-        }
+        self.health.failed(error, jobs)
     }
 
     /// Applies the batch in one transaction. Behind a failure nothing more is applied: some failures
@@ -224,24 +294,34 @@ impl State {
         (Pending::Call(call, result), undone.err())
     }
 
-    /// Folds the write-ahead log into the database, so that the next start finds one tidy file.
+    /// Brings everything into one tidy file, as the next start likes to find it.
     pub(super) fn finish(self) {
-        if self.health.is_given_up() {
-            // Closing would fold too. What is there is left as it is for the next start.
+        let tail = self.tail.clone();
+        let Ok(turn) = tail.apply() else {
+            // Closing would fold SQLite's log. What is there is left as it is for the next start.
             let _ = self.database.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
             return;
-        }
+        };
+        self.journal.remove();
         let folded = self.database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         if let Err(error) = folded {
             tracing::warn!(%error, "store.checkpoint_failed");
         }
+        drop(turn);
         if let Err((_, error)) = self.database.close() {
             tracing::warn!(%error, "store.close_failed");
         }
     }
 }
 
-/// A job that was not looked at, because its transaction has failed already.
+fn refuse<A>(outcomes: &mut [Outcome<A>], error: &Error) {
+    let rejection = error.rejection();
+    for outcome in outcomes.iter_mut().filter(|outcome| !matches!(outcome.effect, Effect::Flushed(_))) {
+        outcome.effect = Effect::Refused(rejection.clone());
+    }
+}
+
+/// A job that nothing was done for.
 fn untouched<A>(job: Job<A>) -> Pending<A> {
     let (asker, user, command, effect) = match job {
         Job::Send { asker, user, message } => (asker, user, Some(message.id), Effect::Nothing),
@@ -256,20 +336,35 @@ fn untouched<A>(job: Job<A>) -> Pending<A> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::job::Change;
     use super::super::job::{NewMessage, Recipients};
     use super::*;
     use crate::clock;
-    use crate::store::sqlite::{account, open};
+    use crate::store::sqlite::account;
+    use crate::store::sqlite::open::{self, Opened};
+    use shared::conversation::ConversationKind;
     use shared::ids::CommandId;
 
     fn message(id: CommandId) -> NewMessage {
         NewMessage { id, to: Recipients::Everyone, content: "x".into(), reply_to: None }
     }
 
-    fn commit(state: &mut State, user: UserId, count: usize) -> Vec<Effect> {
+    fn send_some(state: &mut State, user: UserId, count: usize) -> Vec<Effect> {
         let job = || Job::Send { asker: (), user, message: message(clock::id(CommandId::v7)) };
-        let mut batch: Vec<_> = std::iter::repeat_with(job).take(count).collect();
-        state.commit(&mut batch).into_iter().map(|outcome| outcome.effect).collect()
+        let batch: Vec<_> = std::iter::repeat_with(job).take(count).collect();
+        handle(state, batch)
+    }
+
+    fn handle(state: &mut State, mut batch: Vec<Job<()>>) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        state.handle(&mut batch, |done| effects.extend(done.into_iter().map(|outcome| outcome.effect)));
+        effects
+    }
+
+    fn start(folder: &std::path::Path) -> State {
+        let Opened { connection, second, journal, .. } = open::open(folder).expect("opens");
+        let parts = super::super::Parts { database: connection, second, journal };
+        parts.start(&Gauge::default()).expect("starts").0
     }
 
     fn seqs(effects: &[Effect]) -> Vec<u64> {
@@ -281,33 +376,70 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_that_cannot_begin_stores_nothing_and_the_next_one_is_whole() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let opened = open::open(folder.path()).expect("opens");
-        let user = clock::id(UserId::v7);
-        account::insert(&opened.connection, user, "a@b", "Ada", "x", clock::now()).expect("an account");
-        opened.connection.busy_timeout(std::time::Duration::ZERO).expect("set");
-        let mut state = State::new(opened.connection);
-        assert_eq!(seqs(&commit(&mut state, user, 2)), [1, 2]);
+    fn while_the_tables_are_locked_messages_are_accepted_and_the_rest_is_refused_whole() {
+        let (folder, mut state, user) = opened();
+        state.database.busy_timeout(std::time::Duration::ZERO).expect("set");
+        assert_eq!(seqs(&send_some(&mut state, user, 2)), [1, 2]);
+        drop(state.tail.apply().expect("applied"));
 
         let other = Connection::open(folder.path().join("confab.db")).expect("opens");
         other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
-        let refused = commit(&mut state, user, 3);
-        assert_eq!(refused.len(), 3);
-        assert!(refused.iter().all(|effect| matches!(effect, Effect::Refused(_))), "{refused:?}");
+        assert_eq!(seqs(&send_some(&mut state, user, 3)), [3, 4, 5]);
+        let create = || Job::Change {
+            asker: (),
+            user,
+            change: Change::Create { kind: ConversationKind::Group, name: None, members: vec![user] },
+        };
+        let refused = handle(&mut state, vec![create(), send(user)]);
+        assert!(matches!(refused[..], [Effect::Refused(_), Effect::Refused(_)]), "{refused:?}");
         other.execute_batch("ROLLBACK").expect("released");
 
-        assert_eq!(seqs(&commit(&mut state, user, 2)), [3, 4]);
+        let stored = handle(&mut state, vec![create(), send(user)]);
+        assert!(matches!(stored[..], [Effect::Stored(_), Effect::Stored(_)]), "{stored:?}");
+        assert_eq!(seqs(&stored[1..]), [6]);
+        drop(state.tail.apply().expect("applied"));
         let count: i64 = other.query_row("SELECT count(*) FROM event", [], |row| row.get(0)).expect("a count");
-        assert_eq!(count, 4);
+        assert_eq!(count, 7);
+    }
+
+    #[test]
+    fn what_was_accepted_before_the_process_died_is_there_at_the_next_start() {
+        let (folder, mut state, ada) = opened();
+        assert_eq!(seqs(&send_some(&mut state, ada, 3)), [1, 2, 3]);
+        // What a killed process leaves: the journal as it was flushed, and tables that know nothing of it.
+        let copy = tempfile::tempdir().expect("a folder");
+        for name in ["confab.db", "confab.db-wal", "confab.journal-0", "confab.journal-1"] {
+            let _ = std::fs::copy(folder.path().join(name), copy.path().join(name));
+        }
+        let mut state = start(copy.path());
+        let count = |state: &State| -> i64 {
+            state.database.query_row("SELECT count(*) FROM event", [], |row| row.get(0)).expect("a count")
+        };
+        assert_eq!(count(&state), 3);
+        assert_eq!(seqs(&send_some(&mut state, ada, 1)), [4]);
+        state.finish();
+        let state = start(copy.path());
+        assert_eq!(count(&state), 4, "and once");
+    }
+
+    #[test]
+    fn a_retry_is_answered_the_same_from_the_tail_and_from_the_tables() {
+        let (_folder, mut state, ada) = opened();
+        let id = clock::id(CommandId::v7);
+        let job = || Job::Send { asker: (), user: ada, message: message(id) };
+        let first = handle(&mut state, vec![job(), job()]);
+        let [Effect::Stored(stored), Effect::Repeated(place)] = &first[..] else { panic!("{first:?}") };
+        assert_eq!(stored.place, *place);
+        let later = handle(&mut state, vec![send(ada), job()]);
+        assert!(matches!(&later[..], [Effect::Stored(_), Effect::Repeated(again)] if again == place), "{later:?}");
     }
 
     fn opened() -> (tempfile::TempDir, State, UserId) {
         let folder = tempfile::tempdir().expect("a folder");
-        let connection = open::open(folder.path()).expect("opens").connection;
+        let state = start(folder.path());
         let user = clock::id(UserId::v7);
-        account::insert(&connection, user, "a@b", "Ada", "x", clock::now()).expect("an account");
-        (folder, State::new(connection), user)
+        account::insert(&state.database, user, "a@b", "Ada", "x", clock::now()).expect("an account");
+        (folder, state, user)
     }
 
     fn send(user: UserId) -> Job<()> {
@@ -321,24 +453,21 @@ mod tests {
         let (_folder, mut state, ada) = opened();
         let ben = clock::id(UserId::v7);
         account::insert(&state.database, ben, "c@d", "Ben", "x", clock::now()).expect("an account");
-        let effects = commit(&mut state, ada, 1);
+        let effects = send_some(&mut state, ada, 1);
         let Effect::Stored(stored) = &effects[0] else { panic!("{effects:?}") };
         let conversation = stored.place.conversation;
         account::delete(&state.database, ben, clock::now()).expect("deleted");
         let late = Job::Progress { asker: (), user: ben, conversation, seq: Seq::FIRST, progress: Progress::Read };
-        let effects: Vec<_> =
-            state.commit(&mut vec![send(ada), late, send(ben)]).into_iter().map(|one| one.effect).collect();
+        let effects = handle(&mut state, vec![send(ada), late, send(ben)]);
         assert!(matches!(effects[..], [Effect::Stored(_), Effect::Refused(_), Effect::Refused(_)]), "{effects:?}");
     }
 
     #[test]
     fn a_retry_after_leaving_is_answered_like_the_first_time() {
-        use super::super::job::Change;
-        use shared::conversation::ConversationKind;
         let (_folder, mut state, ada) = opened();
         let change = |change| Job::Change { asker: (), user: ada, change };
         let made = Change::Create { kind: ConversationKind::Group, name: None, members: vec![ada] };
-        let mut one = |job| state.commit(&mut vec![job]).remove(0).effect;
+        let mut one = |job| handle(&mut state, vec![job]).remove(0);
         let Effect::Stored(made) = one(change(made)) else { panic!("not made") };
         let to = Recipients::Conversation(made.place.conversation);
         let id = clock::id(CommandId::v7);
@@ -362,7 +491,7 @@ mod tests {
         let (reply, _) = tokio::sync::oneshot::channel();
         let work = move |database: &Connection| account::insert(database, ben, "c@d", "Ben", "x", clock::now());
         let sign_up = Job::Call(Box::new(super::super::TypedCall { work: Some(work), result: None, reply }));
-        state.commit(&mut vec![send(ada), send(ada), sign_up]);
+        handle(&mut state, vec![send(ada), send(ada), sign_up]);
         let unread: i64 = state
             .database
             .query_row(

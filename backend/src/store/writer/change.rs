@@ -130,7 +130,7 @@ impl State {
 
     fn store(&mut self, user: UserId, key: i64, kind: &EventKind, news: News) -> Result<Effect, Error> {
         let json = to_json(kind)?;
-        let new = New { sender: user, at: clock::now(), kind: &json, target: None, is_message: false };
+        let new = New { sender: user, at: clock::now(), kind: &json, target: None, is_message: false, command: None };
         let place = self.append(key, new)?;
         let audience = self.head(key)?.audience.clone();
         Ok(Effect::Stored(Stored { place, kind: json, audience, news }))

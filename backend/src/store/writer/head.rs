@@ -2,6 +2,7 @@
 
 use super::batch::State;
 use super::job::{Audience, Effect, Place, Progress};
+use crate::store::sqlite::command::Fingerprint;
 use crate::store::sqlite::event::NewEvent;
 use crate::store::sqlite::row::Sql;
 use crate::store::sqlite::{conversation, event};
@@ -9,11 +10,11 @@ use crate::store::{Error, kind_of};
 use rusqlite::params;
 use shared::code::Rejection;
 use shared::conversation::ConversationKind;
-use shared::ids::{ConversationId, Cursor, Seq, Timestamp, UserId};
+use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 
 /// Conversations whose newest numbers and members are kept in memory. At 1,000 members of 16 bytes
-/// each this is 64 MB at the very worst.
-pub(super) const HEADS_MAX: usize = 4_096;
+/// each this is 256 MB at the very worst, if every one of them has 1,000.
+pub(super) const HEADS_MAX: usize = 16_384;
 
 /// What the writer knows of a conversation without asking the database.
 pub(super) struct Head {
@@ -24,6 +25,21 @@ pub(super) struct Head {
     pub(super) last_position: i64,
     pub(super) audience: Audience,
     pub(super) is_dirty: bool,
+    /// Everything after this is a message.
+    pub(super) run: Cursor,
+}
+
+impl Head {
+    /// Whether the log's end is known to have a message at this number.
+    pub(super) fn has_message(&self, seq: Seq) -> bool {
+        Cursor::from(seq) > self.run && Cursor::from(seq) <= self.last_seq
+    }
+
+    /// How many messages there are up to this number, if only messages come after it.
+    fn count_up_to(&self, cursor: Cursor) -> Option<u64> {
+        let after = self.last_seq.get().checked_sub(cursor.get())?;
+        (cursor >= self.run).then(|| self.message_count.saturating_sub(after))
+    }
 }
 
 /// A position of one member that is not in the database yet.
@@ -43,26 +59,43 @@ pub(super) struct New<'a> {
     /// The message it is about, if it is about one.
     pub(super) target: Option<Seq>,
     pub(super) is_message: bool,
+    /// The command that asked for it, if one did.
+    pub(super) command: Option<(CommandId, Fingerprint)>,
 }
 
 impl State {
     /// Appends an event to a log and notes the log's new end.
     pub(super) fn append(&mut self, key: i64, new: New<'_>) -> Result<Place, Error> {
-        let New { sender, at, kind, target, is_message } = new;
+        let New { sender, at, kind, target, is_message, command } = new;
         let head = self.head(key)?;
         let place = Place { conversation: head.id, seq: head.last_seq.next(), at };
         let message_count = head.message_count + u64::from(is_message);
-        let new = NewEvent { conversation: key, seq: place.seq, at, sender, kind, target, message_count };
-        let position = event::append(&self.database, &new)?;
+        let position = self.take_position();
+        let seq = place.seq;
+        let new = NewEvent { position, conversation: key, seq, at, sender, kind, target, message_count, command };
+        event::append(&self.database, &new)?;
+        if let Some((id, _)) = command {
+            self.forgotten.note(id);
+        }
 
         let head = self.heads.get_mut(&key).ok_or_else(|| Error::Corrupt("a head is missing".into()))?;
         head.last_seq = place.seq.into();
         head.message_count = message_count;
         head.last_position = position;
+        if !is_message {
+            head.run = place.seq.into();
+        }
         if !std::mem::replace(&mut head.is_dirty, true) {
             self.dirty.push(key);
         }
         Ok(place)
+    }
+
+    /// The next event's place in the order of all logs.
+    pub(super) fn take_position(&mut self) -> i64 {
+        let position = self.next_position;
+        self.next_position += 1;
+        position
     }
 
     /// The members of a conversation have changed: reads them again.
@@ -94,17 +127,18 @@ impl State {
             return Ok(Effect::Refused(Rejection::not_found()));
         }
         let head = self.head(key)?;
-        let (audience, last_seq, last_count) = (head.audience.clone(), head.last_seq, head.message_count);
-        let target = last_seq.min(seq.into());
+        let audience = head.audience.clone();
+        let target = head.last_seq.min(seq.into());
+        let known_count = head.count_up_to(target);
         let before = self.position(key, user)?;
         let mut after = before;
         after.delivered = before.delivered.max(target);
         if progress == Progress::Read && target > before.read {
             after.read = target;
-            after.read_count = match Seq::new(target.get()) {
-                Some(_) if target == last_seq => last_count,
-                Some(seq) => event::message_count(&self.database, key, seq)?,
-                None => 0,
+            after.read_count = match (known_count, Seq::new(target.get())) {
+                (Some(count), _) => count,
+                (None, Some(seq)) => event::message_count(&self.database, key, seq)?,
+                (None, None) => 0,
             };
         }
         if after == before {
@@ -196,7 +230,7 @@ impl State {
         let kind = kind_of(&kind)?;
         let audience = self.audience(key, kind)?;
         let message_count = u64::try_from(message_count).unwrap_or(0);
-        Ok(Head { id, kind, last_seq, message_count, last_position, audience, is_dirty: false })
+        Ok(Head { id, kind, last_seq, message_count, last_position, audience, is_dirty: false, run: last_seq })
     }
 
     /// Writes what was only noted during the batch: one row for each conversation and member touched,
@@ -220,7 +254,8 @@ impl State {
             statement.execute(params![key, Sql(user), Sql(position.delivered), Sql(position.read), read_count])?;
         }
         drop(statement);
-        if self.heads.len() > HEADS_MAX || self.keys.len() > HEADS_MAX || self.sets.len() > HEADS_MAX {
+        let remembered = [self.heads.len(), self.keys.len(), self.sets.len()];
+        if remembered.into_iter().any(|count| count > HEADS_MAX) {
             self.forget();
         }
         Ok(())

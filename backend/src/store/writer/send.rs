@@ -5,10 +5,9 @@ use super::head::{New, Position};
 use super::job::{Effect, NewMessage, News, Place, Recipients, Stored};
 use crate::clock;
 use crate::store::Error;
+use crate::store::sqlite::command::{self, Fingerprint};
 use crate::store::sqlite::conversation::NewConversation;
-use crate::store::sqlite::row::Sql;
 use crate::store::sqlite::{conversation, event};
-use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use shared::code::{Code, Rejection};
 use shared::conversation::{ConversationKind, Summary};
@@ -36,14 +35,14 @@ impl State {
             ));
         }
         let head = self.head(key)?;
-        let place = Place { conversation: head.id, seq: head.last_seq.next(), at };
-        let print = fingerprint(&place.conversation, &message);
-        if !self.claim(user, message.id, place, key, &print)? {
+        let print = fingerprint(&head.id, &message);
+        if self.stored(user, message.id)?.is_some() {
             return self.repeated(user, message.id, Some(&print));
         }
         let NewMessage { id: command, content, reply_to, .. } = message;
         let kind = to_json(&EventKind::Message(Message::new(command, content, reply_to)))?;
-        let place = self.append(key, New { sender: user, at, kind: &kind, target: None, is_message: true })?;
+        let command = Some((command, print));
+        let place = self.append(key, New { sender: user, at, kind: &kind, target: None, is_message: true, command })?;
         // Writing moves one's own read position.
         let head = self.head(key)?;
         let (audience, read_count) = (head.audience.clone(), head.message_count);
@@ -55,18 +54,12 @@ impl State {
 
     /// Finds the conversation a message is for, or makes it.
     fn resolve(&mut self, user: UserId, message: &NewMessage, at: Timestamp) -> Result<Resolved, Error> {
-        let key = match &message.to {
-            Recipients::Everyone => Some(self.everyone()?),
-            Recipients::Conversation(id) => self.key(*id)?,
-            Recipients::Set(members) => {
-                let set = conversation::member_set(members);
-                match self.find_set(&set)? {
-                    Some(key) => Some(key),
-                    None => return self.make(user, message, members, &set, at),
-                }
-            }
+        let Some(key) = self.find(&message.to)? else {
+            return match &message.to {
+                Recipients::Set(members) => self.make(user, message, members, at),
+                Recipients::Everyone | Recipients::Conversation(_) => self.repeated(user, message.id, None).map(Err),
+            };
         };
-        let Some(key) = key else { return self.repeated(user, message.id, None).map(Err) };
         if self.is_member(key, user)? {
             return Ok(Ok((key, None)));
         }
@@ -80,7 +73,6 @@ impl State {
         user: UserId,
         message: &NewMessage,
         members: &[UserId],
-        set: &[u8; 32],
         at: Timestamp,
     ) -> Result<Resolved, Error> {
         let existing = self.repeated(user, message.id, None)?;
@@ -91,10 +83,11 @@ impl State {
             return Ok(Err(Effect::Refused(Rejection::not_found())));
         }
         let id = clock::id(ConversationId::v7);
+        let set = conversation::member_set(members);
         let kind = if members.len() <= 2 { ConversationKind::Direct } else { ConversationKind::Group };
         let key = conversation::insert(
             &self.database,
-            &NewConversation { id, kind, name: None, set: Some(set), owner: user, members, at },
+            &NewConversation { id, kind, name: None, set: Some(&set), owner: user, members, at },
         )?;
         Ok(Ok((key, Some(self.first_summary(key, kind, None)?))))
     }
@@ -122,25 +115,6 @@ impl State {
         }))
     }
 
-    /// Takes a command's id for its user. `false`: it is taken.
-    pub(super) fn claim(
-        &self,
-        user: UserId,
-        id: CommandId,
-        place: Place,
-        key: i64,
-        print: &Fingerprint,
-    ) -> Result<bool, Error> {
-        let inserted = self
-            .database
-            .prepare_cached(
-                "INSERT INTO command (user, id, fingerprint, conversation, seq, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![Sql(user), Sql(id), print, key, Sql(place.seq), Sql(place.at)])?;
-        Ok(inserted == 1)
-    }
-
     /// The answer to a command whose id was used before: the same as then if it is the same command.
     /// Without a fingerprint to compare, the id being used at all is a conflict; an id never used is
     /// `not_found`.
@@ -154,22 +128,9 @@ impl State {
 
     /// What came of the command that has used this id.
     pub(super) fn stored(&self, user: UserId, id: CommandId) -> Result<Option<(Fingerprint, Place)>, Error> {
-        Ok(self
-            .database
-            .prepare_cached(
-                "SELECT fingerprint, conversation.id, seq, at FROM command
-                 JOIN conversation ON conversation.key = command.conversation WHERE user = ?1 AND command.id = ?2",
-            )?
-            .query_row(params![Sql(user), Sql(id)], |row| {
-                let (Sql(conversation), Sql(seq), Sql(at)) = (row.get(1)?, row.get(2)?, row.get(3)?);
-                Ok((row.get::<_, Fingerprint>(0)?, Place { conversation, seq, at }))
-            })
-            .optional()?)
+        command::find(&self.database, user, id)
     }
 }
-
-/// Tells two commands with the same id apart: the first half of SHA-256 over all their fields.
-pub(super) type Fingerprint = [u8; 16];
 
 /// The fingerprint of a command with these fields. Their lengths come first, so that no two commands
 /// run together to the same bytes.
@@ -183,7 +144,7 @@ pub(super) fn print(fields: &[&[u8]]) -> Fingerprint {
 }
 
 /// This form is in people's databases: it must not change.
-fn fingerprint(conversation: &ConversationId, message: &NewMessage) -> Fingerprint {
+pub(super) fn fingerprint(conversation: &ConversationId, message: &NewMessage) -> Fingerprint {
     let mut hash = Sha256::new();
     hash.update(b"send");
     hash.update(conversation.as_bytes());

@@ -1,0 +1,297 @@
+//! The journal: what has been accepted is flushed here first, and copied into the database's tables a
+//! little later, many messages at a time.
+//!
+//! A transaction of SQLite costs some hundred pages when its messages belong to some hundred
+//! conversations and people: each of them has its own place in the indexes. An append costs the
+//! message's own bytes. So the commit point of a message is one append and one flush, shared by all
+//! messages of the batch, and the tables follow in transactions large enough to be cheap
+//! ([`super::tail`]).
+//!
+//! Two files take turns. Each is a run of records; when one has grown to [`FILE_BYTES`] and everything
+//! in the other is in the tables, the other is written anew from its beginning, over what it held. A
+//! record names its number, one more than the one before it, and is sealed by a checksum that knows the
+//! database's epoch: half a record, a record of an earlier turn, and a record of another database are
+//! all no record, and the run ends there.
+//!
+//! ```text
+//! record   length of the entries (u32) · checksum (u32) · number (u64) · entries
+//! ```
+//! All numbers are little-endian. The entries are described in [`entry`].
+
+pub(super) mod entry;
+
+use super::Error;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// The files that take turns, in the data folder.
+const FILES: [&str; 2] = ["confab.journal-0", "confab.journal-1"];
+/// From this size on the other file's turn comes: small enough to be read back in a moment, large
+/// enough that it is in the tables by the time its turn comes again.
+const FILE_BYTES: u64 = 8 << 20;
+/// Before a record's entries.
+const HEADER: usize = 16;
+/// No record is larger: a batch has at most 1,024 messages of some ten kilobytes.
+const RECORD_BYTES_MAX: usize = 256 << 20;
+
+/// A record's number. They are dense, and go on after a restart.
+pub(super) type Number = u64;
+
+/// One batch as it was accepted: its number and its entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) number: Number,
+    bytes: Vec<u8>,
+}
+
+impl Record {
+    /// A record without entries yet. `room` is what the last one needed.
+    pub(super) fn new(number: Number, room: usize) -> Self {
+        let mut bytes = Vec::with_capacity(HEADER + room);
+        bytes.resize(HEADER, 0);
+        Self { number, bytes }
+    }
+
+    /// Where entries are written to.
+    pub(super) fn entries_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// What was written.
+    pub(super) fn entries(&self) -> &[u8] {
+        &self.bytes[HEADER..]
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries().is_empty()
+    }
+
+    /// Writes the header, which nothing but the entries decides.
+    fn seal(&mut self, epoch: &str) {
+        let length = u32::try_from(self.entries().len()).expect("a batch is far below 4 GiB");
+        let sum = checksum(epoch, self.number, self.entries());
+        self.bytes[..4].copy_from_slice(&length.to_le_bytes());
+        self.bytes[4..8].copy_from_slice(&sum.to_le_bytes());
+        self.bytes[8..16].copy_from_slice(&self.number.to_le_bytes());
+    }
+
+    /// The record at the beginning of these bytes, if there is a whole one of this database.
+    fn read(bytes: &[u8], epoch: &str) -> Option<Self> {
+        let (header, rest) = bytes.split_at_checked(HEADER)?;
+        let number32 = |at: usize| Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?));
+        let length = usize::try_from(number32(0)?).ok().filter(|length| *length <= RECORD_BYTES_MAX)?;
+        let number = u64::from_le_bytes(header[8..16].try_into().ok()?);
+        let entries = rest.get(..length)?;
+        let is_whole = length > 0 && number32(4)? == checksum(epoch, number, entries);
+        is_whole.then(|| Self { number, bytes: bytes[..HEADER + length].to_vec() })
+    }
+}
+
+fn checksum(epoch: &str, number: Number, entries: &[u8]) -> u32 {
+    let mut hash = crc32fast::Hasher::new();
+    hash.update(epoch.as_bytes());
+    hash.update(&number.to_le_bytes());
+    hash.update(entries);
+    hash.finalize()
+}
+
+/// The files, to be appended to.
+#[derive(Debug)]
+pub(super) struct Journal {
+    epoch: String,
+    files: [Turn; 2],
+    /// Whose turn it is.
+    current: usize,
+}
+
+#[derive(Debug)]
+struct Turn {
+    path: PathBuf,
+    file: File,
+    /// Where the next record goes.
+    end: u64,
+    /// The last record in it.
+    last: Number,
+}
+
+impl Journal {
+    /// Opens the files of a data folder for what comes after everything that is in them. To be called
+    /// when that is in the tables: it is going to be written over.
+    pub(super) fn open(folder: &Path, epoch: &str) -> io::Result<Self> {
+        let open = |name| {
+            let path = folder.join(name);
+            let mut options = File::options();
+            options.create(true).truncate(false).write(true);
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            Ok::<_, io::Error>(Turn { file: options.open(&path)?, path, end: 0, last: 0 })
+        };
+        let files = [open(FILES[0])?, open(FILES[1])?];
+        // Their names must be there after the power was lost.
+        File::open(folder)?.sync_all()?;
+        Ok(Self { epoch: epoch.to_owned(), files, current: 0 })
+    }
+
+    /// Appends a record and flushes it: when this returns it survives anything. Records up to `applied`
+    /// are in the tables.
+    ///
+    /// After [`Error::Full`] it is as if nothing was appended; after [`Error::Failed`] nobody can tell.
+    pub(super) fn append(&mut self, record: &mut Record, applied: Number) -> Result<(), Error> {
+        record.seal(&self.epoch);
+        let other = 1 - self.current;
+        if self.files[self.current].end >= FILE_BYTES && self.files[other].last <= applied {
+            self.files[other].end = 0;
+            self.current = other;
+        }
+        let turn = &mut self.files[self.current];
+        turn.file.write_all_at(&record.bytes, turn.end).map_err(|error| failure(&error))?;
+        #[cfg(debug_assertions)]
+        let is_flushed = !crate::fault::is_on("no_flush");
+        #[cfg(not(debug_assertions))]
+        let is_flushed = true;
+        if is_flushed {
+            // A flush that failed may have lost what it was to write, and succeed the next time.
+            turn.file.sync_data().map_err(|error| {
+                tracing::error!(%error, "journal.flush_failed");
+                Error::Failed
+            })?;
+        }
+        turn.end += record.bytes.len() as u64;
+        turn.last = record.number;
+        Ok(())
+    }
+
+    /// Removes the files. To be called when all that is in them is in the tables.
+    pub(super) fn remove(self) {
+        for turn in &self.files {
+            if let Err(error) = std::fs::remove_file(&turn.path) {
+                tracing::warn!(%error, "journal.remove_failed");
+            }
+        }
+    }
+}
+
+fn failure(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Error::Full,
+        _ => {
+            tracing::error!(%error, "journal.write_failed");
+            Error::Failed
+        }
+    }
+}
+
+/// What the files of a data folder hold, in order, without the records up to `applied`; and whether that
+/// was all. What follows a gap is left out.
+pub(super) fn read(folder: &Path, epoch: &str, applied: Number) -> io::Result<(Vec<Record>, bool)> {
+    let mut records = Vec::new();
+    for name in FILES {
+        let bytes = match std::fs::read(folder.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            read => read?,
+        };
+        run(&bytes, epoch, &mut records);
+    }
+    records.retain(|record| record.number > applied);
+    records.sort_by_key(|record| record.number);
+    let dense = records.iter().zip(applied + 1..).take_while(|(record, expected)| record.number == *expected).count();
+    let is_all = records.len() == dense;
+    records.truncate(dense);
+    Ok((records, is_all))
+}
+
+/// The run of records at the beginning of a file.
+fn run(mut bytes: &[u8], epoch: &str, records: &mut Vec<Record>) {
+    let mut expected = None;
+    while let Some(record) = Record::read(bytes, epoch).filter(|record| expected.is_none_or(|one| one == record.number))
+    {
+        bytes = &bytes[record.bytes.len()..];
+        expected = Some(record.number + 1);
+        records.push(record);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EPOCH: &str = "an epoch";
+
+    fn record(number: Number, size: usize) -> Record {
+        let mut record = Record::new(number, size);
+        record.entries_mut().extend(vec![u8::try_from(number % 251).expect("it is small"); size]);
+        record
+    }
+
+    fn numbers(folder: &Path, epoch: &str, applied: Number) -> Vec<Number> {
+        read(folder, epoch, applied).expect("it can be read").0.iter().map(|record| record.number).collect()
+    }
+
+    #[test]
+    fn what_was_appended_is_read_back_in_order_and_only_by_its_own_database() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut journal = Journal::open(folder.path(), EPOCH).expect("opens");
+        for number in 5..9 {
+            journal.append(&mut record(number, 100), 4).expect("appended");
+        }
+        assert_eq!(numbers(folder.path(), EPOCH, 4), [5, 6, 7, 8]);
+        assert_eq!(numbers(folder.path(), EPOCH, 6), [7, 8]);
+        let (records, is_all) = read(folder.path(), EPOCH, 3).expect("it can be read");
+        assert!(records.is_empty() && !is_all, "what follows a gap is nobody's");
+        assert_eq!(numbers(folder.path(), "another", 4), [0_u64; 0]);
+        let (records, is_all) = read(folder.path(), EPOCH, 7).expect("it can be read");
+        assert!(is_all);
+        assert_eq!(records[0].entries(), record(8, 100).entries());
+    }
+
+    #[test]
+    fn wherever_a_file_is_cut_or_damaged_the_records_before_are_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut journal = Journal::open(folder.path(), EPOCH).expect("opens");
+        for number in 1..=3 {
+            journal.append(&mut record(number, 20), 0).expect("appended");
+        }
+        let path = folder.path().join(FILES[0]);
+        let whole = std::fs::read(&path).expect("it can be read");
+        let each = whole.len() / 3;
+        for cut in 0..whole.len() {
+            std::fs::write(&path, &whole[..cut]).expect("written");
+            assert_eq!(numbers(folder.path(), EPOCH, 0).len(), cut / each, "cut at {cut}");
+            let mut damaged = whole.clone();
+            damaged[cut] ^= 0x10;
+            std::fs::write(&path, damaged).expect("written");
+            assert_eq!(numbers(folder.path(), EPOCH, 0).len(), cut / each, "damaged at {cut}");
+        }
+    }
+
+    #[test]
+    fn the_files_take_turns_and_keep_what_is_not_in_the_tables() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut journal = Journal::open(folder.path(), EPOCH).expect("opens");
+        let mut applied = 0;
+        for number in 1..=60_u64 {
+            journal.append(&mut record(number, 1 << 20), applied).expect("appended");
+            // The tables are some records behind, and at times far.
+            if number % 7 == 0 {
+                applied = number.saturating_sub(if number % 14 == 0 { 20 } else { 3 }).max(applied);
+            }
+            let expected: Vec<_> = (applied + 1..=number).collect();
+            assert_eq!(numbers(folder.path(), EPOCH, applied), expected, "after {number}");
+        }
+        let sizes: u64 = FILES.iter().map(|name| folder.path().join(name).metadata().expect("it is there").len()).sum();
+        assert!(sizes < 60 << 20, "{sizes} bytes: no file was written anew");
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_turn_does_not_follow_a_new_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut journal = Journal::open(folder.path(), EPOCH).expect("opens");
+        for number in 1..=5 {
+            journal.append(&mut record(number, 50), 0).expect("appended");
+        }
+        let mut journal = Journal::open(folder.path(), EPOCH).expect("opens");
+        journal.append(&mut record(6, 50), 5).expect("appended");
+        assert_eq!(numbers(folder.path(), EPOCH, 5), [6]);
+    }
+}

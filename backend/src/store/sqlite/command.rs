@@ -1,0 +1,63 @@
+//! What makes a command idempotent: its id, once for each user, and what came of it.
+//!
+//! It stands in the row of the command's event. Commands that were answered with another's event, and
+//! those from before that was so, have a table of their own.
+
+use super::row::Sql;
+use crate::store::Error;
+use crate::store::writer::Place;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use shared::ids::{CommandId, UserId};
+
+/// Tells two commands with the same id apart: the first half of SHA-256 over all their fields.
+pub(in crate::store) type Fingerprint = [u8; 16];
+
+/// What came of the command of this user that has this id.
+pub(in crate::store) fn find(
+    database: &Connection,
+    user: UserId,
+    id: CommandId,
+) -> Result<Option<(Fingerprint, Place)>, Error> {
+    const OWN_EVENT: &str = "SELECT fingerprint, conversation.id, seq, at FROM event
+         JOIN conversation ON conversation.key = event.conversation WHERE command = ?2 AND sender = ?1";
+    const OTHER: &str = "SELECT fingerprint, conversation.id, seq, at FROM command
+         JOIN conversation ON conversation.key = command.conversation WHERE user = ?1 AND command.id = ?2";
+    for sql in [OWN_EVENT, OTHER] {
+        let mut statement = database.prepare_cached(sql)?;
+        let found = statement.query_row(params![Sql(user), Sql(id)], place).optional()?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+fn place(found: &Row<'_>) -> rusqlite::Result<(Fingerprint, Place)> {
+    let (Sql(conversation), Sql(seq), Sql(at)) = (found.get(1)?, found.get(2)?, found.get(3)?);
+    Ok((found.get(0)?, Place { conversation, seq, at }))
+}
+
+/// Notes a command that was answered with another's event.
+pub(in crate::store) fn insert(
+    database: &Connection,
+    user: UserId,
+    id: CommandId,
+    fingerprint: &Fingerprint,
+    conversation: i64,
+    place: Place,
+) -> Result<(), Error> {
+    database
+        .prepare_cached(
+            "INSERT INTO command (user, id, fingerprint, conversation, seq, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![Sql(user), Sql(id), fingerprint, conversation, Sql(place.seq), Sql(place.at)])?;
+    Ok(())
+}
+
+/// The highest id of all.
+pub(in crate::store) fn highest(database: &Connection) -> Result<Option<CommandId>, Error> {
+    const SQL: &str = "SELECT max((SELECT coalesce(max(command), x'') FROM event WHERE command IS NOT NULL),
+                                  (SELECT coalesce(max(id), x'') FROM command))";
+    let highest: Vec<u8> = database.query_row(SQL, [], |found| found.get(0))?;
+    Ok(<[u8; 16]>::try_from(highest).ok().and_then(CommandId::from_bytes))
+}

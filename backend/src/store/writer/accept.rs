@@ -1,0 +1,199 @@
+//! What can be accepted by the journal alone: messages to conversations that exist, and positions.
+//!
+//! Everything here is decided from what the writer remembers and from tables that only the writer's
+//! transactions change: who is a member of what. Where the answer may lie in the tail, the job is given
+//! back untouched, and is done in a transaction after the tail has been applied.
+
+use super::batch::State;
+use super::head::Position;
+use super::job::{Effect, Job, NewMessage, News, Outcome, Place, Progress, Recipients, Stored};
+use super::send::{fingerprint, to_json};
+use crate::clock;
+use crate::store::Error;
+use crate::store::journal::Number;
+use crate::store::journal::entry::{self, Entry};
+use crate::store::sqlite::{conversation, event};
+use foldhash::HashSet;
+use shared::event::EventKind;
+use shared::ids::{CommandId, ConversationId, Seq, UserId};
+use shared::message::Message;
+
+impl State {
+    /// Decides a job and writes its entry; or gives it back, because it needs the tables.
+    pub(super) fn accept_job<A>(&mut self, job: Job<A>) -> Result<Outcome<A>, Job<A>> {
+        match job {
+            Job::Send { asker, user, message } => match self.accept_message(user, &message) {
+                Ok(Some(stored)) => {
+                    Ok(Outcome { asker, user, command: Some(message.id), effect: Effect::Stored(stored) })
+                }
+                // An error too: the transaction will meet it again, and knows what to do about it.
+                Ok(None) | Err(_) => Err(Job::Send { asker, user, message }),
+            },
+            Job::Progress { asker, user, conversation, seq, progress } => {
+                match self.accept_progress(user, conversation, seq, progress) {
+                    Ok(effect) => Ok(Outcome { asker, user, command: None, effect }),
+                    Err(_) => Err(Job::Progress { asker, user, conversation, seq, progress }),
+                }
+            }
+            Job::Flush { asker, user, done } => {
+                Ok(Outcome { asker, user, command: None, effect: Effect::Flushed(done) })
+            }
+            job @ (Job::Amend { .. } | Job::Change { .. } | Job::Call(_)) => Err(job),
+        }
+    }
+
+    fn accept_message(&mut self, user: UserId, message: &NewMessage) -> Result<Option<Stored>, Error> {
+        let Some(key) = self.find(&message.to)? else { return Ok(None) };
+        if !self.is_member(key, user)? || !self.may_refer(key, message.reply_to)? || !self.is_new(user, message.id)? {
+            return Ok(None);
+        }
+        let at = clock::now();
+        let head = self.head(key)?;
+        let place = Place { conversation: head.id, seq: head.last_seq.next(), at };
+        let fingerprint = fingerprint(&place.conversation, message);
+        let kind = to_json(&EventKind::Message(Message::new(message.id, message.content.clone(), message.reply_to)))?;
+
+        let (position, seq) = (self.take_position(), place.seq);
+        let head = self.heads.get_mut(&key).ok_or_else(|| Error::Corrupt("a head is missing".into()))?;
+        head.last_seq = seq.into();
+        head.message_count += 1;
+        head.last_position = position;
+        let (message_count, audience) = (head.message_count, head.audience.clone());
+        self.positions
+            .insert((key, user), Position { delivered: seq.into(), read: seq.into(), read_count: message_count });
+        self.recent.insert(user, message.id);
+        let entry = entry::Message {
+            conversation: key,
+            position,
+            seq,
+            at,
+            message_count,
+            sender: user,
+            command: message.id,
+            fingerprint,
+            kind: &kind,
+        };
+        Entry::Message(entry).write(self.record.entries_mut());
+        self.rows += 1;
+        Ok(Some(Stored { place, kind, audience, news: News::None }))
+    }
+
+    fn accept_progress(
+        &mut self,
+        user: UserId,
+        id: ConversationId,
+        seq: Seq,
+        progress: Progress,
+    ) -> Result<Effect, Error> {
+        let effect = self.progress(user, id, seq, progress)?;
+        if let (Effect::Moved { .. }, Some(key)) = (&effect, self.key(id)?)
+            && let Some(Position { delivered, read, read_count }) = self.positions.get(&(key, user)).copied()
+        {
+            let entry = entry::Progress { conversation: key, user, delivered, read, read_count };
+            Entry::Progress(entry).write(self.record.entries_mut());
+            self.rows += 1;
+        }
+        Ok(effect)
+    }
+
+    /// The conversation a message is for, if it exists.
+    pub(super) fn find(&mut self, to: &Recipients) -> Result<Option<i64>, Error> {
+        match to {
+            Recipients::Everyone => self.everyone().map(Some),
+            Recipients::Conversation(id) => self.key(*id),
+            Recipients::Set(members) => self.find_set(&conversation::member_set(members)),
+        }
+    }
+
+    /// Whether this is a message for certain.
+    fn may_refer(&mut self, key: i64, target: Option<Seq>) -> Result<bool, Error> {
+        let Some(target) = target else { return Ok(true) };
+        Ok(self.head(key)?.has_message(target) || event::is_message(&self.database, key, target)?)
+    }
+
+    /// Whether this person has never used this id. Ids that are made in order are higher than all before, and no
+    /// table has to be asked.
+    fn is_new(&self, user: UserId, id: CommandId) -> Result<bool, Error> {
+        Ok(!self.recent.contains(user, id) && (self.forgotten.is_below(id) || self.stored(user, id)?.is_none()))
+    }
+}
+
+/// The highest of some ids.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Highest(Option<CommandId>);
+
+impl Highest {
+    pub(super) fn new(highest: Option<CommandId>) -> Self {
+        Self(highest)
+    }
+
+    /// One more.
+    pub(super) fn note(&mut self, id: CommandId) {
+        self.0 = self.0.max(Some(id));
+    }
+
+    fn is_below(self, id: CommandId) -> bool {
+        self.0 < Some(id)
+    }
+}
+
+/// Commands that may be in the journal alone: those of the records since some time ago. What has been
+/// applied is forgotten half by half.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    now: HashSet<(CommandId, UserId)>,
+    before: HashSet<(CommandId, UserId)>,
+    /// The last record that `before` has commands of.
+    before_up_to: Number,
+}
+
+/// Commands to be remembered before the older half is looked at.
+const RECENT: usize = 4_096;
+
+impl Recent {
+    fn insert(&mut self, user: UserId, id: CommandId) {
+        self.now.insert((id, user));
+    }
+
+    fn contains(&self, user: UserId, id: CommandId) -> bool {
+        self.now.contains(&(id, user)) || self.before.contains(&(id, user))
+    }
+
+    /// Forgets what is in the tables. The tail's bound is this one's, too.
+    pub(super) fn turn(&mut self, accepted: Number, applied: Number, forgotten: &mut Highest) {
+        if self.now.len() >= RECENT && self.before_up_to <= applied {
+            std::mem::swap(&mut self.now, &mut self.before);
+            self.now.drain().for_each(|(id, _)| forgotten.note(id));
+            self.before_up_to = accepted;
+        }
+    }
+
+    /// Forgets everything: it is in the tables.
+    pub(super) fn forget(&mut self, forgotten: &mut Highest) {
+        self.now.drain().chain(self.before.drain()).for_each(|(id, _)| forgotten.note(id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_remembered_until_it_is_in_the_tables() {
+        let (user, mut recent, mut forgotten) = (clock::id(UserId::v7), Recent::default(), Highest::new(None));
+        let ids: Vec<_> = (0..5 * RECENT).map(|_| clock::id(CommandId::v7)).collect();
+        let mut applied = 0;
+        for (number, ids) in (1..).zip(ids.chunks(64)) {
+            recent.turn(number - 1, applied, &mut forgotten);
+            ids.iter().for_each(|id| recent.insert(user, *id));
+            if number % 50 == 0 {
+                applied = number - 10;
+            }
+        }
+        let known = usize::try_from(applied).expect("it is small") * 64;
+        assert!(ids[known..].iter().all(|id| recent.contains(user, *id)), "what is not applied is known");
+        let is_known = |id: &CommandId| recent.contains(user, *id);
+        assert!(!ids.iter().all(is_known), "and what was applied long ago is not");
+        assert!(ids.iter().all(|id| is_known(id) || !forgotten.is_below(*id)), "none is taken for new");
+    }
+}
