@@ -62,9 +62,12 @@ impl Anchored {
         });
     }
 
-    /// Notes the first row in view.
+    /// Notes the first row in view, if it is not where the page itself has scrolled to.
     pub(crate) fn note(&self, pane: &Element, rows: &Element) {
-        *self.0.borrow_mut() = Anchor::find(pane, rows);
+        let is_own = |anchor: &Anchor| anchor.row.is_connected() && anchor.scrolled == pane.scroll_top();
+        if !self.0.borrow().as_ref().is_some_and(is_own) {
+            *self.0.borrow_mut() = Anchor::find(pane, rows);
+        }
     }
 
     /// There is no place to keep.
@@ -81,8 +84,8 @@ impl Anchored {
             if moved.abs() >= 2.0 {
                 #[expect(clippy::cast_possible_truncation, reason = "pixels of a page")]
                 pane.set_scroll_top(scrolled + moved.round() as i32);
-                let distance = distance(pane, &anchor.row);
-                *anchor = Anchor { row: anchor.row.clone(), distance, scrolled: pane.scroll_top() };
+                // Where it should stand, not where it stands: what is rounded does not add up.
+                (anchor.distance, anchor.scrolled) = (expected, pane.scroll_top());
             }
         }
     }

@@ -128,12 +128,16 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
             aria-label="Messages"
             role="region"
         >
-            {part_if(move || !is_at_end.get(), move || view! {
-                <button type="button" class="latest button button--small" on:click=move |_| to_end()>
-                    <Icon picture=Picture::Down />
-                    {text(way_down.clone())}
-                </button>
-            }.into_any())}
+            // It is there all the time: what comes and goes in a pane ends a scrolling that is going on.
+            <button
+                type="button"
+                class="latest button button--small"
+                data-shown=text(move || (!is_at_end.get()).to_string())
+                on:click=move |_| to_end()
+            >
+                <Icon picture=Picture::Down />
+                {text(way_down)}
+            </button>
             // What is loaded while one reads is no news to be read out.
             <div
                 class="timeline__rows"

@@ -52,6 +52,8 @@ pub(crate) struct State {
     pub(crate) first_messages: RwSignal<Vec<FirstMessage>>,
     /// The conversation that is on the screen, and whether its end is, or is about to be.
     open: StoredValue<Option<(ConversationId, bool)>>,
+    /// The conversation whose end is shown as soon as it is loaded.
+    going: StoredValue<Option<ConversationId>>,
 }
 
 /// A message to people, before it is known which conversation that is.
@@ -82,6 +84,7 @@ impl State {
             limits: RwSignal::new(Limits::default()),
             first_messages: RwSignal::new(Vec::new()),
             open: StoredValue::new(None),
+            going: StoredValue::new(None),
         }
     }
 
@@ -418,6 +421,7 @@ impl State {
         self.set_at_end(id, true);
         self.timelines.to_end(id);
         if !self.timelines.is_at_newest(id) {
+            self.going.set_value(Some(id));
             self.load(id, Load::Newest);
         }
     }
@@ -444,6 +448,12 @@ impl State {
                     }
                     let missing = self.timelines.finish(id, loading, page);
                     self.fetch(id, missing);
+                    if load == Load::Newest && self.going.get_value() == Some(id) {
+                        // A scrolling that was going on may have gone on.
+                        self.going.set_value(None);
+                        self.set_at_end(id, true);
+                        self.timelines.to_end(id);
+                    }
                     self.read_what_is_open();
                 }
                 Err(error) => {
