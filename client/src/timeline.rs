@@ -8,6 +8,8 @@
 //!
 //! Events that show as nothing (of later versions, and the log's notes of who came and went) take
 //! their number and no row.
+//!
+//! A timeline with a window keeps so many rows and no more; see [`mod@window`].
 
 use crate::aggregate::{self, Change as Happened, Text, Waiting};
 use shared::conversation::EventList;
@@ -15,8 +17,10 @@ use shared::event::Event;
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::message::Send;
 use std::collections::{BTreeMap, HashSet};
+use window::Window;
 
 mod row;
+pub mod window;
 
 pub use row::{Change, Row, RowState};
 
@@ -47,6 +51,8 @@ pub enum Load {
     Newest,
     /// What comes before this.
     Before(Cursor),
+    /// What comes after this.
+    After(Cursor),
 }
 
 /// A page that is being loaded. Its answer counts only if it still fits.
@@ -71,6 +77,7 @@ pub enum Missing {
 pub struct Timeline {
     conversation: ConversationId,
     bounds: Bounds,
+    window: Window,
     rows: Vec<Row>,
     /// How many of the rows are committed; the rest is on its way.
     committed: usize,
@@ -106,6 +113,7 @@ impl Timeline {
         Self {
             conversation,
             bounds,
+            window: Window::default(),
             rows: Vec::new(),
             committed: 0,
             run: None,
@@ -166,7 +174,8 @@ impl Timeline {
     #[must_use]
     pub fn older(&self) -> Option<Load> {
         let run = self.run.filter(|_| self.has_older)?;
-        Some(if self.waiting.has_lost() { Load::Newest } else { Load::Before(run.first) })
+        let is_lost = self.waiting.has_lost() && !self.folds();
+        Some(if is_lost { Load::Newest } else { Load::Before(run.first) })
     }
 
     /// Begins to load a page; `None` if it is being loaded already. Whoever is given a [`Loading`] owes
@@ -187,8 +196,9 @@ impl Timeline {
             return (Vec::new(), None);
         }
         match loading.load {
-            Load::Newest => self.handle_newest(page),
+            Load::Newest => self.handle_newest(loading, page),
             Load::Before(before) => (self.handle_older(before, page), None),
+            Load::After(after) => self.handle_newer(after, page),
         }
     }
 
@@ -202,6 +212,7 @@ impl Timeline {
         let mut changes = Vec::new();
         self.accept(event, &mut changes);
         self.take_ahead(&mut changes);
+        self.fit(&mut changes);
         (changes, self.missing())
     }
 
@@ -246,6 +257,7 @@ impl Timeline {
         self.ahead.clear();
         self.waiting = Waiting::default();
         self.ahead_texts.clear();
+        self.window.begin_anew();
         self.has_older = false;
         self.loading.clear();
         self.told = Cursor::START;
@@ -298,6 +310,7 @@ impl Timeline {
         if let (Some(run), Some(first), Some(last)) = (self.run, seqs.first(), seqs.last()) {
             assert!(Cursor::from(*first) >= run.first && Cursor::from(*last) <= run.last, "a row outside the run");
         }
+        self.check_window();
         assert!(self.ahead.len() <= self.bounds.ahead, "too much kept behind a gap");
         assert!(self.waiting.len() <= self.bounds.waiting, "too many changes kept");
     }
@@ -310,18 +323,20 @@ impl Timeline {
     }
 
     /// Replaces what was there, except what is on its way.
-    fn handle_newest(&mut self, page: EventList) -> (Vec<Change>, Option<Missing>) {
-        let EventList { events, more } = page;
-        let first = events.first().map_or(Cursor::START, |event| event.seq.into());
-        let last = events.last().map_or(Cursor::START, |event| event.seq.into());
+    fn handle_newest(&mut self, loading: Loading, page: EventList) -> (Vec<Change>, Option<Missing>) {
+        let last = page.events.last().map_or(Cursor::START, |event| event.seq.into());
         // What came in meanwhile is newer than the page.
         if self.run.is_some_and(|run| run.last > last) {
-            return (Vec::new(), self.missing());
+            let changes = if self.is_at_newest() { Vec::new() } else { self.go_to(loading, page) };
+            return (changes, self.missing());
         }
+        let EventList { events, more } = page;
+        let first = events.first().map_or(Cursor::START, |event| event.seq.into());
         self.rows.drain(..self.committed);
         self.committed = 0;
         self.waiting = Waiting::default();
         self.ahead_texts.clear();
+        self.window.begin_anew();
         self.has_older = more;
         self.run = Some(Run { first, last });
         let mut ignored = Vec::new();
@@ -330,30 +345,33 @@ impl Timeline {
         }
         self.take_ahead(&mut ignored);
         self.remove_strays(&mut ignored);
+        self.fit(&mut ignored);
         (vec![Change::Reset], self.missing())
     }
 
     fn handle_older(&mut self, before: Cursor, page: EventList) -> Vec<Change> {
         // Only what ends right before the run belongs there: an answer to an older question does not.
-        let Some(run) = self.run.as_mut().filter(|run| run.first == before && !self.waiting.has_lost()) else {
-            return Vec::new();
-        };
+        let is_lost = self.waiting.has_lost() && !self.folds();
+        let Some(run) = self.run.as_mut().filter(|run| run.first == before && !is_lost) else { return Vec::new() };
         let EventList { events, more } = page;
         self.has_older = more;
         let Some(first) = events.first().map(|event| event.seq) else { return Vec::new() };
         run.first = first.into();
-        for event in &events {
-            if let Some((target, change)) = Happened::of(event) {
-                self.waiting.insert(target, event.seq, change, self.bounds.waiting);
+        if !self.folds() {
+            for event in &events {
+                if let Some((target, change)) = Happened::of(event) {
+                    self.waiting.insert(target, event.seq, change, self.bounds.waiting);
+                }
             }
         }
         let rows: Vec<_> = events.iter().filter_map(|event| self.older_row(event)).collect();
-        self.waiting.forget_from(first);
+        self.forget_waiting();
         // One's own message whose answer was lost may turn up here.
         let mut changes: Vec<_> = rows.iter().flat_map(|row| self.remove_pending(row.key)).collect();
         changes.extend(rows.iter().cloned().enumerate().map(|(index, row)| Change::Insert(index, row)));
         self.committed += rows.len();
         self.rows.splice(0..0, rows);
+        self.fit_above(&mut changes);
         changes
     }
 
@@ -362,6 +380,9 @@ impl Timeline {
         let message = event.kind.as_message()?;
         let happened = self.waiting.take(event.seq);
         let (mut row, mut text) = aggregate::begin(message, event, aggregate::has_edit(&happened));
+        if self.folds() && row.deleted_at.is_none() {
+            row.reactions.clone_from(&message.reactions);
+        }
         for change in happened {
             change.apply(&mut row, &mut text);
         }
@@ -378,6 +399,9 @@ impl Timeline {
             Some(run) if event.seq == run.last.next() => {
                 let last = event.seq.into();
                 let first = if run.first == Cursor::START { last } else { run.first };
+                if self.is_full() {
+                    self.window.end_at(run.last);
+                }
                 self.run = Some(Run { first, last });
                 self.commit(&event, changes);
             }
@@ -397,10 +421,16 @@ impl Timeline {
         }
         let Some(message) = event.kind.as_message() else { return };
         let (row, text) = aggregate::begin(message, event, false);
-        if text == Text::Ahead {
+        if text == Text::Ahead && self.is_at_newest() {
             self.ahead_texts.insert(event.seq);
         }
         match self.pending_index(row.key) {
+            // Its place is not kept: it stands where it was written until its place is loaded.
+            Some(index) if !self.is_at_newest() => {
+                self.rows[index] = row.clone();
+                return changes.push(Change::Update(index, row));
+            }
+            None if !self.is_at_newest() => return,
             Some(index) if index == self.committed => {
                 self.rows[index] = row.clone();
                 changes.push(Change::Update(index, row));
@@ -418,9 +448,7 @@ impl Timeline {
     }
 
     fn change(&mut self, target: Seq, seq: Seq, happened: Happened, changes: &mut Vec<Change>) {
-        if self.run.is_some_and(|run| Cursor::from(target) < run.first) {
-            return self.waiting.insert(target, seq, happened, self.bounds.waiting);
-        }
+        self.wait_for_page(target, seq, &happened);
         let Some(index) = self.committed_index(target) else { return };
         let is_ahead = !self.ahead_texts.is_empty() && self.ahead_texts.contains(&target);
         let mut text = if is_ahead { Text::Ahead } else { Text::OfRun };
@@ -445,8 +473,8 @@ impl Timeline {
     /// Takes away what was accepted and shown out of its place, once its place is known: it stands
     /// there already, or in a page that is not loaded.
     fn remove_strays(&mut self, changes: &mut Vec<Change>) {
-        let Some(run) = self.run else { return };
-        let is_stray = |row: &Row| row.seq().is_some_and(|seq| Cursor::from(seq) <= run.last);
+        let Some(shown) = self.window.end().or(self.last()) else { return };
+        let is_stray = |row: &Row| row.seq().is_some_and(|seq| Cursor::from(seq) <= shown);
         while let Some(index) = self.rows[self.committed..].iter().position(is_stray) {
             self.rows.remove(self.committed + index);
             changes.push(Change::Remove(self.committed + index));

@@ -77,10 +77,11 @@ pub(crate) async fn conversation(id: ConversationId) -> Result<Summary, Error> {
 }
 
 pub(crate) async fn events(id: ConversationId, load: Load) -> Result<EventList, Error> {
-    let request = Request::get(&format!("/api/conversations/{id}/events")).query([("limit", "100")]);
+    let request = Request::get(&format!("/api/conversations/{id}/events")).query([("limit", "60")]);
     get(match load {
         Load::Newest => request,
         Load::Before(cursor) => request.query([("before", cursor.to_string())]),
+        Load::After(cursor) => request.query([("after", cursor.to_string())]),
     })
     .await
 }

@@ -1,30 +1,27 @@
 //! The providers and the addresses of the page.
 
-use crate::pages::chat::{Chat, NothingOpen};
-use crate::pages::conversation::ConversationPage;
-use crate::pages::new::New;
+use crate::dynamic::part;
+use crate::pages::chat::Chat;
 use crate::pages::signin::{SignIn, SignUp};
+use crate::router::{Address, Router};
 use crate::state::State;
 use leptos::prelude::*;
-use leptos_router::components::{ParentRoute, Redirect, Route, Router, Routes};
-use leptos_router::path;
 
 #[component]
 pub(crate) fn App() -> impl IntoView {
     let state = State::new();
+    let router = Router::new();
     provide_context(state);
+    provide_context(router);
     state.session.restore(state);
-    view! {
-        <Router>
-            <Routes fallback=|| view! { <Redirect path="/" /> }>
-                <Route path=path!("/signin") view=SignIn />
-                <Route path=path!("/signup") view=SignUp />
-                <ParentRoute path=path!("") view=Chat>
-                    <Route path=path!("") view=NothingOpen />
-                    <Route path=path!("new") view=New />
-                    <Route path=path!("c/:conversation") view=ConversationPage />
-                </ParentRoute>
-            </Routes>
-        </Router>
-    }
+    // The frame around the conversations stays while one goes from one to another.
+    let page = Memo::new(move |_| match router.address() {
+        address @ (Address::SignIn | Address::SignUp) => Some(address),
+        Address::List | Address::New | Address::Conversation(_) => None,
+    });
+    part(move || match page.get() {
+        Some(Address::SignIn) => view! { <SignIn /> }.into_any(),
+        Some(_) => view! { <SignUp /> }.into_any(),
+        None => view! { <Chat /> }.into_any(),
+    })
 }

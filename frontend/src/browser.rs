@@ -10,6 +10,10 @@ pub(crate) fn window() -> web_sys::Window {
     web_sys::window().expect("the page runs in a window")
 }
 
+pub(crate) fn history() -> web_sys::History {
+    window().history().expect("the page is its window's own")
+}
+
 /// The time of day.
 pub(crate) fn now() -> Timestamp {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds since 1970 fit")]

@@ -5,6 +5,8 @@
 //! * [`connection`] — the browser's WebSocket, and the timers around it.
 //! * [`state`] — what is known, as signals; one file for each thing.
 //! * [`pages`], [`components`] — what is seen.
+//! * [`router`] — which address shows what.
+//! * [`dynamic`] — what changes in a view.
 //! * [`api`], [`browser`] — HTTP calls; time, randomness and formats of the browser.
 
 #![allow(unreachable_pub, reason = "the component macro makes its property types public")]
@@ -14,7 +16,9 @@ mod app;
 mod browser;
 mod components;
 mod connection;
+mod dynamic;
 mod pages;
+mod router;
 mod state;
 
 fn main() {

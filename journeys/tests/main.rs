@@ -9,6 +9,7 @@ mod outbox;
 mod page;
 mod presence;
 mod restart;
+mod scroll;
 mod support;
 mod talk;
 mod writing;

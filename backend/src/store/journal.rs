@@ -9,8 +9,8 @@
 //!
 //! Two files take turns. Each is a run of records; when one has grown to [`FILE_BYTES`] and everything
 //! in the other is in the tables, the other is written anew from its beginning, over what it held. A
-//! record names its number, one more than the one before it, and is sealed by a checksum that knows the
-//! database's epoch: half a record, a record of an earlier turn, and a record of another database are
+//! record names its number, one more than the one before it, and is closed by a checksum that knows the
+//! database's seal: half a record, a record of an earlier turn, and a record of another database are
 //! all no record, and the run ends there.
 //!
 //! ```text
@@ -73,22 +73,22 @@ impl Record {
     }
 
     /// Writes the header, which nothing but the entries decides.
-    fn seal(&mut self, epoch: &str) {
+    fn close(&mut self, seal: &str) {
         let length = u32::try_from(self.entries().len()).expect("a batch is far below 4 GiB");
-        let sum = checksum(epoch, self.number, self.entries());
+        let sum = checksum(seal, self.number, self.entries());
         self.bytes[..4].copy_from_slice(&length.to_le_bytes());
         self.bytes[4..8].copy_from_slice(&sum.to_le_bytes());
         self.bytes[8..16].copy_from_slice(&self.number.to_le_bytes());
     }
 
     /// The record at the beginning of these bytes, if there is a whole one of this database.
-    fn read(bytes: &[u8], epoch: &str) -> Option<Self> {
+    fn read(bytes: &[u8], seal: &str) -> Option<Self> {
         let (header, rest) = bytes.split_at_checked(HEADER)?;
         let number32 = |at: usize| Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?));
         let length = usize::try_from(number32(0)?).ok().filter(|length| *length <= RECORD_BYTES_MAX)?;
         let number = u64::from_le_bytes(header[8..16].try_into().ok()?);
         let entries = rest.get(..length)?;
-        let is_whole = length > 0 && number32(4)? == checksum(epoch, number, entries);
+        let is_whole = length > 0 && number32(4)? == checksum(seal, number, entries);
         is_whole.then(|| Self { number, bytes: bytes[..HEADER + length].to_vec() })
     }
 }
@@ -102,9 +102,9 @@ fn file_bytes() -> u64 {
     FILE_BYTES
 }
 
-fn checksum(epoch: &str, number: Number, entries: &[u8]) -> u32 {
+fn checksum(seal: &str, number: Number, entries: &[u8]) -> u32 {
     let mut hash = crc32fast::Hasher::new();
-    hash.update(epoch.as_bytes());
+    hash.update(seal.as_bytes());
     hash.update(&number.to_le_bytes());
     hash.update(entries);
     hash.finalize()
@@ -113,7 +113,7 @@ fn checksum(epoch: &str, number: Number, entries: &[u8]) -> u32 {
 /// The files, to be appended to.
 #[derive(Debug)]
 pub(super) struct Journal {
-    epoch: String,
+    seal: String,
     files: [Turn; 2],
     /// Whose turn it is.
     current: usize,
@@ -134,7 +134,7 @@ struct Turn {
 impl Journal {
     /// Opens the files of a data folder for what comes after everything that is in them. To be called
     /// when that is in the tables: it is going to be written over.
-    pub(super) fn open(folder: &Path, epoch: &str) -> io::Result<Self> {
+    pub(super) fn open(folder: &Path, seal: &str) -> io::Result<Self> {
         let open = |name| {
             let path = folder.join(name);
             let mut options = File::options();
@@ -147,7 +147,7 @@ impl Journal {
         let files = [open(FILES[0])?, open(FILES[1])?];
         // Their names must be there after the power was lost.
         File::open(folder)?.sync_all()?;
-        Ok(Self { epoch: epoch.to_owned(), files, current: 0 })
+        Ok(Self { seal: seal.to_owned(), files, current: 0 })
     }
 
     /// Appends a record and flushes it: when this returns it survives anything. Records up to `applied`
@@ -155,7 +155,7 @@ impl Journal {
     ///
     /// After [`Error::Full`] it is as if nothing was appended; after [`Error::Failed`] nobody can tell.
     pub(super) fn append(&mut self, record: &mut Record, applied: Number) -> Result<(), Error> {
-        record.seal(&self.epoch);
+        record.close(&self.seal);
         let other = 1 - self.current;
         if self.files[self.current].end >= file_bytes() && self.files[other].last <= applied {
             self.files[other].end = 0;
@@ -232,19 +232,19 @@ fn failure(error: &io::Error) -> Error {
 
 /// What the files of a data folder hold, in order, without the records up to `applied`; and whether that
 /// was all. What follows a gap is left out.
-pub(super) fn read(folder: &Path, epoch: &str, applied: Number) -> io::Result<(Vec<Record>, bool)> {
-    Ok(following(read_whole(folder, epoch, applied)?, applied))
+pub(super) fn read(folder: &Path, seal: &str, applied: Number) -> io::Result<(Vec<Record>, bool)> {
+    Ok(following(read_whole(folder, seal, applied)?, applied))
 }
 
 /// Every whole record behind `applied` in the files of a data folder, in order.
-pub(super) fn read_whole(folder: &Path, epoch: &str, applied: Number) -> io::Result<Vec<Record>> {
+pub(super) fn read_whole(folder: &Path, seal: &str, applied: Number) -> io::Result<Vec<Record>> {
     let mut records = Vec::new();
     for name in FILES {
         let bytes = match std::fs::read(folder.join(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             read => read?,
         };
-        whole(&bytes, epoch, applied, &mut records);
+        whole(&bytes, seal, applied, &mut records);
     }
     records.sort_by_key(|record| record.number);
     Ok(records)
@@ -264,9 +264,9 @@ pub(super) fn following(mut records: Vec<Record>, applied: Number) -> (Vec<Recor
 /// A record is written once the one before it is flushed. So behind one that was cut off there are only
 /// records of earlier turns, which are in the tables; a newer one shows that a record before it, which was
 /// accepted, has been damaged. It is found here, and the gap before it is seen.
-fn whole(mut bytes: &[u8], epoch: &str, applied: Number, records: &mut Vec<Record>) {
+fn whole(mut bytes: &[u8], seal: &str, applied: Number, records: &mut Vec<Record>) {
     let mut last = None;
-    while let Some(record) = Record::read(bytes, epoch).filter(|record| last.is_none_or(|one| record.number == one + 1))
+    while let Some(record) = Record::read(bytes, seal).filter(|record| last.is_none_or(|one| record.number == one + 1))
     {
         bytes = &bytes[record.bytes.len()..];
         last = Some(record.number);
@@ -277,7 +277,7 @@ fn whole(mut bytes: &[u8], epoch: &str, applied: Number, records: &mut Vec<Recor
     let mut last = last.map_or(applied, |last| last.max(applied));
     while let Some(number) = bytes.get(8..HEADER).and_then(|number| number.try_into().ok()).map(u64::from_le_bytes) {
         let is_newer = number.checked_sub(last).is_some_and(|newer| (1..=NEWER_MAX).contains(&newer));
-        match is_newer.then(|| Record::read(bytes, epoch)).flatten() {
+        match is_newer.then(|| Record::read(bytes, seal)).flatten() {
             Some(record) => {
                 bytes = &bytes[record.bytes.len()..];
                 last = record.number;

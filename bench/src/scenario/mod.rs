@@ -49,6 +49,7 @@ pub const ALL: &[Scenario] = &[
         contenders: SQLITE,
         run: durable::run,
     },
+    Scenario { name: "page", about: "the page in a browser", contenders: CONFAB, run: crate::page::run },
 ];
 
 /// Something that is measured.

@@ -4,6 +4,8 @@ use shared::event::EventKind;
 use shared::message::{Deleted, Edited, Message, Target};
 use shared::reaction::{Reacted, Reaction};
 
+mod window;
+
 fn at(number: u64) -> Timestamp {
     Timestamp::from_millis(1_790_000_000_000 + number)
 }
@@ -417,6 +419,7 @@ proptest! {
             let end = match loading.load {
                 Load::Newest => grown,
                 Load::Before(before) => usize::try_from(before.get()).expect("small") - 1,
+                Load::After(_) => unreachable!("this timeline keeps all rows"),
             };
             let start = end.saturating_sub(4);
             let events = (start..end).map(|index| folded(&log[..grown], index));

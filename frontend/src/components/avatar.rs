@@ -1,5 +1,6 @@
 //! A person's or conversation's picture: its first letters on a colour that stays its own.
 
+use crate::dynamic::text;
 use leptos::prelude::*;
 
 /// The first letters of the first and last word, and `#` for a name without any.
@@ -25,9 +26,10 @@ pub(crate) fn Avatar(
     name: Signal<String>,
     #[prop(optional)] is_small: bool,
 ) -> impl IntoView {
+    let class = if is_small { "avatar avatar--small" } else { "avatar" };
     view! {
-        <span class="avatar" class:avatar--small=is_small data-hue=move || id.with(hue).to_string() aria-hidden="true">
-            {move || name.with(|name| initials(name))}
+        <span class=class data-hue=text(move || id.with(hue).to_string()) aria-hidden="true">
+            {text(move || name.with(|name| initials(name)))}
         </span>
     }
 }

@@ -2,6 +2,7 @@
 //! composing, Enter belongs to it.
 
 use super::icon::{Icon, Picture};
+use crate::dynamic::{part, text as following};
 use crate::state::State;
 use leptos::html;
 use leptos::prelude::*;
@@ -81,8 +82,8 @@ pub(crate) fn Composer(
                     rows="1"
                     dir="auto"
                     enterkeyhint="send"
-                    aria-label=label
-                    placeholder=label
+                    aria-label=following(move || label.get())
+                    placeholder=following(move || label.get())
                     prop:value=text
                     on:input=move |event| {
                         text.set(event_target_value(&event));
@@ -96,7 +97,10 @@ pub(crate) fn Composer(
                     <Icon picture=Picture::Send />
                 </button>
             </div>
-            <div aria-live="polite">{move || note().map(|(class, text)| view! { <p class=class>{text}</p> })}</div>
+            <div aria-live="polite">{part(move || match note() {
+                Some((class, text)) => view! { <p class=class>{text}</p> }.into_any(),
+                None => ().into_any(),
+            })}</div>
         </form>
     }
 }

@@ -1,5 +1,6 @@
 //! A labelled line to type in, with its error beside it.
 
+use crate::dynamic::{part, text};
 use leptos::prelude::*;
 
 #[component]
@@ -33,15 +34,15 @@ pub(crate) fn Field(
                 dir="auto"
                 prop:value=value
                 on:input=move |event| value.set(event_target_value(&event))
-                aria-invalid=move || error.with(Option::is_some).to_string()
+                aria-invalid=text(move || error.with(Option::is_some).to_string())
                 aria-describedby=described_by
             />
             <div id=error_id>
-                {move || match error.get() {
+                {part(move || match error.get() {
                     Some(error) => view! { <p class="field__error" role="alert">{error}</p> }.into_any(),
                     None if !hint.is_empty() => view! { <p class="field__hint">{hint}</p> }.into_any(),
                     None => ().into_any(),
-                }}
+                })}
             </div>
         </div>
     }

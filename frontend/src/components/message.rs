@@ -2,19 +2,21 @@
 
 use super::avatar::Avatar;
 use crate::browser;
+use crate::dynamic::{part, part_if, text};
 use crate::state::State;
 use crate::state::session::Session;
-use crate::state::timeline::RowHandle;
-use client::timeline::RowState;
+use crate::state::timeline::{Place, RowHandle};
+use client::timeline::{Row, RowState};
 use leptos::prelude::*;
-use shared::ids::{CommandId, ConversationId, Seq};
+use shared::ids::{CommandId, ConversationId};
 use shared::reaction::Reaction;
 
 #[component]
 pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> impl IntoView {
     let state = expect_context::<State>();
     let RowHandle { key, row, place } = handle;
-    let (sender, name) = row.with_untracked(|row| (row.sender, state.people.name(row.sender)));
+    let sender = row.with_untracked(|row| row.sender);
+    let name = state.people.name(sender);
     let name = Signal::derive(move || {
         let name = name.get();
         if name.is_empty() { "…".to_owned() } else { name }
@@ -23,76 +25,76 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
     let is_own = Memo::new(move |_| {
         state.session.session.with(|session| matches!(session, Session::In(user) if user.id == sender))
     });
-    let at = {
-        let row = row.clone();
-        Memo::new(move |_| row.with(|row| row.at))
-    };
-    let content = {
-        let row = row.clone();
-        Memo::new(move |_| row.with(|row| row.content.clone()))
-    };
-    let is_deleted = {
-        let row = row.clone();
-        Memo::new(move |_| row.with(|row| row.deleted_at.is_some()))
-    };
-    let is_edited = {
-        let row = row.clone();
-        Memo::new(move |_| row.with(|row| row.edited_at.is_some() && row.deleted_at.is_none()))
-    };
-    let reacted = {
-        let row = row.clone();
-        Memo::new(move |_| row.with(|row| (row.reactions.clone(), row.state.clone())))
-    };
-    let row_state = Memo::new(move |_| row.with(|row| row.state.clone()));
-    let place = Memo::new(move |_| place.get());
-    let state_name = move || match row_state.get() {
-        RowState::Pending => "pending",
-        RowState::Failed(_) => "failed",
-        RowState::Accepted(_) => "accepted",
-    };
+    let row = StoredValue::new(row);
+    let of_row = move |read: fn(&Row) -> String| text(move || row.with_value(|row| row.with(read)));
+    let place = StoredValue::new(place);
+    let of_place = move |read: fn(Place) -> bool| move || place.with_value(|place| read(place.get()));
+    let is_first = of_place(|place| place.begins_group);
+    let failure = Memo::new(move |_| {
+        row.with_value(|row| {
+            row.with(|row| match &row.state {
+                RowState::Failed(reason) => Some(reason.clone()),
+                RowState::Pending | RowState::Accepted(_) => None,
+            })
+        })
+    });
     view! {
-        {move || place.get().begins_day.then(|| view! {
-            <div class="timeline__day"><span>{move || browser::long_day(at.get())}</span></div>
+        {part_if(of_place(|place| place.begins_day), move || {
+            let day = of_row(|row| browser::long_day(row.at));
+            view! { <div class="timeline__day"><span>{day}</span></div> }.into_any()
         })}
         <article
             class="message"
-            data-own=move || is_own.get().to_string()
-            data-first=move || place.get().begins_group.to_string()
-            data-state=state_name
+            data-own=text(move || is_own.get().to_string())
+            data-first=text(move || is_first().to_string())
+            data-state=of_row(|row| state_name(&row.state).to_owned())
             data-key=key.to_string()
         >
-            {move || (!is_own.get()).then(|| view! {
-                <div class="message__avatar">
-                    {move || place.get().begins_group.then(|| view! { <Avatar id=*sender.as_bytes() name is_small=true /> })}
-                </div>
+            {part_if(move || !is_own.get(), move || {
+                let avatar = part_if(is_first, move || {
+                    view! { <Avatar id=*sender.as_bytes() name is_small=true /> }.into_any()
+                });
+                view! { <div class="message__avatar">{avatar}</div> }.into_any()
             })}
-            <Show when=move || place.get().begins_group>
+            {part_if(is_first, move || view! {
                 <header class="message__head">
-                    <bdi class="message__sender">{name}</bdi>
-                    <time class="message__time">{move || browser::time(at.get())}</time>
+                    <bdi class="message__sender">{text(move || name.get())}</bdi>
+                    <time class="message__time">{of_row(|row| browser::time(row.at))}</time>
                 </header>
-            </Show>
+            }.into_any())}
             <div class="message__body">
-                {move || is_own.get().then(|| view! { <Mark state=row_state /> })}
-                <p class="message__text" dir="auto" data-deleted=move || is_deleted.get().to_string()>
-                    {move || if is_deleted.get() { "This message was deleted".to_owned() } else { content.get() }}
-                    {move || is_edited.get().then(|| view! { <span class="message__edited">" (edited)"</span> })}
+                {part_if(move || is_own.get(), move || view! {
+                    <span class="message__mark" title=of_row(|row| sign(&row.state).1.to_owned())>
+                        <span aria-hidden="true">{of_row(|row| sign(&row.state).0.to_owned())}</span>
+                        <span class="visually-hidden">{of_row(|row| sign(&row.state).1.to_owned())}</span>
+                    </span>
+                }.into_any())}
+                <p class="message__text" dir="auto" data-deleted=of_row(|row| row.deleted_at.is_some().to_string())>
+                    {of_row(|row| {
+                        if row.deleted_at.is_some() { "This message was deleted".to_owned() } else { row.content.clone() }
+                    })}
+                    {part_if(
+                        move || row.with_value(|row| row.with(|row| row.edited_at.is_some() && row.deleted_at.is_none())),
+                        || view! { <span class="message__edited">" (edited)"</span> }.into_any(),
+                    )}
                 </p>
             </div>
-            <Reactions conversation row=reacted />
-            {move || match row_state.get() {
-                RowState::Failed(reason) => Some(view! { <NotSent conversation=Some(conversation) key reason /> }),
-                RowState::Pending | RowState::Accepted(_) => None,
-            }}
+            {part(move || row.with_value(|row| row.with(|row| reactions(state, conversation, row))))}
+            {part(move || match failure.get() {
+                Some(reason) => view! { <NotSent conversation=Some(conversation) key reason /> }.into_any(),
+                None => ().into_any(),
+            })}
         </article>
     }
 }
 
 /// Who reacted with what. A click sets one's own reaction of that kind, or takes it back.
-#[component]
-fn Reactions(conversation: ConversationId, row: Memo<(Vec<Reaction>, RowState)>) -> impl IntoView {
-    let state = expect_context::<State>();
-    let chip = move |reaction: Reaction, target: Seq| {
+fn reactions(state: State, conversation: ConversationId, row: &Row) -> AnyView {
+    let RowState::Accepted(target) = row.state else { return ().into_any() };
+    if row.reactions.is_empty() {
+        return ().into_any();
+    }
+    let chip = |reaction: &Reaction| {
         let is_own = state.session.me().is_some_and(|me| reaction.users.contains(&me));
         let count = reaction.users.len();
         let label = format!("{}, {count}", reaction.emoji);
@@ -100,18 +102,31 @@ fn Reactions(conversation: ConversationId, row: Memo<(Vec<Reaction>, RowState)>)
         let toggle = move |_| state.react(conversation, target, emoji.clone(), !is_own);
         view! {
             <button type="button" class="reaction" aria-pressed=is_own.to_string() aria-label=label on:click=toggle>
-                <span aria-hidden="true">{reaction.emoji}</span>
-                <span aria-hidden="true">{count}</span>
+                <span aria-hidden="true">{reaction.emoji.clone()}</span>
+                <span aria-hidden="true">{count.to_string()}</span>
             </button>
         }
+        .into_any()
     };
-    move || {
-        let (reactions, row_state) = row.get();
-        let RowState::Accepted(target) = row_state else { return None };
-        (!reactions.is_empty()).then(|| {
-            let chips = reactions.into_iter().map(|reaction| chip(reaction, target)).collect::<Vec<_>>();
-            view! { <div class="message__reactions">{chips}</div> }
-        })
+    let chips: Vec<_> = row.reactions.iter().map(chip).collect();
+    view! { <div class="message__reactions">{chips}</div> }.into_any()
+}
+
+/// How a row stands, for style sheets and tests.
+fn state_name(state: &RowState) -> &'static str {
+    match state {
+        RowState::Pending => "pending",
+        RowState::Failed(_) => "failed",
+        RowState::Accepted(_) => "accepted",
+    }
+}
+
+/// How one's own message stands: a sign, and what it says.
+fn sign(state: &RowState) -> (&'static str, &'static str) {
+    match state {
+        RowState::Pending => ("◷", "Sending"),
+        RowState::Failed(_) => ("!", "Not sent"),
+        RowState::Accepted(_) => ("✓", "Sent"),
     }
 }
 
@@ -130,24 +145,8 @@ pub(crate) fn NotSent(
             <button type="button" on:click=move |_| state.retry(conversation, key)>"Try again"</button>
             {conversation.map(|conversation| view! {
                 <button type="button" on:click=move |_| state.take_back(conversation, key)>"Edit"</button>
-            })}
+            }.into_any())}
             <button type="button" on:click=move |_| state.discard(conversation, key)>"Discard"</button>
         </div>
-    }
-}
-
-/// How one's own message stands.
-#[component]
-fn Mark(state: Memo<RowState>) -> impl IntoView {
-    let sign = move || match state.get() {
-        RowState::Pending => ("◷", "Sending"),
-        RowState::Failed(_) => ("!", "Not sent"),
-        RowState::Accepted(_) => ("✓", "Sent"),
-    };
-    view! {
-        <span class="message__mark" title=move || sign().1>
-            <span aria-hidden="true">{move || sign().0}</span>
-            <span class="visually-hidden">{move || sign().1}</span>
-        </span>
     }
 }

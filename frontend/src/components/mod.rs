@@ -1,5 +1,6 @@
 //! What pages are made of: one file for each thing seen, with a style sheet of the same name.
 
+pub(crate) mod anchor;
 pub(crate) mod avatar;
 pub(crate) mod back;
 pub(crate) mod composer;

@@ -3,12 +3,12 @@
 use super::avatar::Avatar;
 use super::icon::{Icon, Picture};
 use crate::browser;
+use crate::dynamic::{part, part_if, text};
+use crate::router::{Address, Router};
 use crate::state::State;
 use crate::state::session::Session;
 use client::connection::Status;
 use leptos::prelude::*;
-use leptos_router::components::A;
-use leptos_router::hooks::use_location;
 use shared::account::User;
 use shared::conversation::{ConversationKind, Summary};
 use shared::event::EventKind;
@@ -30,9 +30,9 @@ pub(crate) fn Sidebar() -> impl IntoView {
         <nav class="sidebar" aria-label="Conversations">
             <div class="sidebar__head">
                 <h1 class="sidebar__title">"Confab"</h1>
-                <A href="/new" attr:class="icon-button" attr:aria-label="New message" attr:title="New message">
+                <a href="/new" class="icon-button" aria-label="New message" title="New message">
                     <Icon picture=Picture::Write />
-                </A>
+                </a>
             </div>
             <div class="sidebar__list">
                 <ul>
@@ -40,11 +40,11 @@ pub(crate) fn Sidebar() -> impl IntoView {
                         <li><Line id /></li>
                     </For>
                 </ul>
-                <Show when=move || conversations.has_more.get()>
-                    <button type="button" class="button button--quiet button--small" disabled=move || is_loading.get() on:click=load_more>
+                {part_if(move || conversations.has_more.get(), move || view! {
+                    <button type="button" class="button button--quiet button--small" disabled=is_loading on:click=load_more>
                         "Show more"
                     </button>
-                </Show>
+                }.into_any())}
             </div>
             <Me />
         </nav>
@@ -55,11 +55,9 @@ pub(crate) fn Sidebar() -> impl IntoView {
 fn Line(id: ConversationId) -> impl IntoView {
     let state = expect_context::<State>();
     let summary = state.conversations.get(id);
-    let path = format!("/c/{id}");
-    let is_current = {
-        let (pathname, path) = (use_location().pathname, path.clone());
-        move || (pathname.get() == path).then_some("page")
-    };
+    let address = Address::Conversation(id);
+    let router = expect_context::<Router>();
+    let is_current = move || (router.address() == address).then_some("page");
     let title = Signal::derive({
         let summary = summary.clone();
         move || summary.with(|summary| title(state, summary.as_ref()))
@@ -70,7 +68,7 @@ fn Line(id: ConversationId) -> impl IntoView {
     });
     let last = {
         let summary = summary.clone();
-        move || summary.with(|summary| last_line(state, summary.as_ref()))
+        text(move || summary.with(|summary| last_line(state, summary.as_ref())))
     };
     let face = {
         let summary = summary.clone();
@@ -78,27 +76,29 @@ fn Line(id: ConversationId) -> impl IntoView {
     };
     let is_online = {
         let summary = summary.clone();
-        move || summary.with(|summary| summary.as_ref().is_some_and(|summary| is_online(state, summary))).to_string()
+        text(move || {
+            summary.with(|summary| summary.as_ref().is_some_and(|summary| is_online(state, summary))).to_string()
+        })
     };
-    let time = move || summary.with(|summary| last_time(summary.as_ref()));
+    let time = text(move || summary.with(|summary| last_time(summary.as_ref())));
     view! {
-        <a class="conversation" href=path aria-current=is_current data-unread=move || (unread.get() > 0).to_string()>
+        <a class="conversation" href=address.path() aria-current=is_current data-unread=text(move || (unread.get() > 0).to_string())>
             <span class="conversation__face" data-online=is_online>
                 <Avatar id=face name=title />
             </span>
             <span class="conversation__body">
                 <span class="conversation__top">
-                    <bdi class="conversation__name">{title}</bdi>
+                    <bdi class="conversation__name">{text(move || title.get())}</bdi>
                     <span class="conversation__time">{time}</span>
                 </span>
                 <span class="conversation__bottom">
                     <span class="conversation__line" dir="auto">{last}</span>
-                    {move || (unread.get() > 0).then(|| view! {
+                    {part_if(move || unread.get() > 0, move || view! {
                         <span class="badge">
-                            {move || match unread.get() { count @ 0..=99 => count.to_string(), _ => "99+".into() }}
+                            {text(move || match unread.get() { count @ 0..=99 => count.to_string(), _ => "99+".into() })}
                             <span class="visually-hidden">" unread"</span>
                         </span>
-                    })}
+                    }.into_any())}
                 </span>
             </span>
         </a>
@@ -200,28 +200,32 @@ fn Me() -> impl IntoView {
         Session::Unknown | Session::Out => None,
     };
     let status = state.link.status;
-    let words = move || match status.get() {
-        Status::Open => "Connected",
-        Status::Connecting => "Connecting…",
-        Status::Waiting { .. } => "Reconnecting…",
-        Status::Offline => "Offline",
-        Status::Idle | Status::Ended(_) => "Not connected",
+    let words = move || {
+        let words = match status.get() {
+            Status::Open => "Connected",
+            Status::Connecting => "Connecting…",
+            Status::Waiting { .. } => "Reconnecting…",
+            Status::Offline => "Offline",
+            Status::Idle | Status::Ended(_) => "Not connected",
+        };
+        words.to_owned()
     };
     view! {
-        {move || state.session.problem.get().map(|problem| view! {
-            <p class="signin__alert" role="alert">{problem}</p>
+        {part(move || match state.session.problem.get() {
+            Some(problem) => view! { <p class="signin__alert" role="alert">{problem}</p> }.into_any(),
+            None => ().into_any(),
         })}
         <div class="sidebar__foot">
-            {move || user().map(|user| view! {
+            {part(move || user().map(|user| view! {
                 <Avatar id=*user.id.as_bytes() name=user.display_name.clone() is_small=true />
                 <div class="sidebar__me">
                     <p class="sidebar__name"><bdi>{user.display_name}</bdi></p>
                     <p class="sidebar__state">
-                        <span class="sidebar__dot" data-open=move || (status.get() == Status::Open).to_string() aria-hidden="true"></span>
-                        {words}
+                        <span class="sidebar__dot" data-open=text(move || (status.get() == Status::Open).to_string()) aria-hidden="true"></span>
+                        {text(words)}
                     </p>
                 </div>
-            })}
+            }).into_any())}
             <button type="button" class="icon-button" aria-label="Sign out" title="Sign out" on:click=move |_| state.session.sign_out(state)>
                 <Icon picture=Picture::Leave />
             </button>

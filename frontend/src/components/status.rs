@@ -1,6 +1,7 @@
 //! How the connection stands: nothing while all is well, otherwise what is wrong and what can be done.
 
 use crate::browser;
+use crate::dynamic::{part, part_if, text};
 use crate::state::State;
 use client::connection::{Connection, Ended, Status};
 use leptos::prelude::*;
@@ -33,10 +34,10 @@ pub(crate) fn StatusBar() -> impl IntoView {
             let seconds = move || until.saturating_sub(now.get().max(browser::monotonic())).div_ceil(1_000);
             view! {
                 <div class="status status--quiet">
-                    {move || match seconds() {
+                    {text(move || match seconds() {
                         0 => "Sending…".to_owned(),
                         seconds => format!("The server asks for a little patience. Sending goes on in {seconds} s"),
-                    }}
+                    })}
                 </div>
             }
             .into_any()
@@ -48,10 +49,10 @@ pub(crate) fn StatusBar() -> impl IntoView {
             let seconds = move || until.saturating_sub(now.get().max(browser::monotonic())).div_ceil(1_000);
             view! {
                 <div class="status">
-                    <span>{move || match seconds() {
+                    <span>{text(move || match seconds() {
                         0 => "Reconnecting…".to_owned(),
                         seconds => format!("Connection lost. Reconnecting in {seconds} s"),
-                    }}</span>
+                    })}</span>
                     <button type="button" class="status__button" on:click=restart>"Reconnect now"</button>
                 </div>
             }
@@ -84,13 +85,13 @@ pub(crate) fn StatusBar() -> impl IntoView {
     };
     let is_at_risk = move || !state.link.outbox.is_kept.get() && state.link.unsent.get() > 0;
     view! {
-        <div role="status" data-status=move || name(&status.get())>
-            {bar}
-            {move || is_at_risk().then(|| view! {
+        <div role="status" data-status=text(move || name(&status.get()).to_owned())>
+            {part(bar)}
+            {part_if(is_at_risk, || view! {
                 <div class="status" data-kept="false">
                     "This browser keeps no unsent messages. Leave the page open until all is sent."
                 </div>
-            })}
+            }.into_any())}
         </div>
     }
 }

@@ -1,5 +1,6 @@
 //! Who is writing just now. The line keeps its place, so that nothing jumps when somebody begins.
 
+use crate::dynamic::text;
 use crate::state::State;
 use leptos::prelude::*;
 use shared::ids::ConversationId;
@@ -7,7 +8,7 @@ use shared::ids::ConversationId;
 #[component]
 pub(crate) fn TypingLine(conversation: ConversationId) -> impl IntoView {
     let state = expect_context::<State>();
-    let text = move || {
+    let names = move || {
         let writers = state.presence.writers(conversation);
         let names: Vec<_> =
             writers.iter().map(|user| state.people.name(*user).get()).filter(|name| !name.is_empty()).collect();
@@ -18,5 +19,5 @@ pub(crate) fn TypingLine(conversation: ConversationId) -> impl IntoView {
             _ => "Several people are writing…".into(),
         }
     };
-    view! { <p class="typing"><bdi>{text}</bdi></p> }
+    view! { <p class="typing"><bdi>{text(names)}</bdi></p> }
 }

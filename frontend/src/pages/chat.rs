@@ -2,20 +2,26 @@
 
 use crate::components::sidebar::Sidebar;
 use crate::components::status::StatusBar;
+use crate::dynamic::{part, part_if, text};
+use crate::pages::conversation::ConversationPage;
+use crate::pages::new::New;
+use crate::router::{Address, Redirect, Router};
 use crate::state::State;
 use crate::state::session::Session;
 use leptos::prelude::*;
-use leptos_router::components::{A, Outlet, Redirect};
-use leptos_router::hooks::use_location;
 
 #[component]
 pub(crate) fn Chat() -> impl IntoView {
     let state = expect_context::<State>();
     let session = state.session.session;
-    let is_out = move || session.with(|session| *session == Session::Out);
-    let is_something_open = {
-        let pathname = use_location().pathname;
-        move || (pathname.get() != "/").to_string()
+    let is_out = Memo::new(move |_| session.with(|session| *session == Session::Out));
+    let router = expect_context::<Router>();
+    let is_something_open = move || (router.address() != Address::List).to_string();
+    // Another conversation is another pane: nothing of the one before stays in it.
+    let open = move || match router.address() {
+        Address::Conversation(id) => view! { <ConversationPage id /> }.into_any(),
+        Address::New => view! { <New /> }.into_any(),
+        _ => view! { <NothingOpen /> }.into_any(),
     };
     Effect::new(move |_| {
         let unread = state.conversations.unread.get();
@@ -23,26 +29,27 @@ pub(crate) fn Chat() -> impl IntoView {
         document().set_title(&title);
     });
     view! {
-        <Show when=move || !is_out() fallback=|| view! { <Redirect path="/signin" /> }>
+        {part_if(move || is_out.get(), || view! { <Redirect to=Address::SignIn /> }.into_any())}
+        {part_if(move || !is_out.get(), move || view! {
             <div class="shell">
                 <StatusBar />
-                <div class="shell__panes" data-open=is_something_open>
+                <div class="shell__panes" data-open=text(is_something_open)>
                     <Sidebar />
-                    <Outlet />
+                    {part(open)}
                 </div>
             </div>
-        </Show>
+        }.into_any())}
     }
 }
 
 #[component]
-pub(crate) fn NothingOpen() -> impl IntoView {
+fn NothingOpen() -> impl IntoView {
     view! {
         <main class="pane pane--empty">
             <div class="shell__empty">
                 <h2>"Pick a conversation"</h2>
                 <p>"or write to somebody new."</p>
-                <A href="/new" attr:class="button">"New message"</A>
+                <a href="/new" class="button">"New message"</a>
             </div>
         </main>
     }

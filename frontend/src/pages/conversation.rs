@@ -7,27 +7,15 @@ use crate::components::composer::Composer;
 use crate::components::sidebar::{face, title};
 use crate::components::timeline::TimelinePane;
 use crate::components::typing::TypingLine;
+use crate::dynamic::text;
 use crate::state::State;
 use leptos::prelude::*;
-use leptos_router::components::Redirect;
-use leptos_router::hooks::use_params_map;
 use shared::conversation::{ConversationKind, Summary};
 use shared::ids::{ConversationId, UserId};
 use shared::presence::PresenceState as There;
 
 #[component]
-pub(crate) fn ConversationPage() -> impl IntoView {
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("conversation")?.parse::<ConversationId>().ok()));
-    // Another conversation is another pane: nothing of the one before stays in it.
-    move || match id.get() {
-        Some(id) => view! { <Pane id /> }.into_any(),
-        None => view! { <Redirect path="/" /> }.into_any(),
-    }
-}
-
-#[component]
-fn Pane(id: ConversationId) -> impl IntoView {
+pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
     let state = expect_context::<State>();
     let summary = state.conversations.get(id);
     let name = Signal::derive({
@@ -44,20 +32,20 @@ fn Pane(id: ConversationId) -> impl IntoView {
         let name = name.get();
         if name.is_empty() { "Write a message".to_owned() } else { format!("Message to {name}") }
     });
-    let text = state.timelines.draft(id);
+    let draft = state.timelines.draft(id);
     view! {
         <main class="pane">
             <header class="pane__head">
                 <BackToList />
                 <Avatar id=face name />
                 <div class="pane__title">
-                    <h2 class="pane__name"><bdi>{name}</bdi></h2>
-                    <p class="pane__detail">{detail}</p>
+                    <h2 class="pane__name"><bdi>{text(move || name.get())}</bdi></h2>
+                    <p class="pane__detail">{text(detail)}</p>
                 </div>
             </header>
             <TimelinePane conversation=id />
             <TypingLine conversation=id />
-            <Composer label text submit=move |content| state.send(id, content) on_input=move |()| state.typing(id) />
+            <Composer label text=draft submit=move |content| state.send(id, content) on_input=move |()| state.typing(id) />
         </main>
     }
 }

@@ -5,10 +5,10 @@ use crate::components::avatar::Avatar;
 use crate::components::back::BackToList;
 use crate::components::composer::Composer;
 use crate::components::message::NotSent;
+use crate::dynamic::{part, text};
+use crate::router::{Address, Router};
 use crate::state::{FirstMessage, FirstState, State};
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::use_navigate;
 use shared::account::User;
 use shared::ids::CommandId;
 use shared::limits::MEMBERS_MAX;
@@ -48,7 +48,7 @@ pub(crate) fn New() -> impl IntoView {
     let mut look_later = leptos::leptos_dom::helpers::debounce(PAUSE, move |()| look());
 
     // What was sent from here shows where it is going.
-    let navigate = use_navigate();
+    let router = expect_context::<Router>();
     Effect::new(move |_| {
         let Some(id) = sent.get() else { return };
         let accepted = state.first_messages.with(|all| {
@@ -58,8 +58,7 @@ pub(crate) fn New() -> impl IntoView {
             })
         });
         if let Some(conversation) = accepted {
-            let options = NavigateOptions { replace: true, ..NavigateOptions::default() };
-            navigate(&format!("/c/{conversation}"), options);
+            router.replace(Address::Conversation(conversation));
         }
     });
     on_cleanup(move || {
@@ -91,6 +90,17 @@ pub(crate) fn New() -> impl IntoView {
         }
         id.is_some()
     };
+    let chip = move |user: User| {
+        let name = user.display_name.clone();
+        let remove = format!("Remove {name}");
+        view! {
+            <button type="button" class="chip" aria-label=remove on:click=move |_| toggle(user.clone())>
+                <bdi>{name}</bdi>
+                <span aria-hidden="true">"×"</span>
+            </button>
+        }
+        .into_any()
+    };
     let is_nobody = Signal::derive(move || chosen.with(Vec::is_empty));
     let people = move || match found.get() {
         None => view! { <p class="timeline__note">"Looking for people…"</p> }.into_any(),
@@ -101,9 +111,9 @@ pub(crate) fn New() -> impl IntoView {
             let users = users.into_iter().filter(|user| Some(user.id) != me);
             view! {
                 <ul class="people" aria-label="People">
-                    {users.map(|user| view! { <li><Person user chosen toggle /></li> }).collect_view()}
+                    {users.map(|user| view! { <li><Person user chosen toggle /></li> }.into_any()).collect::<Vec<_>>()}
                 </ul>
-                {is_empty.then(|| view! { <p class="timeline__note">"Nobody by this name. Others appear here once they have signed up."</p> })}
+                {is_empty.then(|| view! { <p class="timeline__note">"Nobody by this name. Others appear here once they have signed up."</p> }.into_any())}
             }
             .into_any()
         }
@@ -119,18 +129,7 @@ pub(crate) fn New() -> impl IntoView {
             </header>
             <div class="new">
                 <div class="chips" aria-label="Chosen people" role="group">
-                    <For each=move || chosen.get() key=|user| user.id let:user>
-                        {
-                            let name = user.display_name.clone();
-                            let remove = format!("Remove {name}");
-                            view! {
-                                <button type="button" class="chip" aria-label=remove on:click=move |_| toggle(user.clone())>
-                                    <bdi>{name}</bdi>
-                                    <span aria-hidden="true">"×"</span>
-                                </button>
-                            }
-                        }
-                    </For>
+                    {part(move || chosen.get().into_iter().map(chip).collect::<Vec<_>>().into_any())}
                 </div>
                 <label class="visually-hidden" for="people-search">"Find people by name"</label>
                 <input
@@ -146,7 +145,7 @@ pub(crate) fn New() -> impl IntoView {
                         look_later(());
                     }
                 />
-                {people}
+                {part(people)}
                 <Sent />
             </div>
             <Composer label text submit is_disabled=is_nobody />
@@ -164,10 +163,10 @@ fn Person(
     let name = user.display_name.clone();
     let is_chosen = Memo::new(move |_| chosen.with(|chosen| chosen.iter().any(|user| user.id == id)));
     view! {
-        <button type="button" class="person" aria-pressed=move || is_chosen.get().to_string() on:click=move |_| toggle(user.clone())>
+        <button type="button" class="person" aria-pressed=text(move || is_chosen.get().to_string()) on:click=move |_| toggle(user.clone())>
             <Avatar id=*id.as_bytes() name=name.clone() />
             <bdi class="person__name">{name}</bdi>
-            <span class="person__mark" aria-hidden="true">{move || if is_chosen.get() { "✓" } else { "" }}</span>
+            <span class="person__mark" aria-hidden="true">{text(move || if is_chosen.get() { "✓" } else { "" }.to_owned())}</span>
         </button>
     }
 }
@@ -181,21 +180,20 @@ fn Sent() -> impl IntoView {
             all.iter().filter(|first| !matches!(first.state, FirstState::Accepted(_))).cloned().collect::<Vec<_>>()
         })
     };
-    move || {
-        waiting()
-            .into_iter()
-            .map(|FirstMessage { id, content, state: first }| {
-                let name = if matches!(first, FirstState::Failed(_)) { "failed" } else { "pending" };
-                view! {
-                    <article class="message" data-own="true" data-state=name>
-                        <div class="message__body"><p class="message__text" dir="auto">{content}</p></div>
-                        {match first {
-                            FirstState::Failed(reason) => Some(view! { <NotSent conversation=None key=id reason /> }),
-                            FirstState::Pending | FirstState::Accepted(_) => None,
-                        }}
-                    </article>
-                }
-            })
-            .collect_view()
-    }
+    part(move || {
+        let all = waiting().into_iter().map(|FirstMessage { id, content, state: first }| {
+            let name = if matches!(first, FirstState::Failed(_)) { "failed" } else { "pending" };
+            view! {
+                <article class="message" data-own="true" data-state=name>
+                    <div class="message__body"><p class="message__text" dir="auto">{content}</p></div>
+                    {match first {
+                        FirstState::Failed(reason) => view! { <NotSent conversation=None key=id reason /> }.into_any(),
+                        FirstState::Pending | FirstState::Accepted(_) => ().into_any(),
+                    }}
+                </article>
+            }
+            .into_any()
+        });
+        all.collect::<Vec<_>>().into_any()
+    })
 }

@@ -2,10 +2,11 @@
 
 use crate::api;
 use crate::components::field::Field;
+use crate::dynamic::{part, part_if, text};
+use crate::router::{Address, Redirect};
 use crate::state::State;
 use crate::state::session::Session;
 use leptos::prelude::*;
-use leptos_router::components::{A, Redirect};
 use shared::account::{self, Password};
 
 /// The fields that show their own errors.
@@ -25,7 +26,7 @@ pub(crate) fn SignIn() -> impl IntoView {
                 <Email form />
                 <PasswordField form autocomplete="current-password" hint="" />
             </Body>
-            <p class="signin__other">"New here? " <A href="/signup">"Create an account"</A></p>
+            <p class="signin__other">"New here? " <a href="/signup">"Create an account"</a></p>
         </Card>
     }
 }
@@ -56,7 +57,7 @@ pub(crate) fn SignUp() -> impl IntoView {
                 <Email form />
                 <PasswordField form autocomplete="new-password" hint="At least 8 characters." />
             </Body>
-            <p class="signin__other">"Already have an account? " <A href="/signin">"Sign in"</A></p>
+            <p class="signin__other">"Already have an account? " <a href="/signin">"Sign in"</a></p>
         </Card>
     }
 }
@@ -146,9 +147,7 @@ fn Card(title: &'static str, lead: &'static str, children: Children) -> impl Int
                 </div>
                 {children()}
             </div>
-            <Show when=is_in>
-                <Redirect path="/" />
-            </Show>
+            {part_if(is_in, || view! { <Redirect to=Address::List /> }.into_any())}
         </main>
     }
 }
@@ -167,10 +166,13 @@ fn Body(
     };
     view! {
         <form class="signin__form" method="post" novalidate on:submit=on_submit>
-            {move || form.other_error().map(|error| view! { <p class="signin__alert" role="alert">{error}</p> })}
+            {part(move || match form.other_error() {
+                Some(error) => view! { <p class="signin__alert" role="alert">{error}</p> }.into_any(),
+                None => ().into_any(),
+            })}
             {children()}
-            <button class="button" type="submit" disabled=move || form.is_busy.get()>
-                {move || if form.is_busy.get() { busy } else { button }}
+            <button class="button" type="submit" disabled=form.is_busy>
+                {text(move || if form.is_busy.get() { busy } else { button }.to_owned())}
             </button>
         </form>
     }

@@ -50,8 +50,10 @@ pub(crate) struct State {
     pub(crate) limits: RwSignal<Limits>,
     /// Messages to people whose conversation is not known yet, and what became of them.
     pub(crate) first_messages: RwSignal<Vec<FirstMessage>>,
-    /// The conversation that is on the screen, and whether its end is.
+    /// The conversation that is on the screen, and whether its end is, or is about to be.
     open: StoredValue<Option<(ConversationId, bool)>>,
+    /// The conversation whose end is shown as soon as it is loaded.
+    going: StoredValue<Option<ConversationId>>,
 }
 
 /// A message to people, before it is known which conversation that is.
@@ -82,6 +84,7 @@ impl State {
             limits: RwSignal::new(Limits::default()),
             first_messages: RwSignal::new(Vec::new()),
             open: StoredValue::new(None),
+            going: StoredValue::new(None),
         }
     }
 
@@ -135,10 +138,13 @@ impl State {
             }
         }
         self.link.drive(self, |machine| machine.resume(gaps, browser::monotonic()));
-        if let Some((open, _)) = self.open.get_value()
-            && self.conversations.kind(open).is_none()
-        {
-            self.ask_for(open);
+        if let Some((open, is_at_end)) = self.open.get_value() {
+            if self.conversations.kind(open).is_none() {
+                self.ask_for(open);
+            }
+            if is_at_end {
+                self.to_end(open);
+            }
         }
         self.read_what_is_open();
         self.link.outbox.take_over(self, me);
@@ -282,7 +288,10 @@ impl State {
         let send = Send { id: browser::new_command_id(), to, content, reply_to: None, attachments: Vec::new() };
         self.timelines.pending(id, &send, me);
         let is_taken = self.queue(&send);
-        if !is_taken {
+        if is_taken {
+            // What one writes, one sees.
+            self.to_end(id);
+        } else {
             self.timelines.discard(id, send.id);
         }
         is_taken
@@ -394,6 +403,7 @@ impl State {
         if self.open.with_value(|open| open.is_some_and(|(open, _)| open == id)) {
             self.open.set_value(None);
         }
+        self.timelines.rest(id);
     }
 
     /// Whether the newest row is on the screen.
@@ -401,14 +411,25 @@ impl State {
         let before = self.open.get_value();
         if before == Some((id, !is_at_end)) {
             self.open.set_value(Some((id, is_at_end)));
+            self.timelines.set_reading(id, !is_at_end);
             self.read_what_is_open();
+        }
+    }
+
+    /// Shows the newest rows, wherever one has read.
+    pub(crate) fn to_end(self, id: ConversationId) {
+        self.set_at_end(id, true);
+        self.timelines.to_end(id);
+        if !self.timelines.is_at_newest(id) {
+            self.going.set_value(Some(id));
+            self.load(id, Load::Newest);
         }
     }
 
     /// What is on the screen, down to its end, is read.
     pub(crate) fn read_what_is_open(self) {
         let Some((id, true)) = self.open.get_value() else { return };
-        if !browser::is_visible() {
+        if !browser::is_visible() || !self.timelines.is_at_newest(id) {
             return;
         }
         if let Some(seq) = self.conversations.read_all(id).and_then(|cursor| Seq::new(cursor.get())) {
@@ -427,6 +448,13 @@ impl State {
                     }
                     let missing = self.timelines.finish(id, loading, page);
                     self.fetch(id, missing);
+                    if load == Load::Newest && self.going.get_value() == Some(id) {
+                        // A scrolling that was going on may have gone on.
+                        self.going.set_value(None);
+                        self.set_at_end(id, true);
+                        self.timelines.to_end(id);
+                    }
+                    self.read_what_is_open();
                 }
                 Err(error) => {
                     let is_wanted = self.timelines.fail(id, loading, &error);

@@ -7,10 +7,14 @@ use client::timeline::{Change, Load, Loading, Missing, Row, RowState, Timeline};
 use leptos::prelude::*;
 use shared::conversation::EventList;
 use shared::event::Event;
-use shared::ids::{CommandId, ConversationId, Cursor, UserId};
+use shared::ids::{CommandId, ConversationId, Cursor, Timestamp, UserId};
 use shared::message::Send;
 use std::collections::HashMap;
 
+/// So many rows of a conversation are kept at most; pages are 60.
+const ROWS_MAX: usize = 200;
+/// So many are kept of one that nobody looks at.
+const ROWS_AT_REST: usize = 60;
 /// Rows closer together than this, by one person, stand under one name.
 const GROUP_MS: u64 = 5 * 60 * 1_000;
 
@@ -23,8 +27,11 @@ pub(crate) struct RowHandle {
 }
 
 /// What a row's neighbours make of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
+    /// The day it falls on here, which the browser is asked for once.
+    day: i64,
+    at: Timestamp,
     /// It is the first of its day.
     pub(crate) begins_day: bool,
     /// It is the first of its sender's.
@@ -37,6 +44,12 @@ pub(crate) struct View {
     pub(crate) rows: ArcRwSignal<Vec<RowHandle>>,
     pub(crate) state: ArcRwSignal<ViewState>,
     pub(crate) has_older: ArcRwSignal<bool>,
+    /// Whether there are newer rows than the last.
+    pub(crate) has_newer: ArcRwSignal<bool>,
+    /// Grows with each page that has come.
+    pub(crate) pages: ArcRwSignal<u32>,
+    /// Grows whenever the end is to be shown.
+    pub(crate) to_end: ArcRwSignal<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +161,37 @@ impl Timelines {
         });
     }
 
+    /// Whether somebody reads above the end. It decides which rows are let go.
+    pub(crate) fn set_reading(self, id: ConversationId, is_reading: bool) {
+        self.known(id, |entry| entry.timeline.set_reading(is_reading));
+    }
+
+    /// Whether its newest row is among those that are shown.
+    pub(crate) fn is_at_newest(self, id: ConversationId) -> bool {
+        self.known(id, |entry| entry.timeline.is_at_newest()).unwrap_or(true)
+    }
+
+    /// The end is to be shown.
+    pub(crate) fn to_end(self, id: ConversationId) {
+        self.known(id, |entry| {
+            entry.timeline.set_reading(false);
+            entry.view.to_end.update(|count| *count += 1);
+        });
+    }
+
+    /// Nobody looks any more.
+    pub(crate) fn rest(self, id: ConversationId) {
+        self.known(id, |entry| {
+            let changes = entry.timeline.rest(ROWS_AT_REST);
+            entry.mirror(changes);
+        });
+    }
+
+    /// What to load to see newer rows.
+    pub(crate) fn newer(self, id: ConversationId) -> Option<Load> {
+        self.known(id, |entry| entry.timeline.newer())?
+    }
+
     /// What to load to see older rows.
     pub(crate) fn older(self, id: ConversationId) -> Option<Load> {
         self.known(id, |entry| entry.timeline.older())?
@@ -172,6 +216,7 @@ impl Timelines {
             if entry.timeline.is_loaded() {
                 entry.view.state.set(ViewState::Ready);
             }
+            entry.view.pages.update(|count| *count += 1);
             missing
         })?
     }
@@ -217,63 +262,85 @@ impl Entry {
             rows: ArcRwSignal::new(Vec::new()),
             state: ArcRwSignal::new(ViewState::Loading),
             has_older: ArcRwSignal::new(false),
+            has_newer: ArcRwSignal::new(false),
+            pages: ArcRwSignal::new(0),
+            to_end: ArcRwSignal::new(0),
         };
-        Self { timeline: Timeline::new(id), view }
+        Self { timeline: Timeline::new(id).windowed(ROWS_MAX), view }
     }
 
     fn mirror(&self, changes: Vec<Change>) {
-        if self.view.has_older.get_untracked() != self.timeline.has_older() {
-            self.view.has_older.set(self.timeline.has_older());
+        let (timeline, view) = (&self.timeline, &self.view);
+        for (signal, now) in [(&view.has_older, timeline.has_older()), (&view.has_newer, !timeline.is_at_newest())] {
+            if signal.get_untracked() != now {
+                signal.set(now);
+            }
         }
         if changes.is_empty() {
             return;
         }
         let is_update = changes.iter().all(|change| matches!(change, Change::Update(..)));
-        let mut rows = self.view.rows.get_untracked();
-        // What is on the screen is bound to its row's signals: a row that stays keeps them, however the
-        // rows around it were changed.
-        let known: HashMap<_, _> = match is_update {
-            true => HashMap::new(),
-            false => rows.iter().map(|handle| (handle.key, handle.clone())).collect(),
-        };
-        let handle = |row: Row| match known.get(&row.key) {
-            Some(handle) => {
-                handle.row.set(row);
-                handle.clone()
-            }
-            None => handle(row),
-        };
-        for change in changes {
-            match change {
-                Change::Reset => rows = self.timeline.rows().iter().cloned().map(&handle).collect(),
-                Change::Insert(index, row) => rows.insert(index, handle(row)),
-                Change::Update(index, row) => rows[index].row.set(row),
-                Change::Remove(index) => drop(rows.remove(index)),
-            }
+        if is_update {
+            // The rows' own signals tell what is in them; the list's only which there are.
+            return view.rows.with_untracked(|rows| {
+                changes.into_iter().for_each(|change| apply(change, rows));
+                place(rows);
+            });
         }
-        place(&rows);
-        // The rows' own signals tell what is in them; the list's only which there are.
-        if !is_update {
-            self.view.rows.set(rows);
-        }
+        view.rows.update(|rows| {
+            // What is on the screen is bound to its row's signals: a row that stays keeps them, however
+            // the rows around it were changed.
+            let mut gone = HashMap::new();
+            for change in changes {
+                match change {
+                    Change::Reset => {
+                        gone.extend(rows.drain(..).map(|handle| (handle.key, handle)));
+                        rows.extend(timeline.rows().iter().cloned().map(|row| handle(&mut gone, row)));
+                    }
+                    Change::Insert(index, row) => rows.insert(index, handle(&mut gone, row)),
+                    Change::Remove(index) => {
+                        let handle = rows.remove(index);
+                        gone.insert(handle.key, handle);
+                    }
+                    Change::Update(..) => apply(change, rows),
+                }
+            }
+            place(rows);
+        });
     }
 }
 
-fn handle(row: Row) -> RowHandle {
-    RowHandle { key: row.key, row: ArcRwSignal::new(row), place: ArcRwSignal::new(Place::default()) }
+/// Puts an update into its row.
+fn apply(change: Change, rows: &[RowHandle]) {
+    if let Change::Update(index, row) = change {
+        rows[index].row.set(row);
+    }
 }
 
-/// Says where each row stands; only what changed is told.
+/// The row's handle: the one it had, if it was there before.
+fn handle(gone: &mut HashMap<CommandId, RowHandle>, row: Row) -> RowHandle {
+    if let Some(handle) = gone.remove(&row.key) {
+        if handle.row.with_untracked(|known| *known != row) {
+            handle.row.set(row);
+        }
+        return handle;
+    }
+    let place = Place { day: browser::day(row.at), at: row.at, begins_day: false, begins_group: false };
+    RowHandle { key: row.key, row: ArcRwSignal::new(row), place: ArcRwSignal::new(place) }
+}
+
+/// Says where each row stands; only what changed is told. There are never many rows.
 fn place(rows: &[RowHandle]) {
     let mut before: Option<(UserId, u64, i64)> = None;
     for handle in rows {
         let (sender, at) = handle.row.with_untracked(|row| (row.sender, row.at));
-        let day = browser::day(at);
+        let known = handle.place.get_untracked();
+        let day = if known.at == at { known.day } else { browser::day(at) };
         let begins_day = before.is_none_or(|(_, _, other)| other != day);
         let begins_group = begins_day
             || before.is_none_or(|(other, then, _)| other != sender || at.as_millis().saturating_sub(then) > GROUP_MS);
-        let place = Place { begins_day, begins_group };
-        if handle.place.with_untracked(|known| *known != place) {
+        let place = Place { day, at, begins_day, begins_group };
+        if known != place {
             handle.place.set(place);
         }
         before = Some((sender, at.as_millis(), day));

@@ -72,14 +72,14 @@ pub fn backup(folder: &Path, to: &Path) -> Result<(), CopyError> {
     known(&database, folder, || CopyError::Nothing(folder.to_owned()))?;
     // Read first: what is accepted while the tables are copied is a later moment's. What is written over meanwhile
     // was in the tables before, so that nothing is missing behind what the copy has of them.
-    let epoch = open::epoch(&database)?;
-    let journal = journal::read_whole(folder, epoch.as_str(), apply::applied(&database)?)
+    let seal = open::seal(&database, &open::epoch(&database)?)?;
+    let journal = journal::read_whole(folder, &seal, apply::applied(&database)?)
         .map_err(|source| CopyError::File { path: folder.to_owned(), source })?;
     database.execute("VACUUM INTO ?1", [part.path.to_str().ok_or_else(|| not_text(to))?])?;
     let copy = Connection::open_with_flags(&part.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let (records, is_all) = journal::following(journal, apply::applied(&copy)?);
     if !is_all {
-        gap_closes(&database, folder, epoch.as_str())?;
+        gap_closes(&database, folder, &seal)?;
     }
     // A database of an earlier version has no journal, and no place for it.
     if !records.is_empty() {
@@ -92,10 +92,10 @@ pub fn backup(folder: &Path, to: &Path) -> Result<(), CopyError> {
 
 /// A server that goes on writes over records that were read here, or brings what follows a gap into the tables. A
 /// gap that stays is damage, and what is behind it was accepted.
-fn gap_closes(database: &Connection, folder: &Path, epoch: &str) -> Result<(), CopyError> {
+fn gap_closes(database: &Connection, folder: &Path, seal: &str) -> Result<(), CopyError> {
     for _ in 0..GAP_LOOKS {
         let applied = apply::applied(database)?;
-        let (_, is_all) = journal::read(folder, epoch, applied)
+        let (_, is_all) = journal::read(folder, seal, applied)
             .map_err(|source| CopyError::File { path: folder.to_owned(), source })?;
         if is_all {
             return Ok(());

@@ -52,9 +52,10 @@ pub(in crate::store) fn open(folder: &Path) -> Result<Opened, OpenError> {
     set_up(&mut connection, found).map_err(database_error)?;
     trust(&connection).map_err(database_error)?;
     let epoch = epoch(&connection).map_err(database_error)?;
-    recover(&connection, folder, epoch.as_str())?;
-    let journal = Journal::open(folder, epoch.as_str())
-        .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
+    let seal = seal(&connection, &epoch).map_err(database_error)?;
+    recover(&connection, folder, &seal)?;
+    let journal =
+        Journal::open(folder, &seal).map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
     let second = Connection::open(&path).map_err(Error::from).and_then(|second| {
         tune(&second)?;
         // It only writes what the first one, which checks them, has decided.
@@ -66,11 +67,11 @@ pub(in crate::store) fn open(folder: &Path) -> Result<Opened, OpenError> {
 }
 
 /// Brings into the tables what an earlier process had only in its journal.
-fn recover(connection: &Connection, folder: &Path, epoch: &str) -> Result<(), OpenError> {
+fn recover(connection: &Connection, folder: &Path, seal: &str) -> Result<(), OpenError> {
     let database_error = |source: Error| OpenError::Database { path: folder.to_owned(), source };
     let applied = apply::applied(connection).map_err(database_error)?;
-    let (records, is_all) = journal::read(folder, epoch, applied)
-        .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
+    let (records, is_all) =
+        journal::read(folder, seal, applied).map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
     if !is_all {
         let detail = format!("its journal has a gap after record {}", applied + records.len() as u64);
         return Err(OpenError::Damaged { path: folder.to_owned(), detail });
@@ -232,11 +233,22 @@ fn set_up(connection: &mut Connection, found: u32) -> Result<(), Error> {
         if version == 1 {
             first_rows(&transaction)?;
         }
+        if version == 3 {
+            transaction.execute("INSERT INTO meta (name, value) VALUES ('journal_key', ?1)", [new_epoch()])?;
+        }
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
         tracing::info!(version, "database.migrated");
     }
     Ok(())
+}
+
+/// What the records of this database's journal are sealed with: nobody outside knows it, so nobody can send a text
+/// that looks like a record.
+pub(super) fn seal(connection: &Connection, epoch: &Epoch) -> Result<String, Error> {
+    let key: Option<String> =
+        connection.query_row("SELECT value FROM meta WHERE name = 'journal_key'", [], |row| row.get(0)).optional()?;
+    Ok(format!("{} {}", epoch.as_str(), key.unwrap_or_default()))
 }
 
 /// What a new database begins with: a name for its history, and the conversation everybody is in.

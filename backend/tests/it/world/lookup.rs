@@ -15,6 +15,7 @@ pub(super) async fn events(app: &App, user: UserId, id: ConversationId, load: Lo
     let range = match load {
         Load::Newest => Range::Newest,
         Load::Before(before) => Range::Before(before),
+        Load::After(after) => Range::After(after),
     };
     let (events, more) = app.store.events(&member, range, limit).await.unwrap();
     Some(EventList { events, more })

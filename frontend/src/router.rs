@@ -1,0 +1,127 @@
+//! Which address shows what. A few addresses need no library: the path is a signal, links inside the
+//! page change it, and so do the browser's own buttons.
+
+use crate::browser;
+use leptos::prelude::*;
+use shared::ids::ConversationId;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::Element;
+
+/// What an address stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Address {
+    SignIn,
+    SignUp,
+    /// The list of conversations, and none of them open.
+    List,
+    New,
+    Conversation(ConversationId),
+}
+
+impl Address {
+    /// What a path stands for; any other is the list's.
+    fn of(path: &str) -> Self {
+        match path.trim_matches('/') {
+            "signin" => Self::SignIn,
+            "signup" => Self::SignUp,
+            "new" => Self::New,
+            path => path.strip_prefix("c/").and_then(|id| id.parse().ok()).map_or(Self::List, Self::Conversation),
+        }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(self) -> String {
+        match self {
+            Self::SignIn => "/signin".into(),
+            Self::SignUp => "/signup".into(),
+            Self::List => "/".into(),
+            Self::New => "/new".into(),
+            Self::Conversation(id) => format!("/c/{id}"),
+        }
+    }
+}
+
+/// Where the page is. `Copy`: it lives as long as the page.
+#[derive(Clone, Copy)]
+pub(crate) struct Router {
+    address: RwSignal<Address>,
+}
+
+impl Router {
+    /// Follows the browser's buttons and the links of the page.
+    pub(crate) fn new() -> Self {
+        let router = Self { address: RwSignal::new(Address::List) };
+        router.follow();
+        window_event_listener(leptos::ev::popstate, move |_| router.follow());
+        window_event_listener(leptos::ev::click, move |event| {
+            // With a key or another button the browser opens it elsewhere.
+            let is_plain =
+                event.button() == 0 && !(event.meta_key() || event.ctrl_key() || event.shift_key() || event.alt_key());
+            if !is_plain || event.default_prevented() {
+                return;
+            }
+            let element = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+            let link = element.and_then(|element| element.closest("a[href^='/']").ok().flatten());
+            if let Some(path) = link.and_then(|link| link.get_attribute("href")) {
+                event.prevent_default();
+                router.go(Address::of(&path));
+            }
+        });
+        router
+    }
+
+    /// Where the page is.
+    pub(crate) fn address(self) -> Address {
+        self.address.get()
+    }
+
+    /// Goes somewhere; the browser's way back leads here.
+    pub(crate) fn go(self, address: Address) {
+        if address != self.address.get_untracked() {
+            let _ = browser::history().push_state_with_url(&JsValue::NULL, "", Some(&address.path()));
+            self.address.set(address);
+        }
+    }
+
+    /// Goes somewhere instead of here.
+    pub(crate) fn replace(self, address: Address) {
+        let _ = browser::history().replace_state_with_url(&JsValue::NULL, "", Some(&address.path()));
+        set_if_new(self.address, address);
+    }
+
+    /// The browser is at an address: the page goes there. One that stands for nothing becomes the list's.
+    fn follow(self) {
+        let path = browser::window().location().pathname().unwrap_or_default();
+        let address = Address::of(&path);
+        if address.path() == path { set_if_new(self.address, address) } else { self.replace(address) }
+    }
+}
+
+fn set_if_new(signal: RwSignal<Address>, address: Address) {
+    if signal.get_untracked() != address {
+        signal.set(address);
+    }
+}
+
+/// Goes somewhere instead of here, as soon as it is shown.
+#[component]
+pub(crate) fn Redirect(to: Address) -> impl IntoView {
+    let router = expect_context::<Router>();
+    Effect::new(move |_| router.replace(to));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Address;
+
+    #[test]
+    fn a_path_leads_where_it_came_from_and_others_to_the_list() {
+        let conversation = "/c/0198c000-0000-7000-8000-000000000001";
+        for path in ["/", "/signin", "/signup", "/new", conversation] {
+            assert_eq!(Address::of(path).path(), path);
+        }
+        for path in ["", "/c/", "/c/nothing", "/c/0198C000-0000-7000-8000-000000000001", "/elsewhere", "/signin/x"] {
+            assert_eq!(Address::of(path), Address::List, "{path}");
+        }
+    }
+}
