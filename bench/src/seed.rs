@@ -173,10 +173,8 @@ impl Seed {
     pub fn messages(&mut self, conversations: &mut [Conversation], count: u64) -> Result<()> {
         anyhow::ensure!(!conversations.is_empty(), "messages need a conversation");
         let mut event = self.database.prepare_cached(
-            "INSERT INTO event (conversation, seq, at, sender, kind, message_count) VALUES (?1, ?2, ?3, ?4, ?5, ?2)",
-        )?;
-        let mut command = self.database.prepare_cached(
-            "INSERT INTO command (user, id, fingerprint, conversation, seq, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO event (conversation, seq, at, sender, kind, message_count, command, fingerprint)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?2, ?6, ?7)",
         )?;
         let mut stands = self.database.prepare_cached("UPDATE conversation SET last_position = ?2 WHERE key = ?1")?;
         let text = "x".repeat(TEXT_BYTES);
@@ -194,14 +192,14 @@ impl Seed {
                     let (sender, seq) = (user(sender), conversation.seq.cast_signed());
                     let id = CommandId::v7(birth(self.commands), scattered(b"command", self.commands));
                     let kind = format!("{{\"message\":{{\"id\":\"{id}\",\"content\":\"{text}\"}}}}");
-                    event.execute(params![conversation.key, seq, at, sender.as_bytes(), kind])?;
-                    command.execute(params![
-                        sender.as_bytes(),
-                        id.as_bytes(),
-                        [7_u8; 16],
+                    event.execute(params![
                         conversation.key,
                         seq,
-                        at
+                        at,
+                        sender.as_bytes(),
+                        kind,
+                        id.as_bytes(),
+                        [7_u8; 16]
                     ])?;
                     self.commands += 1;
                 }
@@ -212,7 +210,7 @@ impl Seed {
                 }
             }
         }
-        drop((event, command, stands));
+        drop((event, stands));
         let mut last =
             self.database.prepare_cached("UPDATE conversation SET last_seq = ?2, message_count = ?2 WHERE key = ?1")?;
         let mut read = self.database.prepare_cached(
