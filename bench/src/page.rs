@@ -55,11 +55,11 @@ const SCROLL: &str = "const [time, done] = arguments;
     };
     requestAnimationFrame((now) => { before = now; requestAnimationFrame(step); });";
 
-/// Sends so many messages, some of them at once.
-const SEND: &str = "const [path, count, done] = arguments;
-    let next = 0;
+/// Sends the messages of these numbers, some of them at once.
+const SEND: &str = "const [path, first, last, done] = arguments;
+    let next = first - 1;
     const sender = async () => {
-        while (next < count) {
+        while (next < last) {
             const body = JSON.stringify({ id: crypto.randomUUID(), content: 'number ' + ++next });
             const answer = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
             if (!answer.ok) throw new Error(answer.status);
@@ -204,8 +204,12 @@ async fn receive(
 
 /// Sends, and waits until the reader sees the last of it.
 async fn send(sender: &WebDriver, path: &str, count: u64, reader: &WebDriver) -> Result<()> {
-    let answer = sender.execute_async(SEND, vec![json!(path), json!(count)]).await?;
-    ensure!(answer.json() == &json!(count), "the messages were not taken: {}", answer.json());
+    // In parts: the driver's patience with one script is limited.
+    for first in (1..=count).step_by(500) {
+        let last = count.min(first + 499);
+        let answer = sender.execute_async(SEND, vec![json!(path), json!(first), json!(last)]).await?;
+        ensure!(answer.json() == &json!(last), "the messages were not taken: {}", answer.json());
+    }
     // Several are on their way at once: the last of them is among the last few.
     let script = format!(
         "const rows = [...document.querySelectorAll('.timeline .message__text')].slice(-10);
