@@ -162,7 +162,7 @@ impl Journal {
             self.current = other;
         }
         let turn = &mut self.files[self.current];
-        turn.grow(record.bytes.len());
+        turn.grow(record.bytes.len())?;
         write_at(&turn.file, &record.bytes, turn.end).map_err(|error| failure(&error))?;
         #[cfg(debug_assertions)]
         let is_flushed = !crate::fault::is_on("no_flush");
@@ -192,19 +192,22 @@ impl Journal {
 }
 
 impl Turn {
-    /// Makes the file longer if what comes does not fit. If that fails, what comes may still fit.
-    fn grow(&mut self, bytes: usize) {
+    /// Makes the file longer if what comes does not fit. If there is no room for that, what comes may still fit.
+    fn grow(&mut self, bytes: usize) -> Result<(), Error> {
         let end = self.end + bytes as u64;
         if end <= self.length {
-            return;
+            return Ok(());
         }
         let zeros = vec![0; GROWTH.max(bytes)];
-        if write_at(&self.file, &zeros, self.length).is_ok() {
-            self.length += zeros.len() as u64;
-        } else {
-            // What was taken is given back, to whoever needs it more. If not, it is taken.
-            let _ = self.file.set_len(self.length);
+        match write_at(&self.file, &zeros, self.length).map_err(|error| failure(&error)) {
+            Ok(()) => self.length += zeros.len() as u64,
+            Err(Error::Full) => {
+                // What was taken is given back, to whoever needs it more. If not, it is taken.
+                let _ = self.file.set_len(self.length);
+            }
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 }
 

@@ -46,15 +46,20 @@ impl Left {
         copy
     }
 
+    /// The journal, without the zeros it has grown by.
     fn journal(&self) -> Vec<u8> {
-        std::fs::read(self.folder.path().join("confab.journal-0")).unwrap()
+        let mut journal = std::fs::read(self.folder.path().join("confab.journal-0")).unwrap();
+        journal.truncate(*places(&journal).last().unwrap());
+        journal
     }
 }
 
 /// Where each record of a journal begins, and the end of the last one.
 fn places(journal: &[u8]) -> Vec<usize> {
     let mut places = vec![0];
-    while let Some(length) = journal.get(*places.last().unwrap()..).and_then(|rest| rest.first_chunk()) {
+    while let Some(length) = journal.get(*places.last().unwrap()..).and_then(|rest| rest.first_chunk())
+        && *length != [0; 4]
+    {
         places.push(places.last().unwrap() + 16 + usize::try_from(u32::from_le_bytes(*length)).unwrap());
     }
     places
