@@ -151,7 +151,7 @@ async fn a_write_that_fails_is_the_last_one() {
     if !strace::is_there("a write that fails is the last one") {
         return;
     }
-    for (doing, when) in [(Writing, 2), (Writing, 9), (Reacting, 2), (Reacting, 30), (Reading, 1), (Reading, 30)] {
+    for (doing, when) in [(Writing, 4), (Writing, 9), (Reacting, 2), (Reacting, 30), (Reading, 1), (Reading, 30)] {
         let (files, environment) = if doing == Writing { (JOURNAL, SLOWLY) } else { (TABLES, &[][..]) };
         is_the_last_one(&format!("pwrite64:error=EIO:when={when}"), files, doing, environment).await;
     }
