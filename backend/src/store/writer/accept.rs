@@ -73,8 +73,7 @@ impl State {
             fingerprint,
             kind: &kind,
         };
-        Entry::Message(entry).write(self.record.entries_mut());
-        self.rows += 1;
+        self.record(Entry::Message(entry));
         Ok(Some(Stored { place, kind, audience, news: News::None }))
     }
 
@@ -90,10 +89,15 @@ impl State {
             && let Some(Position { delivered, read, read_count }) = self.positions.get(&(key, user)).copied()
         {
             let entry = entry::Progress { conversation: key, user, delivered, read, read_count };
-            Entry::Progress(entry).write(self.record.entries_mut());
-            self.rows += 1;
+            self.record(Entry::Progress(entry));
         }
         Ok(effect)
+    }
+
+    /// Adds an entry to the record of the batch under way.
+    fn record(&mut self, entry: Entry<'_>) {
+        entry.write(self.record.entries_mut());
+        self.rows += 1;
     }
 
     /// The conversation a message is for, if it exists.
