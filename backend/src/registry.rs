@@ -4,6 +4,7 @@
 //! its task ends. Pushing never waits: it puts bytes into the sockets' bounded queues.
 
 use crate::accounts::SessionKind;
+use crate::socket::backlog::Backlog;
 use crate::socket::queue::{FrameQueue, Item};
 use foldhash::{HashMap, HashMapExt};
 use shared::ids::{ConversationId, SessionId, UserId};
@@ -38,8 +39,8 @@ pub struct Socket {
 const TYPED_MAX: usize = 16;
 
 impl Socket {
-    fn new(id: SocketId, user: UserId, session: SessionId, kind: SessionKind) -> Self {
-        let queue = FrameQueue::default();
+    fn new(id: SocketId, user: UserId, session: SessionId, kind: SessionKind, backlog: Arc<Backlog>) -> Self {
+        let queue = FrameQueue::new(backlog);
         Self { id, user, session, kind, queue, has_written: AtomicBool::new(false), typed: Mutex::default() }
     }
 
@@ -72,6 +73,7 @@ pub struct Registry {
     users: Mutex<HashMap<UserId, Vec<Arc<Socket>>>>,
     next: AtomicU64,
     sockets_per_user_max: usize,
+    backlog: Arc<Backlog>,
 }
 
 /// A socket's place in the map; dropping it takes that socket, and no other, out.
@@ -86,14 +88,14 @@ impl Registry {
     /// An empty map that lets each user have so many sockets.
     #[must_use]
     pub fn new(sockets_per_user_max: usize) -> Arc<Self> {
-        Arc::new(Self { users: Mutex::new(HashMap::new()), next: AtomicU64::new(1), sockets_per_user_max })
+        Arc::new(Self { users: Mutex::new(HashMap::new()), next: AtomicU64::new(1), sockets_per_user_max, backlog: Arc::default() })
     }
 
     /// Adds a socket. If the user has too many, the oldest is told to close with 4409.
     #[must_use]
     pub fn register(self: &Arc<Self>, user: UserId, session: SessionId, kind: SessionKind) -> Registration {
         let id = SocketId(self.next.fetch_add(1, Ordering::Relaxed));
-        let socket = Arc::new(Socket::new(id, user, session, kind));
+        let socket = Arc::new(Socket::new(id, user, session, kind, self.backlog.clone()));
         let mut users = self.lock();
         let sockets = users.entry(user).or_default();
         // The ones already told to go do not count: they leave by themselves.
@@ -106,6 +108,12 @@ impl Registry {
         sockets.push(socket.clone());
         drop(users);
         Registration { registry: self.clone(), socket }
+    }
+
+    /// Sockets that have something to write and have not had their turn.
+    #[must_use]
+    pub fn backlog(&self) -> &Backlog {
+        &self.backlog
     }
 
     /// Puts a frame into the queue of every socket of `user`, except one.

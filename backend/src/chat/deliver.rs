@@ -16,7 +16,15 @@ use shared::frame::ServerFrame;
 use shared::ids::{CommandId, ConversationId, UserId};
 use shared::receipt::Receipt;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
+
+/// Batches delivered before it is looked whether those who are to write them keep up.
+const BATCHES_AT_ONCE: usize = 64;
+/// The part of a large round's time that is waited after it if more waits already.
+const PAUSE: u32 = 8;
+
 
 /// Where the answer to a command goes.
 #[derive(Debug)]
@@ -51,9 +59,15 @@ impl Asker {
 
 /// Delivers batch after batch until the writer is gone.
 pub async fn run(mut outcomes: mpsc::Receiver<Vec<Outcome<Asker>>>, store: Store, registry: Arc<Registry>) {
-    while let Some(batch) = outcomes.recv().await {
-        for outcome in batch {
+    let mut round = Vec::new();
+    while outcomes.recv_many(&mut round, BATCHES_AT_ONCE).await > 0 {
+        for outcome in round.drain(..).flatten() {
             deliver(outcome, &store, &registry);
+        }
+        let begun = Instant::now();
+        if registry.backlog().settled().await && !outcomes.is_empty() {
+            // Behind: what comes in the next moment is still written with what waits.
+            sleep(begun.elapsed() / PAUSE).await;
         }
     }
 }

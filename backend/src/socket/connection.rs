@@ -213,8 +213,11 @@ impl Connection {
 
     /// Writes about 32 KiB of what waits. Pending: nothing waits, or the peer has to read first.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
-        ready!(self.wire.poll_flush(cx))?;
         let socket = &self.registration.socket;
+        if self.wire.poll_flush(cx)?.is_pending() {
+            socket.queue.pass();
+            return Poll::Pending;
+        }
         if socket.queue.claim() {
             self.app.sockets.spawn(chat::resume::run(self.app.clone(), socket.clone()));
         }
@@ -300,6 +303,7 @@ impl Connection {
 
     /// Sends what is due before the end, and ends.
     async fn finish(mut self, end: End) {
+        self.registration.socket.queue.pass();
         let (code, was_told) = match end {
             End::Gone(code) => (code, false),
             End::Left(code) => {

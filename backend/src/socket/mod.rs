@@ -1,6 +1,7 @@
 //! The WebSocket: the handshake, the task that serves one socket, the queue of what it is to be sent,
 //! and the wire they travel on.
 
+pub mod backlog;
 pub mod connection;
 pub mod frame;
 pub mod line;

@@ -13,6 +13,7 @@
 //! from [`FrameQueue::replays`]' cursors, waits for [`FrameQueue::room`], and hands it to
 //! [`FrameQueue::replay`].
 
+use super::backlog::Backlog;
 use axum::extract::ws::Utf8Bytes;
 use shared::frame::ServerFrame;
 use shared::ids::{ConversationId, Cursor, Seq};
@@ -20,7 +21,7 @@ use shared::limits::CURSORS_MAX;
 use shared::resume::{Resumed, Resync};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use tokio::sync::Notify;
 
@@ -83,6 +84,16 @@ pub struct FrameQueue {
     drained: Notify,
     /// Whether there is a code to close with, for those who ask often.
     is_closing: AtomicBool,
+    /// How many takers have been woken, of all queues.
+    backlog: Arc<Backlog>,
+}
+
+impl Drop for FrameQueue {
+    fn drop(&mut self) {
+        if self.state.get_mut().unwrap_or_else(PoisonError::into_inner).is_due {
+            self.backlog.done();
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -101,6 +112,8 @@ struct State {
     close: Option<u16>,
     /// Who waits for something to take.
     taker: Option<Waker>,
+    /// Whether the taker has been woken and has not come yet.
+    is_due: bool,
 }
 
 /// One conversation whose events come from the log.
@@ -128,6 +141,14 @@ pub enum Page {
 }
 
 impl FrameQueue {
+    /// An empty queue; whom it wakes is counted in `backlog`.
+    #[must_use]
+    pub fn new(backlog: Arc<Backlog>) -> Self {
+        let mut queue = Self::default();
+        queue.backlog = backlog;
+        queue
+    }
+
     /// Adds a frame, or notes that it was missed. After [`FrameQueue::close`] it is ignored.
     pub fn push(&self, item: Item) {
         let mut state = self.lock();
@@ -168,6 +189,7 @@ impl FrameQueue {
     /// the caller when that may have changed. One task waits at a time.
     pub fn poll_take(&self, cx: &mut Context<'_>, frames: &mut Vec<Utf8Bytes>) -> Poll<Taken> {
         let mut state = self.lock();
+        self.come(&mut state);
         let taken = self.take_from(&mut state, frames);
         if taken != Taken::Nothing {
             return Poll::Ready(taken);
@@ -176,6 +198,20 @@ impl FrameQueue {
             state.taker = Some(cx.waker().clone());
         }
         Poll::Pending
+    }
+
+    /// The taker has come and takes nothing for now: its peer has to read first, or it is about to end. It is not
+    /// woken until it asks again.
+    pub fn pass(&self) {
+        let mut state = self.lock();
+        state.taker = None;
+        self.come(&mut state);
+    }
+
+    fn come(&self, state: &mut State) {
+        if std::mem::take(&mut state.is_due) {
+            self.backlog.done();
+        }
     }
 
     /// The same without waiting.
@@ -324,11 +360,12 @@ impl FrameQueue {
         if state.close.is_some() {
             self.is_closing.store(true, Ordering::Release);
         }
-        let taker = state.taker.take();
-        drop(state);
-        if let Some(taker) = taker {
-            taker.wake();
+        let Some(taker) = state.taker.take() else { return };
+        if !std::mem::replace(&mut state.is_due, true) {
+            self.backlog.add();
         }
+        drop(state);
+        taker.wake();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
