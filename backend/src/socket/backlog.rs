@@ -40,6 +40,10 @@ impl Backlog {
     /// # Cancel safety
     /// Safe: it changes nothing.
     pub async fn settled(&self) -> bool {
+        self.settled_within(WAIT_MAX).await
+    }
+
+    async fn settled_within(&self, wait_max: Duration) -> bool {
         if self.woken.load(Ordering::Acquire) < LARGE {
             return false;
         }
@@ -49,8 +53,85 @@ impl Backlog {
         over.as_mut().enable();
         if self.woken.load(Ordering::Acquire) > 0 {
             // If it takes longer, what waits is delivered all the same.
-            let _ = timeout(WAIT_MAX, over).await;
+            let _ = timeout(wait_max, over).await;
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::queue::{FrameQueue, Item, Taken};
+    use std::sync::Arc;
+    use std::task::{Context, Poll, Waker};
+    use tokio::time::Instant;
+
+    fn asks(queue: &FrameQueue) -> Poll<Taken> {
+        queue.poll_take(&mut Context::from_waker(Waker::noop()), &mut Vec::new())
+    }
+
+    /// Queues whose tasks wait for something to write.
+    fn waiting(count: usize) -> (Arc<Backlog>, Vec<FrameQueue>) {
+        let backlog = Arc::<Backlog>::default();
+        let queues: Vec<_> = (0..count).map(|_| FrameQueue::new(backlog.clone())).collect();
+        assert!(queues.iter().all(|queue| asks(queue).is_pending()));
+        (backlog, queues)
+    }
+
+    fn push(queue: &FrameQueue) {
+        queue.push(Item::answer("1".into()));
+    }
+
+    fn woken(backlog: &Backlog) -> usize {
+        backlog.woken.load(Ordering::Acquire)
+    }
+
+    #[test]
+    fn a_task_counts_once_from_being_woken_until_it_comes_passes_or_is_gone() {
+        let (backlog, mut queues) = waiting(3);
+        for queue in &queues {
+            push(queue);
+            push(queue);
+        }
+        assert_eq!(woken(&backlog), 3);
+        assert_eq!(asks(&queues[0]), Poll::Ready(Taken::Frames));
+        assert_eq!(woken(&backlog), 2);
+        queues[1].pass();
+        assert_eq!(woken(&backlog), 1);
+        drop(queues.pop());
+        assert_eq!(woken(&backlog), 0);
+
+        // Nobody waits at these: the first has not asked again, the second has passed.
+        queues.iter().for_each(push);
+        assert_eq!(woken(&backlog), 0);
+        drop(queues);
+        assert_eq!(woken(&backlog), 0);
+    }
+
+    #[tokio::test]
+    async fn a_large_round_is_waited_for_and_a_small_one_is_not() {
+        let (backlog, queues) = waiting(LARGE);
+        queues[1..].iter().for_each(push);
+        assert!(!backlog.settled().await, "one less than a large one");
+
+        push(&queues[0]);
+        let round = tokio::spawn({
+            let backlog = backlog.clone();
+            async move { backlog.settled_within(Duration::MAX).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!round.is_finished());
+        assert!(queues.iter().all(|queue| asks(queue).is_ready()));
+        assert!(round.await.expect("no panic"), "it ends with the last task");
+    }
+
+    #[tokio::test]
+    async fn a_round_that_does_not_end_holds_nobody_up_for_long() {
+        let (backlog, queues) = waiting(LARGE);
+        queues.iter().for_each(push);
+        let begun = Instant::now();
+        assert!(backlog.settled().await);
+        assert!(begun.elapsed() >= WAIT_MAX);
     }
 }

@@ -6,7 +6,7 @@
 //! everything accepted so far is there ([`Tail::caught_up`]), so nobody can tell that it was not there
 //! all the time.
 //!
-//! Bounds: at [`ROWS_MAX`] rows or [`BYTES_MAX`] bytes the writer empties the tail before it goes on,
+//! Bounds: at [`ROWS_MAX`] rows or [`BYTES_MAX`] bytes the writer waits until there is room before it goes on,
 //! its own queue fills, and senders are told that the server is overloaded.
 
 use super::Error;
@@ -24,10 +24,11 @@ use tokio::sync::watch;
 /// How long what was accepted stays in the journal alone if nobody asks for it. Messages of one
 /// conversation that come within this time share the pages they change.
 const DELAY: Duration = Duration::from_millis(500);
-/// So many rows are worth a transaction at once.
+/// So many rows are worth a transaction at once, and no transaction of the tail's own thread has many more: whoever
+/// waits for room waits for one of them.
 const ROWS: usize = 8_192;
-/// At about five microseconds each this is a third of a second of work.
-const ROWS_MAX: usize = 65_536;
+/// At about five microseconds each this is a sixth of a second of work.
+pub(super) const ROWS_MAX: usize = 4 * ROWS;
 /// See [`ROWS_MAX`].
 const BYTES_MAX: usize = 64 << 20;
 /// Pages in SQLite's own log at which it is copied into the database: 16 MiB keep both the log and the
@@ -35,6 +36,8 @@ const BYTES_MAX: usize = 64 << 20;
 pub(super) const FOLD_PAGES: i64 = 4_000;
 /// How long until it is tried again after it failed, if nobody asks.
 const RETRY: Duration = Duration::from_secs(5);
+/// How long the writer waits for room before it sees for itself what is wrong.
+const ROOM: Duration = Duration::from_secs(1);
 
 /// The tail, shared by the writer, its own thread and the readers.
 #[derive(Debug, Clone)]
@@ -45,7 +48,10 @@ struct Inner {
     /// Held while the tables change, by whoever changes them.
     database: Mutex<Connection>,
     waiting: Mutex<Waiting>,
+    /// Wakes the tail's own thread.
     wake: Condvar,
+    /// Wakes the writer when there is room again.
+    room: Condvar,
     /// The last record in the journal, and the last in the tables.
     accepted: AtomicU64,
     applied: watch::Sender<Number>,
@@ -54,11 +60,12 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    records: VecDeque<Record>,
+    /// Each with its rows.
+    records: VecDeque<(Record, usize)>,
     rows: usize,
     bytes: usize,
-    /// Somebody wants to read.
-    is_urgent: bool,
+    /// Somebody wants to read what was accepted up to this record.
+    wanted: Number,
     is_closing: bool,
 }
 
@@ -69,6 +76,7 @@ impl Tail {
             database: Mutex::new(database),
             waiting: Mutex::default(),
             wake: Condvar::new(),
+            room: Condvar::new(),
             accepted: AtomicU64::new(applied),
             applied: watch::Sender::new(applied),
             health,
@@ -96,9 +104,7 @@ impl Tail {
         let number = record.number;
         let mut waiting = self.waiting();
         let was_empty = waiting.records.is_empty();
-        waiting.rows += rows;
-        waiting.bytes += record.entries().len();
-        waiting.records.push_back(record);
+        waiting.put(record, rows);
         let is_due = was_empty || waiting.rows >= ROWS;
         drop(waiting);
         self.0.accepted.store(number, Ordering::Release);
@@ -107,40 +113,36 @@ impl Tail {
         }
     }
 
-    /// Whether the writer should empty it before it goes on.
-    pub(super) fn is_full(&self) -> bool {
-        let waiting = self.waiting();
-        waiting.rows >= ROWS_MAX || waiting.bytes >= BYTES_MAX
+    /// Waits until there is room for a batch. `false`: there is none in good time, because the disk is slow or worse.
+    pub(super) fn has_room(&self) -> bool {
+        let is_stuck = |waiting: &mut Waiting| waiting.is_full() && self.0.health.get() == Health::Ready;
+        let (waiting, _) =
+            self.0.room.wait_timeout_while(self.waiting(), ROOM, is_stuck).unwrap_or_else(PoisonError::into_inner);
+        !waiting.is_full()
     }
 
     /// Brings everything that waits into the tables. While the guard lives nobody else changes them.
     ///
     /// When it fails what waits goes on waiting; the journal has it.
     pub(super) fn apply(&self) -> Result<MutexGuard<'_, Connection>, Error> {
+        self.apply_some(usize::MAX)
+    }
+
+    /// The same with so many rows, or a batch more.
+    fn apply_some(&self, rows_max: usize) -> Result<MutexGuard<'_, Connection>, Error> {
         let database = self.0.database.lock().unwrap_or_else(PoisonError::into_inner);
         if self.0.health.is_given_up() {
             return Err(Error::Failed);
         }
-        let (records, rows, bytes) = {
-            let mut waiting = self.waiting();
-            waiting.is_urgent = false;
-            (
-                std::mem::take(&mut waiting.records),
-                std::mem::take(&mut waiting.rows),
-                std::mem::take(&mut waiting.bytes),
-            )
-        };
-        let Some(last) = records.back().map(|record| record.number) else { return Ok(database) };
-        if let Err(error) = apply::apply(&database, &records) {
-            let mut waiting = self.waiting();
-            let newer = std::mem::replace(&mut waiting.records, records);
-            waiting.records.extend(newer);
-            waiting.rows += rows;
-            waiting.bytes += bytes;
-            drop(waiting);
+        let records = self.waiting().take(rows_max);
+        let Some(last) = records.last().map(|(record, _)| record.number) else { return Ok(database) };
+        if let Err(error) = apply::apply(&database, records.iter().map(|(record, _)| record)) {
+            let rows = records.iter().map(|(_, rows)| rows).sum();
+            self.waiting().put_back(records);
             return Err(self.0.health.failed(hopeless(error), rows));
         }
         self.0.applied.send_replace(last);
+        self.0.room.notify_all();
         Ok(database)
     }
 
@@ -161,7 +163,10 @@ impl Tail {
             return;
         }
         let mut applied = self.0.applied.subscribe();
-        self.waiting().is_urgent = true;
+        {
+            let mut waiting = self.waiting();
+            waiting.wanted = waiting.wanted.max(accepted);
+        }
         self.0.wake.notify_one();
         while *applied.borrow_and_update() < accepted && self.0.health.get() == Health::Ready {
             // The sender lives as long as the tail; and a disk that has just failed is noticed in time.
@@ -181,7 +186,7 @@ impl Tail {
             while waiting.records.is_empty() && !waiting.is_closing {
                 waiting = self.0.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner);
             }
-            let is_due = |waiting: &mut Waiting| !(waiting.is_urgent || waiting.is_closing || waiting.rows >= ROWS);
+            let is_due = |waiting: &mut Waiting| !(waiting.is_urgent() || waiting.is_closing || waiting.rows >= ROWS);
             waiting =
                 self.0.wake.wait_timeout_while(waiting, delay(), is_due).unwrap_or_else(PoisonError::into_inner).0;
             let is_closing = waiting.is_closing;
@@ -190,7 +195,8 @@ impl Tail {
             let fold = |database: &Connection| {
                 apply::fold(database, FOLD_PAGES).map_err(|error| self.0.health.failed(error, 0))
             };
-            let done = self.apply().and_then(|database| fold(&database));
+            let rows_max = if is_closing { usize::MAX } else { ROWS };
+            let done = self.apply_some(rows_max).and_then(|database| fold(&database));
             match done {
                 Ok(()) if is_closing => return,
                 Err(_) if is_closing => return self.leave_as_it_is(),
@@ -223,6 +229,46 @@ impl Tail {
     }
 }
 
+impl Waiting {
+    fn is_full(&self) -> bool {
+        self.rows >= ROWS_MAX || self.bytes >= BYTES_MAX
+    }
+
+    fn put(&mut self, record: Record, rows: usize) {
+        self.rows += rows;
+        self.bytes += record.entries().len();
+        self.records.push_back((record, rows));
+    }
+
+    /// Whether somebody waits to read what is in there.
+    fn is_urgent(&self) -> bool {
+        self.records.front().is_some_and(|(record, _)| record.number <= self.wanted)
+    }
+
+    /// Takes the first records, until they have so many rows.
+    fn take(&mut self, rows_max: usize) -> Vec<(Record, usize)> {
+        let (mut records, mut taken) = (Vec::new(), 0);
+        while taken < rows_max
+            && let Some((record, rows)) = self.records.pop_front()
+        {
+            self.rows -= rows;
+            self.bytes -= record.entries().len();
+            taken += rows;
+            records.push((record, rows));
+        }
+        records
+    }
+
+    /// Puts back what was taken.
+    fn put_back(&mut self, records: Vec<(Record, usize)>) {
+        for (record, rows) in records.into_iter().rev() {
+            self.rows += rows;
+            self.bytes += record.entries().len();
+            self.records.push_front((record, rows));
+        }
+    }
+}
+
 /// See [`DELAY`].
 fn delay() -> Duration {
     #[cfg(debug_assertions)]
@@ -243,5 +289,55 @@ fn hopeless(error: Error) -> Error {
             tracing::error!(%error, "tail.cannot_be_applied");
             Error::Failed
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records of two rows each.
+    fn waiting(numbers: std::ops::RangeInclusive<Number>) -> Waiting {
+        let mut waiting = Waiting::default();
+        numbers.for_each(|number| waiting.put(Record::new(number, 0), 2));
+        waiting
+    }
+
+    fn numbers(records: &[(Record, usize)]) -> Vec<Number> {
+        records.iter().map(|(record, _)| record.number).collect()
+    }
+
+    #[test]
+    fn a_portion_is_taken_from_the_front_and_put_back_where_it_was() {
+        let mut waiting = waiting(1..=5);
+        let taken = waiting.take(3);
+        assert_eq!((numbers(&taken), waiting.rows), (vec![1, 2], 6), "whole records, until it is enough");
+        waiting.put(Record::new(6, 0), 2);
+        waiting.put_back(taken);
+        assert_eq!(waiting.rows, 12);
+        assert_eq!(numbers(&waiting.take(usize::MAX)), [1, 2, 3, 4, 5, 6]);
+        assert_eq!((waiting.rows, waiting.bytes), (0, 0));
+        assert!(waiting.take(usize::MAX).is_empty());
+    }
+
+    #[test]
+    fn it_is_urgent_until_what_is_wanted_has_been_taken() {
+        let mut waiting = waiting(1..=5);
+        assert!(!waiting.is_urgent());
+        waiting.wanted = 3;
+        for number in 1..=3 {
+            assert!(waiting.is_urgent(), "{number} is wanted");
+            waiting.take(1);
+        }
+        assert!(!waiting.is_urgent(), "what came later can wait");
+    }
+
+    #[test]
+    fn it_is_full_at_its_bound_of_rows() {
+        let mut waiting = Waiting::default();
+        waiting.put(Record::new(1, 0), ROWS_MAX - 1);
+        assert!(!waiting.is_full());
+        waiting.put(Record::new(2, 0), 1);
+        assert!(waiting.is_full());
     }
 }

@@ -114,7 +114,7 @@ impl State {
     /// needs more are given back: everything stays in order.
     fn accept<A>(&mut self, batch: &mut Vec<Job<A>>) -> (Vec<Outcome<A>>, Vec<Job<A>>) {
         let is_crowded = self.heads.len().max(self.keys.len()).max(self.positions.len()) > HEADS_MAX;
-        if self.is_uncertain || is_crowded || self.health.get() != Health::Ready || self.tail.is_full() {
+        if self.is_uncertain || is_crowded || self.health.get() != Health::Ready || !self.tail.has_room() {
             return (Vec::new(), std::mem::take(batch));
         }
         let accepted = self.tail.accepted();
@@ -342,6 +342,7 @@ mod tests {
     use crate::clock;
     use crate::store::sqlite::account;
     use crate::store::sqlite::open::{self, Opened};
+    use crate::store::tail::ROWS_MAX;
     use shared::conversation::ConversationKind;
     use shared::ids::CommandId;
 
@@ -432,6 +433,25 @@ mod tests {
         assert_eq!(stored.place, *place);
         let later = handle(&mut state, vec![send(ada), job()]);
         assert!(matches!(&later[..], [Effect::Stored(_), Effect::Repeated(again)] if again == place), "{later:?}");
+    }
+
+    #[test]
+    fn at_the_bound_of_the_tail_the_writer_waits_for_room_and_goes_on() {
+        let (_folder, mut state, ada) = opened();
+        send_some(&mut state, ada, 1);
+        let tail = state.tail.clone();
+        // Nobody applies anything while this is held.
+        let turn = tail.apply().expect("applied");
+        for _ in 0..ROWS_MAX / BATCH_MAX {
+            send_some(&mut state, ada, BATCH_MAX);
+        }
+        let full = tail.accepted();
+        let writer = std::thread::spawn(move || seqs(&send_some(&mut state, ada, 1)));
+        assert!(!tail.has_room());
+        assert_eq!(tail.accepted(), full, "nothing is accepted beyond the bound");
+        drop(turn);
+        assert!(tail.has_room(), "the tail's own thread makes room");
+        assert_eq!(writer.join().expect("no panic"), [ROWS_MAX as u64 + 2]);
     }
 
     fn opened() -> (tempfile::TempDir, State, UserId) {
