@@ -88,7 +88,12 @@ impl Registry {
     /// An empty map that lets each user have so many sockets.
     #[must_use]
     pub fn new(sockets_per_user_max: usize) -> Arc<Self> {
-        Arc::new(Self { users: Mutex::new(HashMap::new()), next: AtomicU64::new(1), sockets_per_user_max, backlog: Arc::default() })
+        Arc::new(Self {
+            users: Mutex::new(HashMap::new()),
+            next: AtomicU64::new(1),
+            sockets_per_user_max,
+            backlog: Arc::default(),
+        })
     }
 
     /// Adds a socket. If the user has too many, the oldest is told to close with 4409.

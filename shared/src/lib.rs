@@ -35,6 +35,7 @@ pub mod close;
 pub mod code;
 pub mod ids;
 pub mod limits;
+pub mod markdown;
 pub mod text;
 
 mod strict;

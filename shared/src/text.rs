@@ -10,7 +10,7 @@ fn is_space(c: char) -> bool {
 /// Whether a reader sees nothing where this character stands: white space, controls, and what
 /// Unicode lists as `Default_Ignorable_Code_Point` (DerivedCoreProperties.txt), plus U+2800, a
 /// braille pattern without dots, and U+FEFF within the list as the byte order mark.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     is_space(c)
         || c.is_control()
         || matches!(c,

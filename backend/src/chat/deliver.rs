@@ -25,7 +25,6 @@ const BATCHES_AT_ONCE: usize = 64;
 /// The part of a large round's time that is waited after it if more waits already.
 const PAUSE: u32 = 8;
 
-
 /// Where the answer to a command goes.
 #[derive(Debug)]
 pub enum Asker {

@@ -1,0 +1,333 @@
+use super::*;
+use proptest::prelude::*;
+
+/// Parts as they might be written down: `b(x)` is bold.
+fn show(parts: &[Inline]) -> String {
+    let one = |part: &Inline| match part {
+        Inline::Text(text) => text.clone(),
+        Inline::Code(text) => format!("c({text})"),
+        Inline::Marked(mark, parts) => {
+            let name = match mark {
+                Mark::Bold => "b",
+                Mark::Italic => "i",
+                Mark::Strike => "s",
+                Mark::Spoiler => "h",
+            };
+            format!("{name}({})", show(parts))
+        }
+        Inline::Link { url, label } => format!("a({url}={})", show(label)),
+    };
+    parts.iter().map(one).collect()
+}
+
+fn show_blocks(blocks: &[Block]) -> String {
+    let one = |block: &Block| match block {
+        Block::Paragraph(parts) => show(parts),
+        Block::Quote(blocks) => format!("Q[{}]", show_blocks(blocks)),
+        Block::List(number, items) => {
+            let items: Vec<_> = items.iter().map(|item| format!("-{}", show_blocks(item))).collect();
+            format!("L{}[{}]", number.map_or(String::new(), |number| number.to_string()), items.concat())
+        }
+        Block::Code { language, text } => format!("C{}[{text}]", language.as_deref().unwrap_or_default()),
+    };
+    blocks.iter().map(one).collect::<Vec<_>>().join("¶")
+}
+
+fn all(cases: &[(&str, &str)]) {
+    for (written, expected) in cases {
+        assert_eq!(show_blocks(&parse(written)), *expected, "{written:?}");
+    }
+}
+
+#[test]
+fn marks() {
+    all(&[
+        ("**bold** and __bold__", "b(bold) and b(bold)"),
+        ("*a* _b_ ~~c~~ ||d||", "i(a) i(b) s(c) h(d)"),
+        ("***both***", "b(i(both))"),
+        ("**bold *and* more**", "b(bold i(and) more)"),
+        ("*a **b** c*", "i(a b(b) c)"),
+        ("||~~**x**~~||", "h(s(b(x)))"),
+        ("这是**重点**内容", "这是b(重点)内容"),
+        ("line\n**two**\nlines", "line\nb(two)\nlines"),
+    ]);
+}
+
+#[test]
+fn what_makes_no_sense_is_text() {
+    for text in [
+        "2*3*4",
+        "2 * 3 * 4",
+        "snake_case_name",
+        "**",
+        "****",
+        "** a **",
+        "**a",
+        "a**",
+        "*a",
+        "~a~",
+        "|a|",
+        "a || b || c",
+        "\\",
+        "`",
+        "``a`",
+        "[a]",
+        "[a](b)",
+        "[](https)",
+        "# no heading",
+        "-no list",
+        "1.no list",
+        "- ",
+        "2024. no list",
+        "<b>no html</b>",
+        "&lt;",
+        "![a",
+        "~~~",
+        "***",
+        "_ _",
+        "http://",
+        "https:// a",
+        "h",
+        "ftp://a.b",
+        "a_b_",
+        "_b_a",
+    ] {
+        assert_eq!(show_blocks(&parse(text)), *text, "{text:?}");
+    }
+}
+
+#[test]
+fn what_was_begun_within_is_text_when_the_outer_ends() {
+    all(&[
+        ("**a *b** c*", "b(a *b) c*"),
+        ("*a **b* c**", "i(a **b) c**"),
+        ("[a **b](https://c.d) e**", "a(https://c.d=a **b) e**"),
+        ("**a [b** c](https://d.e)", "b(a [b) c](a(https://d.e=https://d.e))"),
+    ]);
+}
+
+#[test]
+fn a_sign_after_a_backslash_is_itself() {
+    all(&[(r"\*a\* \[b](https://c.d) \`c` \a \\", r"*a* [b](a(https://c.d=https://c.d)) `c` \a \")]);
+}
+
+#[test]
+fn code() {
+    all(&[
+        ("`a **b** c`", "c(a **b** c)"),
+        ("`` a`b ``", "c(a`b)"),
+        ("` `", "c( )"),
+        ("**`a`**", "b(c(a))"),
+        ("`https://a.b`", "c(https://a.b)"),
+        ("```rust\nfn a() {}\n\n  *b*\n```\nafter", "Crust[fn a() {}\n\n  *b*]¶after"),
+        ("before\n```\nnever ended", "before¶C[never ended]"),
+        ("``` C++\nx\n```", "Cc++[x]"),
+        ("```not a language\nx", "```not a language\nx"),
+    ]);
+}
+
+#[test]
+fn links() {
+    all(&[
+        ("see https://a.b/c?d=e&f#g, or", "see a(https://a.b/c?d=e&f#g=https://a.b/c?d=e&f#g), or"),
+        ("(https://a.b/c_(d))", "(a(https://a.b/c_(d)=https://a.b/c_(d)))"),
+        ("https://a.b.", "a(https://a.b=https://a.b)."),
+        ("**https://a.b**", "b(a(https://a.b=https://a.b))"),
+        ("HTTPS://A.B", "a(HTTPS://A.B=HTTPS://A.B)"),
+        ("<https://a.b/c*d>", "a(https://a.b/c*d=https://a.b/c*d)"),
+        ("<mailto:a@b.c>", "a(mailto:a@b.c=mailto:a@b.c)"),
+        ("[**a** b](https://c.d/(e))", "a(https://c.d/(e)=b(a) b)"),
+        ("[[a](https://b.c)", "[a(https://b.c=a)"),
+        ("xhttps://a.b", "xhttps://a.b"),
+    ]);
+}
+
+#[test]
+fn a_label_that_is_an_address_is_no_label() {
+    all(&[(
+        "[https://bank.example](https://evil.example)",
+        "[a(https://bank.example=https://bank.example)](a(https://evil.example=https://evil.example))",
+    )]);
+}
+
+#[test]
+fn addresses_that_do_something_are_text() {
+    for url in [
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        "java\tscript:alert(1)",
+        "\u{1}javascript:alert(1)",
+        "data:text/html,x",
+        "vbscript:x",
+        "file:///etc/passwd",
+        "blob:https://a.b",
+        "//a.b",
+        "/a",
+        "a.b",
+        "https:a.b",
+        "https:///a",
+        "mailto:",
+        "https://a b",
+        "https://a\u{202e}b",
+        "https://a\u{200b}b",
+        "https://\u{2066}",
+        "https://a\"onclick=b",
+        "about:blank",
+    ] {
+        for text in [format!("[a]({url})"), format!("<{url}>")] {
+            let leads = |part: &Inline| matches!(part, Inline::Link { url: found, .. } if found == url);
+            let blocks = parse(&text);
+            let [Block::Paragraph(parts)] = &blocks[..] else { panic!("{blocks:?}") };
+            assert!(!parts.iter().any(leads), "{text:?}: {parts:?}");
+        }
+    }
+}
+
+#[test]
+fn quotes_and_lists() {
+    all(&[
+        ("> a\n> b\nc", "Q[a\nb]¶c"),
+        (">a\n> > b\n>\n> c", "Q[a¶Q[b]¶c]"),
+        ("to do:\n- a\n- **b**\n  more\n- c", "to do:¶L[-a-b(b)\nmore-c]"),
+        ("3. a\n4) b\n- c", "L3[-a-b]¶L[-c]"),
+        ("- a\n  - b\n    - c\n- d", "L[-a¶L[-b¶L[-c]]-d]"),
+        ("> - a\n>   ```\n>   x\n>   ```", "Q[L[-a¶C[x]]]"),
+        ("a\n\n\nb", "a¶b"),
+        ("", ""),
+    ]);
+}
+
+fn depth(blocks: &[Block]) -> usize {
+    let one = |block: &Block| match block {
+        Block::Paragraph(_) | Block::Code { .. } => 0,
+        Block::Quote(blocks) => 1 + depth(blocks),
+        Block::List(_, items) => 1 + items.iter().map(|item| depth(item)).max().unwrap_or_default(),
+    };
+    blocks.iter().map(one).max().unwrap_or_default()
+}
+
+fn depth_of_parts(parts: &[Inline]) -> usize {
+    let one = |part: &Inline| match part {
+        Inline::Text(_) | Inline::Code(_) => 0,
+        Inline::Marked(_, parts) | Inline::Link { label: parts, .. } => 1 + depth_of_parts(parts),
+    };
+    parts.iter().map(one).max().unwrap_or_default()
+}
+
+/// Every part of every line, with how deep it is.
+fn lines(blocks: &[Block], see: &mut impl FnMut(&[Inline])) {
+    for block in blocks {
+        match block {
+            Block::Paragraph(parts) => see(parts),
+            Block::Quote(blocks) => lines(blocks, see),
+            Block::List(_, items) => items.iter().for_each(|item| lines(item, see)),
+            Block::Code { .. } => {}
+        }
+    }
+}
+
+#[test]
+fn however_it_is_made_it_is_shallow_and_takes_no_time() {
+    // Each is a text that makes a careless parser deep or slow, as long as a message may be.
+    let begun = std::time::Instant::now();
+    for piece in [
+        ">",
+        "> ",
+        "- ",
+        "  - a\n",
+        "[",
+        "]",
+        "[]",
+        "[](",
+        "](",
+        "[a](b",
+        "*a ",
+        "**a ",
+        "*a **b ",
+        "_a __b ~~c ||d ",
+        "`a",
+        "``a`",
+        "h.",
+        "http://",
+        "http://.",
+        "https://a(",
+        "https://a)",
+        "<h",
+        "<https://",
+        "\\",
+        "[*[_[~~[||[",
+        "*_",
+        "a**b",
+        "```\n",
+        "1. a\n",
+        "\n",
+        "||",
+        "~~ ~~",
+        "[a](https://b.c(",
+        "(",
+        ")))))",
+    ] {
+        let text = piece.repeat(16_384 / piece.len());
+        let blocks = parse(&text);
+        assert!(depth(&blocks) <= DEPTH_MAX, "{piece:?}");
+        lines(&blocks, &mut |parts| assert!(depth_of_parts(parts) <= 8, "{piece:?}"));
+    }
+    // Each in a few milliseconds; a parser that goes over the text for each sign takes minutes for all.
+    assert!(begun.elapsed().as_secs() < 60);
+}
+
+#[test]
+fn a_line_says_what_a_message_says_without_marks() {
+    for (text, line) in
+        [("**a**\n> b\n- c `d`\n```\ne\n```", "a b c d e"), ("[label](https://a.b) ||secret||", "label ▒▒▒"), ("", "")]
+    {
+        assert_eq!(plain(text), line, "{text:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn nothing_is_lost_and_nothing_is_made_up(text in "([a-c \n*_~|`>\\[\\]()<\\-1.é语]|https://a|\\\\){0,60}") {
+        let blocks = parse(&text);
+        prop_assert!(depth(&blocks) <= DEPTH_MAX);
+        // What is shown is what was written, in order, without some signs.
+        let mut written = text.chars();
+        let mut shown = String::new();
+        let mut see = |parts: &[Inline]| shown.push_str(&texts(parts));
+        lines(&blocks, &mut see);
+        // (Code has lines of its own, which `lines` does not see.)
+        for c in shown.chars().filter(|c| !c.is_whitespace()) {
+            prop_assert!(written.any(|other| other == c), "{:?} of {:?}", c, text);
+        }
+    }
+
+    #[test]
+    fn letters_are_never_lost(text in "[a-c*_~| ]{0,40}") {
+        let letters = |text: &str| text.chars().filter(char::is_ascii_lowercase).collect::<String>();
+        let mut shown = String::new();
+        lines(&parse(&text), &mut |parts| shown.push_str(&texts(parts)));
+        prop_assert_eq!(letters(&shown), letters(&text));
+    }
+
+    #[test]
+    fn text_without_signs_is_one_text(text in "[a-gi-z ,.!?äß语👍]{1,80}") {
+        prop_assume!(!text.trim().is_empty());
+        prop_assert_eq!(parse(&text), [Block::Paragraph(vec![Inline::Text(text.clone())])]);
+    }
+
+    #[test]
+    fn anything_can_be_parsed(text in "\\PC{0,200}|[\\s\\PC]{0,200}") {
+        parse(&text);
+        prop_assert!(!plain(&text).contains('\n'));
+    }
+}
+
+fn texts(parts: &[Inline]) -> String {
+    let one = |part: &Inline| match part {
+        Inline::Text(text) | Inline::Code(text) => text.clone(),
+        Inline::Marked(_, parts) | Inline::Link { label: parts, .. } => texts(parts),
+    };
+    parts.iter().map(one).collect()
+}
