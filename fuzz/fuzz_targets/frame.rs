@@ -19,6 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(matches!(ServerFrame::decode(&answer), Ok(Some(_))), "{answer}");
         }
     }
+    shared::markdown::plain(&text);
     let _ = ServerFrame::decode(&text);
     let _ = decode_body::<SignUp>(&text);
     let _ = decode_body::<SignIn>(&text);

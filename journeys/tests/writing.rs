@@ -101,6 +101,42 @@ async fn every_text_is_shown_as_it_was_written() {
 }
 
 #[tokio::test]
+async fn what_is_written_with_marks_is_shown_as_it_was_meant() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    ada.opens("Everyone").await;
+    let long = "the plan: **first** _think_, ~~guess~~, then `measure`\n- one\n  - deeper, with [a link](https://example.org/path?q=1)\n- two\n\n> and somebody said\n> on two lines\n```rust\nfn main() { println!(\"a line that is much longer than a phone is wide, so that it has to be scrolled\"); }\n```\nThe end is ||a surprise||.";
+    ada.pastes(long).await;
+    ada.presses(Key::Enter).await;
+    ada.has_sent_all().await;
+    let count = |css: &str| format!("return document.querySelectorAll('.message__text {css}').length");
+    for css in ["strong", "em", "s", "ul ul li", "blockquote", "pre code", "a[rel~=noopener][target=_blank]", "[inert]"]
+    {
+        assert_eq!(ada.js(&count(css)).await, json!(1), "{css}");
+    }
+    for (width, height) in [(1280, 800), (360, 740)] {
+        ada.window(width, height).await;
+        for scheme in ["light", "dark"] {
+            ada.prefers(scheme).await;
+            ada.picture(&format!("markup-{width}-{scheme}")).await;
+        }
+    }
+    // What is hidden is shown with the keyboard, and not before.
+    assert_eq!(ada.js("return document.querySelector('.spoiler').innerText").await, json!(""));
+    ada.js("document.querySelector('.spoiler__cover').focus()").await;
+    ada.presses(Key::Enter).await;
+    assert_eq!(ada.js("return document.querySelector('.spoiler').innerText").await, json!("a surprise"));
+    assert_eq!(ada.js("return document.activeElement.textContent").await, json!("a surprise"));
+    // The list of conversations has a line, and what is hidden stays so.
+    let line = "return document.querySelector('.conversation__line').textContent";
+    assert!(
+        ada.js(line).await.as_str().unwrap().starts_with("You: the plan: first think, guess, then measure one deeper")
+    );
+    ada.picture("markup-shown").await;
+    ada.leaves().await;
+}
+
+#[tokio::test]
 async fn a_long_conversation_opens_at_its_end_and_loads_what_is_before() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;

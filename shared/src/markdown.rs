@@ -142,7 +142,8 @@ fn blocks(lines: &[&str], depth: usize) -> Vec<Block> {
                 end_paragraph(&mut paragraph, &mut found);
                 found.push(block);
             }
-            None if line.trim().is_empty() => end_paragraph(&mut paragraph, &mut found),
+            // Space between lines is kept as it was written, and around blocks there is enough.
+            None if paragraph.is_empty() && line.trim().is_empty() => {}
             None => paragraph.push(line),
         }
     }
@@ -151,6 +152,7 @@ fn blocks(lines: &[&str], depth: usize) -> Vec<Block> {
 }
 
 fn end_paragraph(lines: &mut Vec<&str>, found: &mut Vec<Block>) {
+    while lines.pop_if(|line| line.trim().is_empty()).is_some() {}
     if !lines.is_empty() {
         found.push(Block::Paragraph(inline::parse(&lines.join("\n"))));
         lines.clear();

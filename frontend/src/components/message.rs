@@ -1,6 +1,7 @@
 //! One row of a conversation.
 
 use super::avatar::Avatar;
+use super::markup::{Body, fill, uncover};
 use crate::browser;
 use crate::dynamic::{part, part_if, text};
 use crate::state::State;
@@ -38,6 +39,8 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
             })
         })
     });
+    // Set anew only when it has changed.
+    let body = Memo::new(move |_| row.with_value(|row| row.with(body_of)));
     view! {
         {part_if(of_place(|place| place.begins_day), move || {
             let day = of_row(|row| browser::long_day(row.at));
@@ -69,15 +72,14 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
                         <span class="visually-hidden">{of_row(|row| sign(&row.state).1.to_owned())}</span>
                     </span>
                 }.into_any())}
-                <p class="message__text" dir="auto" data-deleted=of_row(|row| row.deleted_at.is_some().to_string())>
-                    {of_row(|row| {
-                        if row.deleted_at.is_some() { "This message was deleted".to_owned() } else { row.content.clone() }
-                    })}
-                    {part_if(
-                        move || row.with_value(|row| row.with(|row| row.edited_at.is_some() && row.deleted_at.is_none())),
-                        || view! { <span class="message__edited">" (edited)"</span> }.into_any(),
-                    )}
-                </p>
+                {part(move || {
+                    let body = body.get();
+                    let is_deleted = (body == Body::Deleted).to_string();
+                    view! {
+                        <div class="message__text" dir="auto" data-deleted=is_deleted on:click=uncover use:fill=body></div>
+                    }
+                    .into_any()
+                })}
             </div>
             {part(move || row.with_value(|row| row.with(|row| reactions(state, conversation, row))))}
             {part(move || match failure.get() {
@@ -85,6 +87,13 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
                 None => ().into_any(),
             })}
         </article>
+    }
+}
+
+fn body_of(row: &Row) -> Body {
+    match row.deleted_at {
+        Some(_) => Body::Deleted,
+        None => Body::Written { text: row.content.clone(), is_edited: row.edited_at.is_some() },
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod back;
 pub(crate) mod composer;
 pub(crate) mod field;
 pub(crate) mod icon;
+pub(crate) mod markup;
 pub(crate) mod message;
 pub(crate) mod sidebar;
 pub(crate) mod status;

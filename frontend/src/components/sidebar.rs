@@ -13,6 +13,7 @@ use shared::account::User;
 use shared::conversation::{ConversationKind, Summary};
 use shared::event::EventKind;
 use shared::ids::{ConversationId, UserId};
+use shared::markdown;
 
 #[component]
 pub(crate) fn Sidebar() -> impl IntoView {
@@ -160,8 +161,9 @@ fn last_line(state: State, summary: Option<&Summary>) -> String {
     if message.deleted_at.is_some() {
         return "This message was deleted".into();
     }
-    // A line shows less than this; a message may have sixteen thousand.
-    let text: String = message.content.chars().take(120).map(|c| if c == '\n' { ' ' } else { c }).collect();
+    // A line shows less than this; a message may have sixteen thousand. (Cut afterwards, or it could end within
+    // something hidden and show it.)
+    let text: String = markdown::plain(&message.content).chars().take(120).collect();
     if summary.kind == ConversationKind::Direct && !is_own {
         return text;
     }

@@ -4,6 +4,7 @@ use crate::api;
 use crate::components::avatar::Avatar;
 use crate::components::back::BackToList;
 use crate::components::composer::Composer;
+use crate::components::markup::{Body, fill, uncover};
 use crate::components::message::NotSent;
 use crate::dynamic::{part, text};
 use crate::router::{Address, Router};
@@ -183,9 +184,10 @@ fn Sent() -> impl IntoView {
     part(move || {
         let all = waiting().into_iter().map(|FirstMessage { id, content, state: first }| {
             let name = if matches!(first, FirstState::Failed(_)) { "failed" } else { "pending" };
+            let body = Body::Written { text: content, is_edited: false };
             view! {
                 <article class="message" data-own="true" data-state=name>
-                    <div class="message__body"><p class="message__text" dir="auto">{content}</p></div>
+                    <div class="message__body"><div class="message__text" dir="auto" on:click=uncover use:fill=body></div></div>
                     {match first {
                         FirstState::Failed(reason) => view! { <NotSent conversation=None key=id reason /> }.into_any(),
                         FirstState::Pending | FirstState::Accepted(_) => ().into_any(),

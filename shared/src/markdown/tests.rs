@@ -192,7 +192,7 @@ fn quotes_and_lists() {
         ("3. a\n4) b\n- c", "L3[-a-b]¶L[-c]"),
         ("- a\n  - b\n    - c\n- d", "L[-a¶L[-b¶L[-c]]-d]"),
         ("> - a\n>   ```\n>   x\n>   ```", "Q[L[-a¶C[x]]]"),
-        ("a\n\n\nb", "a¶b"),
+        ("a\n\n\n  b\n\n- c\n\nd", "a\n\n\n  b¶L[-c]¶d"),
         ("", ""),
     ]);
 }

@@ -1,0 +1,154 @@
+//! A message's text as nodes of the document: never as HTML, so nothing that is written can be more than text.
+//!
+//! Put together by hand and not by views: what is in a message does not change on its own, and a view for each kind
+//! of node would be the largest part of the page.
+
+use leptos::prelude::*;
+use shared::markdown::{self, Block, Inline, Mark};
+use wasm_bindgen::JsCast;
+use web_sys::{Document, Element, HtmlElement, MouseEvent};
+
+/// What a row says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// What somebody wrote.
+    Written { text: String, is_edited: bool },
+    /// It was deleted.
+    Deleted,
+}
+
+/// Fills an element with a body: a directive.
+pub(crate) fn fill(element: Element, body: Body) {
+    let document = document();
+    element.set_text_content(None);
+    match body {
+        Body::Deleted => element.set_text_content(Some("This message was deleted")),
+        Body::Written { text, is_edited } => {
+            match &markdown::parse(&text)[..] {
+                // Most are one paragraph, and need nothing around it.
+                [Block::Paragraph(parts)] => put_parts(&document, &element, parts),
+                blocks => put_blocks(&document, &element, blocks),
+            }
+            if is_edited && let Some(note) = put(&document, &element, "span", "message__edited") {
+                note.set_text_content(Some(" (edited)"));
+            }
+        }
+    }
+}
+
+/// Shows what is hidden, if that is what was clicked on.
+pub(crate) fn uncover(event: MouseEvent) {
+    let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+    let Some(cover) = target.filter(|target| target.class_name() == "spoiler__cover") else { return };
+    if let Some(hidden) = cover.next_element_sibling().and_then(|hidden| hidden.dyn_into::<HtmlElement>().ok()) {
+        let _ = hidden.remove_attribute("inert");
+        // The focus was on the cover, which goes.
+        let _ = hidden.focus();
+    }
+    cover.remove();
+}
+
+/// Adds an element. (It fails for names that are none.)
+fn put(document: &Document, parent: &Element, tag: &str, class: &str) -> Option<Element> {
+    let element = document.create_element(tag).ok()?;
+    if !class.is_empty() {
+        element.set_class_name(class);
+    }
+    parent.append_child(&element).ok()?;
+    Some(element)
+}
+
+fn set(element: &Element, name: &str, value: &str) {
+    let _ = element.set_attribute(name, value);
+}
+
+fn put_blocks(document: &Document, parent: &Element, blocks: &[Block]) {
+    for block in blocks {
+        match block {
+            Block::Paragraph(parts) => {
+                if let Some(element) = put(document, parent, "p", "") {
+                    set(&element, "dir", "auto");
+                    put_parts(document, &element, parts);
+                }
+            }
+            Block::Quote(blocks) => {
+                if let Some(element) = put(document, parent, "blockquote", "") {
+                    put_blocks(document, &element, blocks);
+                }
+            }
+            Block::List(number, items) => {
+                let Some(list) = put(document, parent, if number.is_some() { "ol" } else { "ul" }, "") else {
+                    continue;
+                };
+                if let Some(number) = number {
+                    set(&list, "start", &number.to_string());
+                }
+                for item in items {
+                    if let Some(element) = put(document, &list, "li", "") {
+                        put_blocks(document, &element, item);
+                    }
+                }
+            }
+            Block::Code { language, text } => {
+                let Some(element) = put(document, parent, "pre", "") else { continue };
+                // Long lines are scrolled to, with the keyboard, too.
+                set(&element, "tabindex", "0");
+                set(&element, "dir", "ltr");
+                if let Some(language) = language {
+                    set(&element, "data-language", language);
+                }
+                if let Some(code) = put(document, &element, "code", "") {
+                    code.set_text_content(Some(text));
+                }
+            }
+        }
+    }
+}
+
+fn put_parts(document: &Document, parent: &Element, parts: &[Inline]) {
+    for part in parts {
+        match part {
+            Inline::Text(text) => {
+                let _ = parent.append_child(&document.create_text_node(text));
+            }
+            Inline::Code(text) => {
+                if let Some(element) = put(document, parent, "code", "") {
+                    element.set_text_content(Some(text));
+                }
+            }
+            Inline::Marked(Mark::Spoiler, parts) => put_spoiler(document, parent, parts),
+            Inline::Marked(mark, parts) => {
+                let tag = match mark {
+                    Mark::Bold => "strong",
+                    Mark::Italic => "em",
+                    Mark::Strike | Mark::Spoiler => "s",
+                };
+                if let Some(element) = put(document, parent, tag, "") {
+                    put_parts(document, &element, parts);
+                }
+            }
+            Inline::Link { url, label } => {
+                if let Some(element) = put(document, parent, "a", "") {
+                    set(&element, "href", url);
+                    set(&element, "title", url);
+                    set(&element, "target", "_blank");
+                    set(&element, "rel", "noopener noreferrer nofollow");
+                    put_parts(document, &element, label);
+                }
+            }
+        }
+    }
+}
+
+fn put_spoiler(document: &Document, parent: &Element, parts: &[Inline]) {
+    let Some(spoiler) = put(document, parent, "span", "spoiler") else { return };
+    if let Some(cover) = put(document, &spoiler, "button", "spoiler__cover") {
+        set(&cover, "type", "button");
+        set(&cover, "aria-label", "Show hidden text");
+    }
+    if let Some(hidden) = put(document, &spoiler, "span", "spoiler__text") {
+        set(&hidden, "inert", "");
+        set(&hidden, "tabindex", "-1");
+        put_parts(document, &hidden, parts);
+    }
+}
