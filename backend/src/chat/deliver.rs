@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 /// Batches delivered before it is looked whether those who are to write them keep up.
-const BATCHES_AT_ONCE: usize = 64;
+const BATCHES_AT_ONCE: usize = 16;
 /// The part of a large round's time that is waited after it if more waits already.
 const PAUSE: u32 = 8;
 
