@@ -423,7 +423,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn summary(&self, user: UserId, conversation: ConversationId) -> Result<Option<Summary>, Error> {
-        self.read_all(move |database| sqlite::conversation::summary(database, user, conversation)).await
+        self.read_all(move |database| sqlite::summary::find(database, user, conversation)).await
     }
 
     /// The conversations of `user`, most recent first, after the one named `before`.
@@ -436,7 +436,7 @@ impl Store {
         before: Option<ConversationId>,
         limit: u32,
     ) -> Result<Snapshot, Error> {
-        self.read_all(move |database| sqlite::conversation::summaries(database, user, before, limit)).await
+        self.read_all(move |database| sqlite::summary::list(database, user, before, limit)).await
     }
 }
 
@@ -451,7 +451,7 @@ fn first_screen(
         return Ok(None);
     }
     let user = session.user.id;
-    let snapshot = sqlite::conversation::summaries_in(&transaction, user, None, limit)?;
+    let snapshot = sqlite::summary::list_in(&transaction, user, None, limit)?;
     Ok(Some((snapshot, sqlite::account::contacts(&transaction, user)?)))
 }
 

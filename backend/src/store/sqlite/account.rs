@@ -1,8 +1,9 @@
 //! Accounts.
 
 use super::row::{self, Sql};
-use crate::store::{Credentials, Error};
-use rusqlite::{Connection, OptionalExtension, params};
+use crate::store::{Contacts, Credentials, Error};
+use foldhash::{HashSet, HashSetExt};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::account::User;
 use shared::ids::{Timestamp, UserId};
 use shared::limits::CONTACTS_MAX;
@@ -133,22 +134,33 @@ pub(in crate::store) fn delete(database: &Connection, user: UserId, at: Timestam
     Ok(())
 }
 
+/// So many conversations of somebody are looked at for their contacts.
+const CONTACT_CONVERSATIONS_MAX: u32 = 10_000;
+
 /// Those one shares a direct, group or channel conversation with, and when they were last there; at
-/// most [`CONTACTS_MAX`].
-pub(in crate::store) fn contacts(
-    database: &Connection,
-    user: UserId,
-) -> Result<Vec<(UserId, Option<Timestamp>)>, Error> {
-    let mut statement = database.prepare_cached(
-        "SELECT DISTINCT user.id, user.last_seen_at FROM member AS own
-         JOIN conversation ON conversation.key = own.conversation AND conversation.kind <> 'everyone'
-         JOIN member AS other ON other.conversation = own.conversation AND other.user <> own.user
-         JOIN user ON user.id = other.user AND user.deleted_at IS NULL
-         WHERE own.user = ?1 LIMIT ?2",
+/// most [`CONTACTS_MAX`], of the first [`CONTACT_CONVERSATIONS_MAX`] conversations.
+pub(in crate::store) fn contacts(database: &Connection, user: UserId) -> Result<Contacts, Error> {
+    // The order of the joins is said, so that it stops as soon as there are enough.
+    let mut others = database.prepare_cached(
+        "SELECT other.user FROM (
+           SELECT conversation FROM member WHERE user = ?1
+             AND conversation <> (SELECT key FROM conversation WHERE kind = 'everyone') LIMIT ?2
+         ) AS own CROSS JOIN member AS other ON other.conversation = own.conversation AND other.user <> ?1",
     )?;
-    let contact = |found: &rusqlite::Row<'_>| {
-        let at: Option<Sql<Timestamp>> = found.get("last_seen_at")?;
-        Ok((row::get(found, "id")?, at.map(|Sql(at)| at)))
-    };
-    row::all(statement.query_map(params![Sql(user), CONTACTS_MAX], contact)?)
+    let mut person = database.prepare_cached("SELECT last_seen_at FROM user WHERE id = ?1 AND deleted_at IS NULL")?;
+    let mut seen = HashSet::new();
+    let mut contacts = Vec::new();
+    let mut rows = others.query(params![Sql(user), CONTACT_CONVERSATIONS_MAX])?;
+    while contacts.len() < CONTACTS_MAX as usize
+        && let Some(found) = rows.next()?
+    {
+        // Most people are met again and again; each is looked at once.
+        let other: UserId = row::get(found, "user")?;
+        if seen.insert(other) {
+            let last_seen_at = |found: &Row<'_>| found.get::<_, Option<Sql<Timestamp>>>("last_seen_at");
+            let found = person.query_row([Sql(other)], last_seen_at).optional()?;
+            contacts.extend(found.map(|at| (other, at.map(|Sql(at)| at))));
+        }
+    }
+    Ok(contacts)
 }

@@ -1,13 +1,12 @@
-//! Conversations, their members and how they stand in somebody's list.
+//! Conversations and their members.
 
-use super::event;
 use super::row::{self, Sql};
 use crate::store::access::Role;
-use crate::store::{Error, Member, Snapshot, kind_name, kind_of};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use crate::store::{Error, Member, kind_name, kind_of};
+use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use shared::account::User;
-use shared::conversation::{ConversationKind, Summary};
+use shared::conversation::ConversationKind;
 use shared::ids::{ConversationId, Timestamp, UserId};
 
 pub(in crate::store) fn member(
@@ -21,134 +20,6 @@ pub(in crate::store) fn member(
     Ok(statement
         .query_row(params![Sql(conversation), Sql(user)], |found| Ok(Member { key: found.get("key")?, conversation }))
         .optional()?)
-}
-
-const SUMMARY: &str = "SELECT key, id, kind, name, last_seq, last_position, message_count, read_seq, read_count
-    FROM member JOIN conversation ON conversation.key = member.conversation WHERE member.user = ?1";
-
-pub(in crate::store) fn summary(
-    database: &Connection,
-    user: UserId,
-    conversation: ConversationId,
-) -> Result<Option<Summary>, Error> {
-    // One transaction, so that the numbers and the last event are of one moment.
-    let transaction = database.unchecked_transaction()?;
-    let mut statement = transaction.prepare_cached(&format!("{SUMMARY} AND id = ?2"))?;
-    statement
-        .query_row(params![Sql(user), Sql(conversation)], columns)
-        .optional()?
-        .map(|found| fill(&transaction, found))
-        .transpose()
-}
-
-pub(in crate::store) fn summaries(
-    database: &Connection,
-    user: UserId,
-    before: Option<ConversationId>,
-    limit: u32,
-) -> Result<Snapshot, Error> {
-    let transaction = database.unchecked_transaction()?;
-    summaries_in(&transaction, user, before, limit)
-}
-
-/// The same, inside a transaction that reads more than this.
-pub(in crate::store) fn summaries_in(
-    transaction: &Connection,
-    user: UserId,
-    before: Option<ConversationId>,
-    limit: u32,
-) -> Result<Snapshot, Error> {
-    let (position, key) = match before {
-        None => (i64::MAX, i64::MAX),
-        Some(before) => {
-            let mut statement = transaction.prepare_cached(&format!("{SUMMARY} AND id = ?2"))?;
-            let found = statement
-                .query_row(params![Sql(user), Sql(before)], |found| {
-                    Ok((found.get("last_position")?, found.get("key")?))
-                })
-                .optional()?;
-            match found {
-                Some(found) => found,
-                None => return Ok(Snapshot { conversations: Vec::new(), more: false }),
-            }
-        }
-    };
-    let newest = if is_in_many(transaction, user)? { newest(transaction, user, position, limit + 1)? } else { None };
-    let mut found = match newest {
-        Some(found) => found,
-        None => {
-            let mut statement = transaction.prepare_cached(&format!(
-                "{SUMMARY} AND (last_position, key) < (?2, ?3) ORDER BY last_position DESC, key DESC LIMIT ?4"
-            ))?;
-            row::all(statement.query_map(params![Sql(user), position, key, limit + 1], columns)?)?
-        }
-    };
-    let more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let conversations = found.into_iter().map(|found| fill(transaction, found)).collect::<Result<_, _>>()?;
-    Ok(Snapshot { conversations, more })
-}
-
-/// Above so many conversations of somebody they are not sorted to find the newest.
-const SORTED_MAX: u32 = 1_000;
-/// So many events are looked at to find the newest conversations of somebody who is in many.
-const LOOKED_AT_MAX: u32 = 5_000;
-
-fn is_in_many(database: &Connection, user: UserId) -> Result<bool, Error> {
-    let mut statement =
-        database.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM member WHERE user = ?1 LIMIT ?2)")?;
-    let count: u32 = statement.query_row(params![Sql(user), SORTED_MAX + 1], |found| found.get(0))?;
-    Ok(count > SORTED_MAX)
-}
-
-/// The conversations of somebody whose newest event stands before a position, so many of them, newest first. The log of
-/// all conversations is walked back from there: whoever is in many has some among the last events. `None` if there are
-/// not so many among the events looked at.
-fn newest(database: &Connection, user: UserId, before: i64, count: u32) -> Result<Option<Vec<Columns>>, Error> {
-    // A conversation's newest event is the one at its `last_position`.
-    let mut statement = database.prepare_cached(
-        "SELECT key, id, kind, name, last_seq, last_position, message_count, read_seq, read_count
-         FROM (SELECT position, conversation FROM event WHERE position < ?2 ORDER BY position DESC LIMIT ?3) AS walked
-         JOIN conversation ON conversation.key = walked.conversation AND last_position = walked.position
-         JOIN member ON member.conversation = conversation.key AND member.user = ?1
-         ORDER BY walked.position DESC LIMIT ?4",
-    )?;
-    let found = row::all(statement.query_map(params![Sql(user), before, LOOKED_AT_MAX, count], columns)?)?;
-    Ok((found.len() == count as usize).then_some(found))
-}
-
-struct Columns {
-    key: i64,
-    kind: String,
-    summary: Summary,
-}
-
-fn columns(found: &Row<'_>) -> rusqlite::Result<Columns> {
-    Ok(Columns {
-        key: found.get("key")?,
-        kind: found.get("kind")?,
-        summary: Summary {
-            id: row::get(found, "id")?,
-            kind: ConversationKind::Direct,
-            name: found.get("name")?,
-            members: None,
-            last_seq: row::get(found, "last_seq")?,
-            read_seq: row::get(found, "read_seq")?,
-            unread: row::count(found, "message_count")?.saturating_sub(row::count(found, "read_count")?),
-            last_event: None,
-        },
-    })
-}
-
-/// Adds what stands in other tables.
-fn fill(database: &Connection, found: Columns) -> Result<Summary, Error> {
-    let Columns { key, kind, mut summary } = found;
-    summary.kind = kind_of(&kind)?;
-    if matches!(summary.kind, ConversationKind::Direct | ConversationKind::Group) {
-        summary.members = Some(members(database, key)?);
-    }
-    summary.last_event = event::last(database, key, summary.id)?;
-    Ok(summary)
 }
 
 /// The members with their names, in the order of their ids.

@@ -28,7 +28,7 @@ pub(in crate::store) struct NewEvent<'a> {
 
 /// The last position in the order of all logs.
 pub(in crate::store) fn last_position(database: &Connection) -> Result<i64, Error> {
-    Ok(database.query_row("SELECT coalesce(max(position), 0) FROM event", [], |found| found.get(0))?)
+    Ok(database.prepare_cached("SELECT coalesce(max(position), 0) FROM event")?.query_row([], |found| found.get(0))?)
 }
 
 /// Appends an event.

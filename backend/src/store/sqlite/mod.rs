@@ -16,3 +16,4 @@ pub(super) mod reaction;
 pub(super) mod resume;
 pub(super) mod row;
 pub(super) mod session;
+pub(super) mod summary;

@@ -58,7 +58,7 @@ fn standing(
          JOIN conversation ON conversation.id = unhex(asked.value, '-')
          JOIN member ON member.conversation = conversation.key AND member.user = ?2",
     )?;
-    let rows = statement.query_map(params![json(&ids)?, row::Sql(user)], |found| {
+    let rows = statement.query_map(params![row::json(&ids)?, row::Sql(user)], |found| {
         Ok((row::get(found, "id")?, (found.get("key")?, row::get(found, "last_seq")?)))
     })?;
     Ok(row::all(rows)?.into_iter().collect())
@@ -97,7 +97,7 @@ fn events(
            AND event.seq > asked.value ->> 1 AND event.seq <= asked.value ->> 2
          ORDER BY asked.key, seq",
     )?;
-    let mut rows = statement.query([json(&asked)?])?;
+    let mut rows = statement.query([row::json(&asked)?])?;
     let mut bytes = 0;
     let mut lists: Vec<Vec<Event>> = Vec::new();
     while bytes < PAGE_BYTES
@@ -115,15 +115,11 @@ fn events(
         .zip(&lists)
         .filter_map(|(stretch, list)| Some((stretch.key, list.first()?.seq.get(), list.last()?.seq.get())))
         .collect();
-    let mut folded = reaction::spans(database, &json(&spans)?)?;
+    let mut folded = reaction::spans(database, &row::json(&spans)?)?;
     for (Stretch { conversation, key, last_seq, .. }, mut list) in stretches.into_iter().zip(lists) {
         reaction::fold(&mut list, key, &mut folded);
         let is_whole = list.last().is_some_and(|event| Cursor::from(event.seq) == last_seq);
         page.conversations.push((conversation, if is_whole { Missed::All(list) } else { Missed::Some(list) }));
     }
     Ok(())
-}
-
-fn json(value: &impl serde::Serialize) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|error| Error::Corrupt(error.to_string()))
 }

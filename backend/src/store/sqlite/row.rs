@@ -87,3 +87,8 @@ pub(in crate::store) fn own_user(row: &Row<'_>) -> rusqlite::Result<User> {
 pub(in crate::store) fn all<T>(rows: impl Iterator<Item = rusqlite::Result<T>>) -> Result<Vec<T>, Error> {
     rows.collect::<rusqlite::Result<Vec<T>>>().map_err(Error::from)
 }
+
+/// A list to be bound to a statement that asks about many, through `json_each`.
+pub(in crate::store) fn json(value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::Corrupt(error.to_string()))
+}
