@@ -80,6 +80,18 @@ impl Board {
         }
     }
 
+    /// Whether others have to be told of anybody.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !self.untold.is_empty()
+    }
+
+    /// Whether others have to be told of this person.
+    #[must_use]
+    pub fn has_news_of(&self, user: UserId) -> bool {
+        self.untold.contains(&user)
+    }
+
     /// How somebody is.
     #[must_use]
     pub fn state(&self, user: UserId) -> PresenceState {

@@ -6,6 +6,7 @@ use crate::clock;
 use crate::presence::{Board, News};
 use crate::socket::queue::{About, Item};
 use crate::store::{Contacts, Error};
+use foldhash::HashMap;
 use shared::frame::ServerFrame;
 use shared::ids::{Timestamp, UserId};
 use shared::presence::{Presence, PresenceState};
@@ -23,8 +24,15 @@ const IDLE_TICKS: u32 = 15;
 /// The board everybody writes on.
 #[derive(Debug, Default)]
 pub struct Presences {
-    board: Mutex<Board>,
+    state: Mutex<State>,
     changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    board: Board,
+    /// The contacts of those who have just come in, read for their first screen: not to be read again to tell them.
+    contacts: HashMap<UserId, Vec<UserId>>,
 }
 
 /// One open socket's mark on the board; dropping it takes it off.
@@ -35,18 +43,26 @@ pub struct Mark {
 }
 
 impl Presences {
-    /// A socket of this person is open for as long as the mark lives.
+    /// A socket of this person is open for as long as the mark lives. Those who are told are these contacts, where they
+    /// are known already.
     #[must_use]
-    pub fn connected(self: &Arc<Self>, user: UserId) -> Mark {
-        self.lock().connected(user, Instant::now());
-        self.changed.notify_one();
+    pub fn connected(self: &Arc<Self>, user: UserId, contacts: Option<&Contacts>) -> Mark {
+        let mut state = self.lock();
+        state.board.connected(user, Instant::now());
+        if state.board.has_news() {
+            if let Some(contacts) = contacts.filter(|_| state.board.has_news_of(user)) {
+                state.contacts.insert(user, contacts.iter().map(|(contact, _)| *contact).collect());
+            }
+            self.changed.notify_one();
+        }
+        drop(state);
         Mark { presences: self.clone(), user }
     }
 
     /// How these people are, with what the database knows of those who are not there.
     #[must_use]
     pub fn of(&self, contacts: &Contacts) -> Vec<Presence> {
-        let board = self.lock();
+        let board = &self.lock().board;
         let presence = |&(user, last_seen_at): &(UserId, Option<Timestamp>)| {
             let state = board.state(user);
             Presence { user, state, last_seen_at: last_seen_at.filter(|_| state == PresenceState::Offline) }
@@ -54,22 +70,25 @@ impl Presences {
         contacts.iter().map(presence).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Mark {
     /// The person has done something.
     pub fn active(&self) {
-        self.presences.lock().active(self.user, Instant::now());
-        self.presences.changed.notify_one();
+        let mut state = self.presences.lock();
+        state.board.active(self.user, Instant::now());
+        if state.board.has_news() {
+            self.presences.changed.notify_one();
+        }
     }
 }
 
 impl Drop for Mark {
     fn drop(&mut self) {
-        self.presences.lock().disconnected(self.user, Instant::now(), clock::now());
+        self.presences.lock().board.disconnected(self.user, Instant::now(), clock::now());
     }
 }
 
@@ -81,7 +100,7 @@ pub async fn run(app: Arc<App>) {
             () = app.presences.changed.notified() => {}
             () = tokio::time::sleep(TICK) => {
                 ticks += 1;
-                let mut board = app.presences.lock();
+                let board = &mut app.presences.lock().board;
                 board.pass(Instant::now());
                 if ticks % IDLE_TICKS == 0 {
                     board.pass_idle(Instant::now());
@@ -90,24 +109,42 @@ pub async fn run(app: Arc<App>) {
             () = app.stopping.cancelled() => return,
         }
         loop {
-            let news = app.presences.lock().take_news(PORTION);
+            let news = app.presences.lock().take_news();
             if news.is_empty() {
                 break;
             }
-            if let Err(error) = tell(&app, &news).await {
+            if let Err(error) = tell(&app, news).await {
                 tracing::warn!(%error, "presence.failed");
             }
         }
     }
 }
 
-async fn tell(app: &App, news: &[News]) -> Result<(), Error> {
-    let gone: Vec<_> = news.iter().filter_map(|one| Some((one.user, one.last_seen_at?))).collect();
-    let all = app.store.contacts(news.iter().map(|one| one.user).collect()).await?;
-    for (News { user, state, last_seen_at }, contacts) in news.iter().copied().zip(all) {
+/// A state to be told, and to whom, if that is known.
+type Told = (News, Option<Vec<UserId>>);
+
+impl State {
+    fn take_news(&mut self) -> Vec<Told> {
+        let news = self.board.take_news(PORTION);
+        news.into_iter().map(|one| (one, self.contacts.remove(&one.user))).collect()
+    }
+}
+
+async fn tell(app: &App, told: Vec<Told>) -> Result<(), Error> {
+    let gone: Vec<_> = told.iter().filter_map(|(one, _)| Some((one.user, one.last_seen_at?))).collect();
+    let unknown: Vec<_> = told.iter().filter(|(_, known)| known.is_none()).map(|(one, _)| one.user).collect();
+    let mut read = if unknown.is_empty() { Vec::new() } else { app.store.contacts(unknown).await? }.into_iter();
+    for (News { user, state, last_seen_at }, known) in told {
+        let contacts = known.unwrap_or_else(|| {
+            // As many as were asked for come back.
+            read.next().unwrap_or_default().into_iter().map(|(contact, _)| contact).collect()
+        });
+        let there = app.registry.connected(&contacts);
+        if there.is_empty() {
+            continue;
+        }
         let frame = super::encode(&ServerFrame::Presence(Presence { user, state, last_seen_at }));
-        let item = Item { frame, about: About::Presence };
-        app.registry.push_each(contacts.iter().map(|(contact, _)| contact), &item, None);
+        app.registry.push_each(&there, &Item { frame, about: About::Presence }, None);
     }
     if !gone.is_empty() {
         app.writer.set_last_seen(gone).await?;

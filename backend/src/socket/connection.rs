@@ -93,7 +93,7 @@ async fn begin(app: Arc<App>, arrival: Pin<Box<dyn Future<Output = Option<Arriva
     let Arrival { stream, ahead, session, registration, screen, turn } = arrival.await?;
     let user = session.user.id;
     let wire = Wire::new(stream, app.config.rate_limits == Switch::On);
-    let mark = app.presences.connected(user);
+    let mark = app.presences.connected(user, screen.as_ref().map(|(_, contacts)| contacts));
     let started = Instant::now();
     let watch = Watch::new(started);
     let mut connection =

@@ -264,6 +264,11 @@ impl FrameQueue {
                 refused.push(conversation);
                 continue;
             }
+            // Where the snapshot ended, and nothing has come since: nothing is missed.
+            if state.floors.get(&conversation) == Some(&cursor) && !state.left.contains(&conversation) {
+                state.add(answer(&ServerFrame::Resumed(Resumed { conversation, seq: cursor })));
+                continue;
+            }
             let before = state.replays.remove(&conversation);
             let (live, mut answers) =
                 before.map_or((Cursor::START, BTreeMap::new()), |before| (before.live, before.answers));
@@ -388,8 +393,10 @@ impl State {
                 _ => self.add(item),
             },
             About::Event(conversation, seq) => {
-                if self.floors.get(&conversation).is_some_and(|floor| Cursor::from(seq) <= *floor) {
-                    return;
+                match self.floors.get(&conversation) {
+                    Some(floor) if Cursor::from(seq) <= *floor => return,
+                    Some(_) => drop(self.floors.remove(&conversation)),
+                    None => {}
                 }
                 if let Some(replay) = self.replays.get_mut(&conversation) {
                     replay.live = replay.live.max(seq.into());

@@ -22,6 +22,7 @@ pub use sqlite::copy::{CopyError, backup, restore};
 pub use sqlite::pool::Readers;
 pub use writer::Writer;
 
+use self::sqlite::pool::{Lane, Step};
 use crate::accounts::SessionKind;
 use shared::account::{Session, Token, User};
 use shared::conversation::{ConversationKind, Summary};
@@ -300,12 +301,20 @@ impl Store {
         admit: impl FnOnce(&SessionRow) -> Option<T> + Send + 'static,
     ) -> Result<Option<(SessionRow, T, Option<FirstScreen>)>, Error> {
         let tail = self.tail.clone();
-        let entered = self.readers.read_in_turn(move |database| {
-            let Some(session) = sqlite::session::find(database, &token_hash, not_before)? else { return Ok(None) };
-            let Some(admitted) = admit(&session) else { return Ok(None) };
+        let entered = self.readers.read_in_turns(Lane::Entering, move |database| {
+            let Some(session) = sqlite::session::find(database, &token_hash, not_before)? else {
+                return Ok(Step::Done(None));
+            };
+            let Some(admitted) = admit(&session) else { return Ok(Step::Done(None)) };
             // Asked after they were admitted: what is accepted from here on reaches them by itself.
-            let screen = if tail.is_caught_up() { Some(first_screen(database, &session, limit)?) } else { None };
-            Ok(Some((session, admitted, screen)))
+            if !tail.is_caught_up() {
+                return Ok(Step::Done(Some((session, admitted, None))));
+            }
+            // And read in a transaction that begins after they were.
+            Ok(Step::Then(Box::new(move |database| {
+                let screen = first_screen(database, &session, &token_hash, limit)?;
+                Ok(Some((session, admitted, Some(screen))))
+            })))
         });
         let Some((session, admitted, screen)) = entered.await? else { return Ok(None) };
         let screen = match screen {
@@ -313,7 +322,8 @@ impl Store {
             None => {
                 self.tail.caught_up().await;
                 let asked = session.clone();
-                self.readers.read_in_turn(move |database| first_screen(database, &asked, limit)).await?
+                let read = move |database: &_| first_screen(database, &asked, &token_hash, limit);
+                self.readers.read_in_turn(Lane::Entering, read).await?
             }
         };
         Ok(Some((session, admitted, screen)))
@@ -381,7 +391,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn missed(&self, user: UserId, cursors: Vec<(ConversationId, Cursor)>) -> Result<MissedPage, Error> {
-        self.read_all(move |database| sqlite::resume::page(database, user, &cursors)).await
+        self.tail.caught_up().await;
+        self.readers
+            .read_in_turn(Lane::CatchingUp, move |database| sqlite::resume::page(database, user, &cursors))
+            .await
     }
 
     /// People whose name has a word that starts with `search`, by name; all of them if it is empty.
@@ -440,19 +453,19 @@ impl Store {
     }
 }
 
-/// What the first screen of a session needs, read at one moment; `None` if it has ended.
+/// What the first screen of a session needs, inside a transaction; `None` if it has ended, or its secret is another.
 fn first_screen(
-    database: &rusqlite::Connection,
+    transaction: &rusqlite::Connection,
     session: &SessionRow,
+    token_hash: &[u8; 32],
     limit: u32,
 ) -> Result<Option<FirstScreen>, Error> {
-    let transaction = database.unchecked_transaction()?;
-    if !sqlite::session::exists(&transaction, session.id)? {
+    if !sqlite::session::is_valid(transaction, session.id, token_hash)? {
         return Ok(None);
     }
     let user = session.user.id;
-    let snapshot = sqlite::summary::list_in(&transaction, user, None, limit)?;
-    Ok(Some((snapshot, sqlite::account::contacts(&transaction, user)?)))
+    let snapshot = sqlite::summary::list_in(transaction, user, None, limit)?;
+    Ok(Some((snapshot, sqlite::account::contacts(transaction, user)?)))
 }
 
 /// A conversation's kind as it stands in the database.

@@ -5,7 +5,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 
 /// Readers at once. Each holds a thread while it reads; what a page of history costs is mostly
@@ -21,22 +22,37 @@ struct Inner {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
-    lane: Mutex<Lane>,
+    entering: Mutex<Queue>,
+    catching_up: Mutex<Queue>,
 }
 
-/// Short reads that are done one after the other by one thread, which looks for more before it rests: waking another
-/// thread costs more than such a read. Bounded by those who wait for the answers.
+/// Which short reads wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Lane {
+    /// Of those who come in.
+    Entering,
+    /// Of those who catch up with what they have missed; a page of it takes longer.
+    CatchingUp,
+}
+
+/// Short reads that are done one after the other by one thread, all that wait in one transaction. It looks for more
+/// before it rests: waking another thread costs more than such a read, and so does a transaction. Bounded by those who
+/// wait for the answers.
 #[derive(Default)]
-struct Lane {
+struct Queue {
     jobs: Vec<Job>,
     is_running: bool,
 }
 
-type Job = Box<dyn FnOnce(Result<&Connection, Error>) + Send>;
+/// A read inside the transaction of its round. It may go on in the next round's, which sees what has happened since.
+struct Job(Box<dyn FnOnce(Result<&Connection, Error>) -> Option<Job> + Send>);
 
-impl std::fmt::Debug for Lane {
+/// Reads in one round at most: what is asked later should not wait long, nor a transaction last.
+const ROUND_MAX: usize = 64;
+
+impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lane").field("jobs", &self.jobs.len()).field("is_running", &self.is_running).finish()
+        f.debug_struct("Queue").field("jobs", &self.jobs.len()).field("is_running", &self.is_running).finish()
     }
 }
 
@@ -46,7 +62,8 @@ impl Readers {
             path: path.to_owned(),
             idle: Mutex::new(Vec::with_capacity(READERS)),
             permits: Arc::new(Semaphore::new(READERS)),
-            lane: Mutex::default(),
+            entering: Mutex::default(),
+            catching_up: Mutex::default(),
         }))
     }
 
@@ -78,28 +95,82 @@ impl Readers {
         .map_err(|_| panicked())?
     }
 
-    /// The same for work that is short and comes often: it waits for others like it, and for nothing else.
+    /// The same for work that is short and comes often: it waits for others of its lane, and for nothing else, and is
+    /// done in one transaction with them. That transaction begins after this call.
     ///
     /// # Cancel safety
     /// A dropped caller does not stop work that has begun; it only reads.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn read_in_turn<T, F>(&self, work: F) -> Result<T, Error>
+    pub(in crate::store) async fn read_in_turn<T, F>(&self, lane: Lane, work: F) -> Result<T, Error>
     where
         F: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
         T: Send + 'static,
     {
+        self.read_in_turns(lane, |connection| Ok(Step::Done(work(connection)?))).await
+    }
+
+    /// The same for work that may be done in two parts: the second sees what has happened since the first.
+    ///
+    /// # Cancel safety
+    /// As above.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(in crate::store) async fn read_in_turns<T, F>(&self, lane: Lane, work: F) -> Result<T, Error>
+    where
+        F: FnOnce(&Connection) -> Result<Step<T>, Error> + Send + 'static,
+        T: Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
+        let job = Job(Box::new(move |connection| {
             // Whoever asked may have gone.
-            let _ = reply.send(connection.and_then(work));
-        });
-        if self.0.queue(job) {
-            let pool = self.0.clone();
-            tokio::task::spawn_blocking(move || pool.run_lane());
+            let result = match connection.and_then(work) {
+                Ok(Step::Then(rest)) => {
+                    return Some(Job(Box::new(move |connection| {
+                        let _ = reply.send(connection.and_then(rest));
+                        None
+                    })));
+                }
+                Ok(Step::Done(value)) => Ok(value),
+                Err(error) => Err(error),
+            };
+            let _ = reply.send(result);
+            None
+        }));
+        if self.0.queue(lane, job) {
+            // Started when it is dropped, so also when the caller is.
+            let start = Start { pool: self.0.clone(), lane };
+            // Whoever else is about to ask at this moment is in the first round.
+            tokio::task::yield_now().await;
+            drop(start);
         }
         answer.await.map_err(|_| panicked())?
+    }
+}
+
+/// What a part of some work comes to.
+pub(in crate::store) enum Step<T> {
+    /// All of it is done.
+    Done(T),
+    /// The rest is to be done in a later transaction.
+    Then(Box<dyn FnOnce(&Connection) -> Result<T, Error> + Send>),
+}
+
+/// Sets a lane going.
+struct Start {
+    pool: Arc<Inner>,
+    lane: Lane,
+}
+
+impl Drop for Start {
+    fn drop(&mut self) {
+        let (pool, lane) = (self.pool.clone(), self.lane);
+        // Without a runtime nobody waits for an answer any more.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn_blocking(move || pool.run(lane));
+        }
     }
 }
 
@@ -113,44 +184,78 @@ impl Inner {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
     }
 
-    /// Puts a job into the lane. `true`: nobody is at work there.
-    fn queue(&self, job: Job) -> bool {
-        let mut lane = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
-        lane.jobs.push(job);
-        !std::mem::replace(&mut lane.is_running, true)
+    fn lane(&self, lane: Lane) -> MutexGuard<'_, Queue> {
+        let queue = match lane {
+            Lane::Entering => &self.entering,
+            Lane::CatchingUp => &self.catching_up,
+        };
+        queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run_lane(&self) {
+    /// Puts a job into a lane. `true`: nobody is at work there.
+    fn queue(&self, lane: Lane, job: Job) -> bool {
+        let mut queue = self.lane(lane);
+        queue.jobs.push(job);
+        !std::mem::replace(&mut queue.is_running, true)
+    }
+
+    fn run(&self, lane: Lane) {
         let mut connection = None;
+        let mut jobs: Vec<Job> = Vec::new();
         loop {
-            let mut lane = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
-            let jobs = std::mem::take(&mut lane.jobs);
-            lane.is_running = !jobs.is_empty();
-            drop(lane);
+            let mut queue = self.lane(lane);
+            let room = ROUND_MAX.saturating_sub(jobs.len()).min(queue.jobs.len());
+            jobs.extend(queue.jobs.drain(..room));
+            queue.is_running = !jobs.is_empty();
+            drop(queue);
             if jobs.is_empty() {
                 break;
             }
-            for job in jobs {
-                let lent = match connection.take() {
-                    Some(connection) => Ok(connection),
-                    None => self.borrow(),
-                };
-                match lent {
-                    Ok(lent) => {
-                        // A panic is its asker's, who finds the answer's sender gone; the others go on, with another
-                        // connection.
-                        if std::panic::catch_unwind(AssertUnwindSafe(|| job(Ok(&lent)))).is_ok() {
-                            connection = Some(lent);
-                        }
-                    }
-                    Err(error) => job(Err(error)),
-                }
-            }
+            jobs = self.round(&mut connection, jobs);
         }
         if let Some(connection) = connection {
             self.give_back(connection);
         }
     }
+
+    /// Does these jobs in one transaction; gives those that go on.
+    fn round(&self, connection: &mut Option<Connection>, jobs: Vec<Job>) -> Vec<Job> {
+        let mut rest = Vec::new();
+        for Job(job) in jobs {
+            let lent = match connection.take() {
+                Some(connection) => begin(connection),
+                None => self.borrow().and_then(begin),
+            };
+            match lent {
+                // A panic is its asker's, who finds the answer's sender gone; the others go on, with another
+                // connection.
+                Ok(lent) => {
+                    if let Ok(more) = std::panic::catch_unwind(AssertUnwindSafe(|| job(Ok(&lent)))) {
+                        *connection = Some(lent);
+                        rest.extend(more);
+                    }
+                }
+                Err(error) => rest.extend(job(Err(error))),
+            }
+        }
+        *connection = connection.take().and_then(end);
+        rest
+    }
+}
+
+/// Sees to it that the connection is in a transaction.
+fn begin(connection: Connection) -> Result<Connection, Error> {
+    if connection.is_autocommit() {
+        connection.prepare_cached("BEGIN")?.execute([])?;
+    }
+    Ok(connection)
+}
+
+/// Ends its transaction. A connection that cannot is not lent again.
+fn end(connection: Connection) -> Option<Connection> {
+    let ended = connection.is_autocommit()
+        || connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])).is_ok();
+    ended.then_some(connection)
 }
 
 fn panicked() -> Error {

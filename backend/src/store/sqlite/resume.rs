@@ -16,15 +16,14 @@ const PAGE_BYTES: usize = 256 * 1024;
 /// Events in one page.
 const PAGE_EVENTS: u64 = 500;
 
-/// The next page of what comes after these cursors, in their order. Conversations that the page does
+/// The next page of what comes after these cursors, in their order, inside a transaction. Conversations that the page does
 /// not reach are left out of it; they are to be asked for again.
 pub(in crate::store) fn page(
-    database: &Connection,
+    transaction: &Connection,
     user: UserId,
     cursors: &[(ConversationId, Cursor)],
 ) -> Result<MissedPage, Error> {
-    let transaction = database.unchecked_transaction()?;
-    let known = standing(&transaction, user, cursors)?;
+    let known = standing(transaction, user, cursors)?;
     let mut page = MissedPage::default();
     let mut wanted = Vec::new();
     for (conversation, cursor) in cursors {
@@ -42,7 +41,7 @@ pub(in crate::store) fn page(
     if wanted.is_empty() {
         return Ok(page);
     }
-    events(&transaction, &wanted, &mut page)?;
+    events(transaction, &wanted, &mut page)?;
     Ok(page)
 }
 

@@ -32,6 +32,12 @@ pub(in crate::store) fn find(
         .optional()?)
 }
 
+/// Whether a session goes on, with this secret.
+pub(in crate::store) fn is_valid(database: &Connection, id: SessionId, token_hash: &[u8; 32]) -> Result<bool, Error> {
+    let mut statement = database.prepare_cached("SELECT 1 FROM session WHERE id = ?1 AND token_hash = ?2")?;
+    Ok(statement.exists(params![Sql(id), token_hash])?)
+}
+
 pub(in crate::store) fn exists(database: &Connection, id: SessionId) -> Result<bool, Error> {
     Ok(database.prepare_cached("SELECT 1 FROM session WHERE id = ?1")?.exists([Sql(id)])?)
 }
