@@ -219,12 +219,17 @@ pub async fn check_origin(State(app): State<Arc<App>>, request: Request, next: N
         return next.run(request).await;
     }
     // No browser sends a bearer token by itself, so no other site can make one send it.
-    if is_own(&app, request.headers()) || bearer(request.headers()).is_some() {
+    if is_from_own_page(&app, request.headers()) {
         return next.run(request).await;
     }
     let message = "This request does not come from this server's own page. Open the page at the server's address, or \
                    allow the other one with --allow-origin";
     Refused::from(Rejection::new(Code::BadOrigin, message)).into_response()
+}
+
+/// Whether nobody else's page can have made a browser send this.
+pub fn is_from_own_page(app: &App, headers: &HeaderMap) -> bool {
+    is_own(app, headers) || bearer(headers).is_some()
 }
 
 fn is_own(app: &App, headers: &HeaderMap) -> bool {

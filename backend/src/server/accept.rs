@@ -5,9 +5,13 @@ use super::address::{Addresses, ConnectionSlot, PeerAddress, counted, forwarded}
 use super::router;
 use crate::app::App;
 use crate::http::error::Refused;
+use crate::socket::connection::{self, Arrival};
+use crate::socket::entrance::{self, Found};
 use crate::socket::line::Line;
+use crate::socket::upgrade::Late;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -16,13 +20,15 @@ use shared::code::{Code, Rejection};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
-/// How long the head of a request may take, and how long a connection may stay quiet between two.
+/// How long the first byte of a request may take, then the rest of its head, and how long a connection may stay quiet
+/// between two.
 const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
 /// Headers of one request.
 const HEADERS_MAX: usize = 64;
@@ -46,6 +52,7 @@ pub async fn run(listener: TcpListener, app: Arc<App>) {
     let addresses = Arc::new(Addresses::default());
     let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
     let service = router::router(app.clone());
+    let door = Arc::new(Door { app: app.clone(), addresses: addresses.clone(), service });
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -55,12 +62,14 @@ pub async fn run(listener: TcpListener, app: Arc<App>) {
             Ok((stream, peer)) => {
                 // An IPv4 address that came in through IPv6 is the same address.
                 let address = peer.ip().to_canonical();
-                let door = Door { app: app.clone(), addresses: addresses.clone(), service: service.clone() };
                 if app.config.trusted_proxy.contains(&address) {
                     // Its places are those of the people behind it, asked for with each request.
-                    app.sockets.spawn(serve(stream, door.of_proxy(address)));
+                    let visitor = Visitor { door: door.clone(), address, slot: None };
+                    app.sockets.spawn(connection::run(app.clone(), Box::pin(arrive(stream, visitor))));
                 } else if let Some(slot) = addresses.take(counted(address), app.config.connections_per_address) {
-                    app.sockets.spawn(serve(stream, door.of_peer(counted(address), ConnectionSlot::new(slot))));
+                    let slot = Some(ConnectionSlot::new(slot));
+                    let visitor = Visitor { door: door.clone(), address: counted(address), slot };
+                    app.sockets.spawn(connection::run(app.clone(), Box::pin(arrive(stream, visitor))));
                 } else if let Ok(permit) = turned_away.clone().try_acquire_owned() {
                     tokio::spawn(async move {
                         turn_away(stream).await;
@@ -77,7 +86,6 @@ pub async fn run(listener: TcpListener, app: Arc<App>) {
 }
 
 /// What a connection needs to be served.
-#[derive(Clone)]
 struct Door {
     app: Arc<App>,
     addresses: Arc<Addresses>,
@@ -87,53 +95,62 @@ struct Door {
 /// A door with somebody in front of it.
 #[derive(Clone)]
 struct Visitor {
-    door: Door,
+    door: Arc<Door>,
     address: IpAddr,
     /// None for a proxy.
     slot: Option<ConnectionSlot>,
 }
 
-impl Door {
-    fn of_peer(self, address: IpAddr, slot: ConnectionSlot) -> Visitor {
-        Visitor { door: self, address, slot: Some(slot) }
-    }
-
-    fn of_proxy(self, address: IpAddr) -> Visitor {
-        Visitor { door: self, address, slot: None }
-    }
-}
-
 impl Visitor {
-    async fn answer(self, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
-        let Self { door: Door { app, addresses, service }, address, slot } = self;
+    /// Where a request comes from, and its place among those of that address; `None` if there is no place left.
+    fn place(&self, headers: &HeaderMap) -> Option<(IpAddr, ConnectionSlot)> {
+        if let Some(slot) = &self.slot {
+            return Some((self.address, slot.clone()));
+        }
+        let Door { app, addresses, .. } = &*self.door;
+        let address = counted(forwarded(headers, &app.config.trusted_proxy).unwrap_or(self.address));
+        let slot = addresses.take(address, app.config.connections_per_address)?;
+        Some((address, ConnectionSlot::new(slot)))
+    }
+
+    async fn answer(self, request: hyper::Request<Incoming>, is_late: bool) -> Result<Response, Infallible> {
         let mut request: Request = request.map(Body::new);
-        let (address, slot) = match slot {
-            Some(slot) => (address, slot),
-            None => {
-                let address = counted(forwarded(request.headers(), &app.config.trusted_proxy).unwrap_or(address));
-                match addresses.take(address, app.config.connections_per_address) {
-                    Some(slot) => (address, ConnectionSlot::new(slot)),
-                    None => {
-                        let rejection = Rejection::new(Code::RateLimited, TOO_MANY_TEXT).retry_after_ms(10_000);
-                        return Ok(Refused::from(rejection).into_response());
-                    }
-                }
-            }
+        let Some((address, slot)) = self.place(request.headers()) else {
+            let rejection = Rejection::new(Code::RateLimited, TOO_MANY_TEXT).retry_after_ms(10_000);
+            return Ok(Refused::from(rejection).into_response());
         };
+        if is_late {
+            request.extensions_mut().insert(Late);
+        }
         request.extensions_mut().insert(PeerAddress(address));
         // A handler may take the request apart before its body has come; the place is taken until the answer.
         request.extensions_mut().insert(slot.clone());
-        let response = service.oneshot(request).await;
+        let response = self.door.service.clone().oneshot(request).await;
         drop(slot);
         response
     }
 }
 
-async fn serve(stream: TcpStream, visitor: Visitor) {
+/// Lets somebody in the quick way, or serves what else they want until they go.
+async fn arrive(stream: TcpStream, visitor: Visitor) -> Option<Arrival> {
     // A chat's frames are small and must not wait for one another.
     let _ = stream.set_nodelay(true);
+    let place = |headers: &HeaderMap| visitor.place(headers).map(|(_, slot)| slot);
+    match entrance::look(&visitor.door.app, stream, HEADER_TIME_MAX, place).await {
+        Found::Arrival(arrival) => Some(*arrival),
+        Found::Gone => None,
+        Found::Other { stream, ahead, is_late } => {
+            Box::pin(serve(stream, ahead, visitor, is_late)).await;
+            None
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, ahead: Vec<u8>, visitor: Visitor, is_late: bool) {
     let app = visitor.door.app.clone();
-    let line = Line::new(stream, Duration::from_secs(app.config.slow_consumer_seconds));
+    // Of the first request only.
+    let is_late = AtomicBool::new(is_late);
+    let line = Line::new(stream, ahead, Duration::from_secs(app.config.slow_consumer_seconds));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME_MAX)
@@ -141,7 +158,9 @@ async fn serve(stream: TcpStream, visitor: Visitor) {
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(
             TokioIo::new(line),
-            hyper::service::service_fn(move |request| visitor.clone().answer(request)),
+            hyper::service::service_fn(move |request| {
+                visitor.clone().answer(request, is_late.swap(false, Ordering::Relaxed))
+            }),
         )
         .with_upgrades();
     tokio::pin!(connection);

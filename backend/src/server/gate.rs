@@ -35,7 +35,8 @@ pub async fn check(State(app): State<Arc<App>>, request: Request, next: Next) ->
     }
 }
 
-fn refusal(config: &Config, request: &Request) -> Option<Response> {
+/// The answer to a request that no handler should have to think about; `None` for a good one.
+pub fn refusal<B>(config: &Config, request: &axum::http::Request<B>) -> Option<Response> {
     let uri = request.uri();
     if !METHODS.contains(request.method()) {
         let mut response = Refused::from(Rejection::method_not_allowed()).into_response();

@@ -8,7 +8,7 @@ use crate::http::{
 use crate::socket::upgrade;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
@@ -90,7 +90,12 @@ async fn protect(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_private = path.starts_with("/api/") || path == "/ws";
     let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+    add_protection(response.headers_mut(), is_private);
+    response
+}
+
+/// See above.
+pub fn add_protection(headers: &mut HeaderMap, is_private: bool) {
     if is_private {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
@@ -104,5 +109,4 @@ async fn protect(request: Request, next: Next) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
-    response
 }

@@ -57,6 +57,8 @@ pub struct Arrival {
     pub stream: TcpStream,
     /// What has come of it behind the handshake.
     pub ahead: Vec<u8>,
+    /// What the handshake is answered, if it has not been: it goes out with the first frame.
+    pub answer: Vec<u8>,
     /// Their session.
     pub session: SessionRow,
     /// The socket's place.
@@ -90,7 +92,7 @@ pub async fn run(app: Arc<App>, arrival: Pin<Box<dyn Future<Output = Option<Arri
 
 /// Welcomes somebody.
 async fn begin(app: Arc<App>, arrival: Pin<Box<dyn Future<Output = Option<Arrival>> + Send>>) -> Option<Connection> {
-    let Arrival { stream, ahead, session, registration, screen, turn } = arrival.await?;
+    let Arrival { stream, ahead, answer, session, registration, screen, turn } = arrival.await?;
     let user = session.user.id;
     let wire = Wire::new(stream, app.config.rate_limits == Switch::On);
     let mark = app.presences.connected(user, screen.as_ref().map(|(_, contacts)| contacts));
@@ -101,11 +103,17 @@ async fn begin(app: Arc<App>, arrival: Pin<Box<dyn Future<Output = Option<Arriva
     let begun = AssertUnwindSafe(connection.welcome(session, screen)).catch_unwind().await;
     drop(turn);
     match begun {
-        Ok(Ok(welcome)) => connection.first = Some(Box::new((welcome, ahead))),
-        Ok(Err(end)) => connection.end = Some(end),
-        Err(_) => {
-            tracing::error!(%user, "socket.panicked");
-            connection.end = Some(End::Close(close::FAULT));
+        Ok(Ok(welcome)) => connection.first = Some(Box::new(First { answer, welcome, ahead })),
+        begun => {
+            connection.end = Some(begun.map_or_else(
+                |_| {
+                    tracing::error!(%user, "socket.panicked");
+                    End::Close(close::FAULT)
+                },
+                |end| end.err().unwrap_or(End::Close(close::FAULT)),
+            ));
+            // Whoever is told to go was let in before.
+            let _ = poll_fn(|cx| Poll::Ready(connection.wire.write(cx, |out| out.extend_from_slice(&answer)))).await;
         }
     }
     Some(connection)
@@ -120,12 +128,18 @@ struct Connection {
     /// What the peer is held to.
     watch: Watch,
     started: Instant,
-    /// The first frame that is sent, and what came behind the handshake.
-    first: Option<Box<(Utf8Bytes, Vec<u8>)>>,
+    first: Option<Box<First>>,
     /// If it ends before it has begun.
     end: Option<End>,
     heard: u64,
     sent: u64,
+}
+
+/// What is sent first, and what came behind the handshake.
+struct First {
+    answer: Vec<u8>,
+    welcome: Utf8Bytes,
+    ahead: Vec<u8>,
 }
 
 /// How a connection ends.
@@ -194,9 +208,12 @@ impl Connection {
 
     fn poll_end(&mut self, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<Result<(), End>> {
         if let Some(first) = self.first.take() {
-            let (welcome, mut ahead) = *first;
+            let First { answer, welcome, mut ahead } = *first;
             self.sent += 1;
-            self.wire.write(cx, |out| frame::write_text(out, &welcome))?;
+            self.wire.write(cx, |out| {
+                out.extend_from_slice(&answer);
+                frame::write_text(out, &welcome);
+            })?;
             if !ahead.is_empty() {
                 self.hear(cx, Some(&mut ahead))?.is_ready();
             }

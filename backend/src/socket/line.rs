@@ -16,16 +16,18 @@ use tokio::time::{Sleep, sleep};
 #[derive(Debug)]
 pub struct Line {
     stream: TcpStream,
+    /// What was read of it before, and how much of that has been taken.
+    ahead: (Vec<u8>, usize),
     stuck_max: Duration,
     /// Runs while a write waits and nothing moves.
     stuck: Option<Pin<Box<Sleep>>>,
 }
 
 impl Line {
-    /// A fresh connection. Writes that do not move for `stuck_max` fail.
+    /// A connection of which this has been read. Writes that do not move for `stuck_max` fail.
     #[must_use]
-    pub fn new(stream: TcpStream, stuck_max: Duration) -> Self {
-        Self { stream, stuck_max, stuck: None }
+    pub fn new(stream: TcpStream, ahead: Vec<u8>, stuck_max: Duration) -> Self {
+        Self { stream, ahead: (ahead, 0), stuck_max, stuck: None }
     }
 
     /// The connection itself.
@@ -51,6 +53,16 @@ impl Line {
 
 impl AsyncRead for Line {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let (ahead, taken) = &mut self.ahead;
+        if *taken < ahead.len() {
+            let count = buffer.remaining().min(ahead.len() - *taken);
+            buffer.put_slice(&ahead[*taken..*taken + count]);
+            *taken += count;
+            if *taken == ahead.len() {
+                self.ahead = Default::default();
+            }
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod backlog;
 pub mod connection;
+pub mod entrance;
 pub mod frame;
 pub mod line;
 pub mod queue;

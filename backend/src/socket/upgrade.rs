@@ -44,44 +44,46 @@ const MEMORY_RETRY_MS: u64 = 30_000;
 pub async fn upgrade(
     State(app): State<Arc<App>>,
     Extension(slot): Extension<ConnectionSlot>,
+    late: Option<Extension<Late>>,
     shown: Shown,
     handshake: Handshake,
 ) -> Result<Response, Refused> {
+    if late.is_some() {
+        return Err(too_many());
+    }
     let turn = take_turn(&app).await?;
     let (hash, not_before) = (shown.hash, shown.not_before);
     let entered = welcome::enter(&app, hash, not_before, move |session| shown.fits(session)).await?;
     let (session, registration, screen) = entered.ok_or_else(signed_out)?;
     note_use(&app, &session);
-    let Handshake { upgrade, accept, is_ours } = handshake;
+    let Handshake { upgrade, accepted } = handshake;
     let arrival = Box::pin(async move {
         // An error here is a connection that was lost before it was a socket.
         let parts = upgrade.await.ok()?.downcast::<TokioIo<Line>>().ok()?;
         // From here on the connection counts as a socket of its user, not of its address.
         slot.release();
         let (stream, ahead) = (parts.io.into_inner().into_tcp(), parts.read_buf.to_vec());
-        Some(Arrival { stream, ahead, session, registration, screen, turn })
+        Some(Arrival { stream, ahead, answer: Vec::new(), session, registration, screen, turn })
     });
     // Tracked where stopping waits for it.
     let tracker = app.sockets.clone();
     tracker.spawn(connection::run(app, arrival));
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    if is_ours {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
-    }
+    accepted.write(response.headers_mut());
     Ok(response)
 }
 
+/// Somebody's turn was waited for already, in vain.
+#[derive(Debug, Clone, Copy)]
+pub struct Late;
+
 /// A turn to be welcomed, held until the first frame is made: what a crowd that comes back at once asks of the
 /// database is bounded.
-async fn take_turn(app: &App) -> Result<OwnedSemaphorePermit, Refused> {
-    let overloaded = |message: &str, retry_after_ms| {
-        Refused::from(Rejection::new(Code::Overloaded, message).retry_after_ms(retry_after_ms))
-    };
+///
+/// # Errors
+/// 503 if none came in time, or there is no room for another socket.
+pub(super) async fn take_turn(app: &App) -> Result<OwnedSemaphorePermit, Refused> {
     if app.stopping.is_cancelled() {
         return Err(overloaded("The server is stopping. Please come back in a moment", 1_000));
     }
@@ -90,64 +92,97 @@ async fn take_turn(app: &App) -> Result<OwnedSemaphorePermit, Refused> {
     }
     match timeout(TURN_TIME_MAX, app.welcomes.clone().acquire_owned()).await {
         Ok(Ok(turn)) => Ok(turn),
-        _ => Err(overloaded("Many people come in at this moment. Please come back in a few seconds", TURN_RETRY_MS)),
+        _ => Err(too_many()),
     }
+}
+
+fn too_many() -> Refused {
+    overloaded("Many people come in at this moment. Please come back in a few seconds", TURN_RETRY_MS)
+}
+
+fn overloaded(message: &str, retry_after_ms: u64) -> Refused {
+    Rejection::new(Code::Overloaded, message).retry_after_ms(retry_after_ms).into()
 }
 
 /// A request that is a WebSocket handshake.
 #[derive(Debug)]
 pub struct Handshake {
     upgrade: OnUpgrade,
+    accepted: Accepted,
+}
+
+/// What a good handshake is answered with.
+#[derive(Debug)]
+pub struct Accepted {
     accept: HeaderValue,
     /// Whether our subprotocol was offered.
     is_ours: bool,
+}
+
+impl Accepted {
+    /// Adds the answer's headers.
+    pub(super) fn write(self, headers: &mut HeaderMap) {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept);
+        if self.is_ours {
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+        }
+    }
+}
+
+/// Whether a request is a handshake.
+///
+/// # Errors
+/// The answer to one that is none.
+pub(super) fn accept(method: &Method, version: Version, headers: &HeaderMap) -> Result<Accepted, Box<Response>> {
+    if method != Method::GET {
+        return Err(Box::new(Refused::from(Rejection::method_not_allowed()).into_response()));
+    }
+    if !has_token(headers, &header::CONNECTION, "upgrade") || !has_token(headers, &header::UPGRADE, "websocket") {
+        return Err(bad("Connection: Upgrade and Upgrade: websocket are missing"));
+    }
+    if version != Version::HTTP_11 {
+        return Err(bad("it must be an HTTP/1.1 request"));
+    }
+    if has_body(headers) {
+        return Err(bad("it must have no body"));
+    }
+    if only(headers, &header::SEC_WEBSOCKET_VERSION) != Some("13") {
+        return Err(other_version());
+    }
+    let Some(key) = only(headers, &header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key)) else {
+        return Err(bad("Sec-WebSocket-Key must be 16 bytes in base64"));
+    };
+    let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).expect("base64 is visible ASCII");
+    Ok(Accepted { accept, is_ours: has_token(headers, &header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) })
 }
 
 impl FromRequestParts<Arc<App>> for Handshake {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Response> {
-        let headers = &parts.headers;
-        if parts.method != Method::GET {
-            return Err(Refused::from(Rejection::method_not_allowed()).into_response());
-        }
-        if !has_token(headers, &header::CONNECTION, "upgrade") || !has_token(headers, &header::UPGRADE, "websocket") {
-            return Err(bad("Connection: Upgrade and Upgrade: websocket are missing"));
-        }
-        if parts.version != Version::HTTP_11 {
-            return Err(bad("it must be an HTTP/1.1 request"));
-        }
-        if has_body(headers) {
-            return Err(bad("it must have no body"));
-        }
-        if only(headers, &header::SEC_WEBSOCKET_VERSION) != Some("13") {
-            return Err(other_version());
-        }
-        let Some(key) = only(headers, &header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key)) else {
-            return Err(bad("Sec-WebSocket-Key must be 16 bytes in base64"));
-        };
-        let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).expect("base64 is visible ASCII");
-        let is_ours = has_token(headers, &header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
+        let accepted = accept(&parts.method, parts.version, &parts.headers).map_err(|response| *response)?;
         let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
-            return Err(bad("this connection cannot be upgraded"));
+            return Err(*bad("this connection cannot be upgraded"));
         };
-        Ok(Self { upgrade, accept, is_ours })
+        Ok(Self { upgrade, accepted })
     }
 }
 
-fn bad(what: &str) -> Response {
+fn bad(what: &str) -> Box<Response> {
     let message = format!("This address speaks WebSocket, version 13: {what}");
-    Refused::with_status(Rejection::new(Code::Invalid, message), StatusCode::BAD_REQUEST).into_response()
+    Box::new(Refused::with_status(Rejection::new(Code::Invalid, message), StatusCode::BAD_REQUEST).into_response())
 }
 
 /// RFC 6455 section 4.4: whoever speaks another version is told ours.
-fn other_version() -> Response {
+fn other_version() -> Box<Response> {
     let rejection = Rejection::new(Code::Invalid, "This address speaks WebSocket, version 13 only");
     let mut response = Refused::with_status(rejection, StatusCode::UPGRADE_REQUIRED).into_response();
     let headers = response.headers_mut();
     headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    response
+    Box::new(response)
 }
 
 /// The value of a header that must stand there once.
