@@ -126,6 +126,9 @@ type Told = (News, Option<Vec<UserId>>);
 impl State {
     fn take_news(&mut self) -> Vec<Told> {
         let news = self.board.take_news(PORTION);
+        if news.is_empty() {
+            self.contacts.clear();
+        }
         news.into_iter().map(|one| (one, self.contacts.remove(&one.user))).collect()
     }
 }

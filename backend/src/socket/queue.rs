@@ -264,10 +264,9 @@ impl FrameQueue {
                 refused.push(conversation);
                 continue;
             }
-            // Where the snapshot ended, and nothing has come since: nothing is missed.
             if state.floors.get(&conversation) == Some(&cursor) && !state.left.contains(&conversation) {
                 state.add(answer(&ServerFrame::Resumed(Resumed { conversation, seq: cursor })));
-                continue;
+                continue; // This is where the snapshot ended, and nothing has come since.
             }
             let before = state.replays.remove(&conversation);
             let (live, mut answers) =

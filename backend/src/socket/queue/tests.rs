@@ -225,6 +225,23 @@ fn what_a_snapshot_has_is_not_sent_again_whenever_it_comes() {
     assert_eq!(numbers(&queue), [7, 8], "a replay keeps what is known until its own end");
 }
 
+#[test]
+fn who_has_what_the_snapshot_has_misses_nothing_and_nothing_is_read_for_them() {
+    let queue = FrameQueue::default();
+    let (one, other) = (conversation(), conversation());
+    queue.has_up_to([(one, cursor(6)), (other, cursor(2))].into());
+    assert_eq!(queue.begin([(one, cursor(6))]), []);
+    assert!(!queue.claim(), "nobody has to replay");
+    assert!(drain(&queue)[0].contains("resumed"));
+    queue.push(event(one, 6, 1));
+    assert_eq!(numbers(&queue), [0; 0], "the snapshot has it");
+    queue.push(event(one, 7, 1));
+    assert_eq!(queue.begin([(one, cursor(6))]), []);
+    assert!(queue.claim(), "something has come meanwhile, so the log says what is missed");
+    assert_eq!(queue.begin([(other, cursor(1))]), []);
+    assert_eq!(queue.replays().len(), 2, "somebody who has less is given the rest");
+}
+
 #[tokio::test]
 async fn room_comes_with_writing_and_ends_with_the_socket() {
     let queue = std::sync::Arc::new(FrameQueue::default());

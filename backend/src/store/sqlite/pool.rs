@@ -45,7 +45,9 @@ struct Queue {
 }
 
 /// A read inside the transaction of its round. It may go on in the next round's, which sees what has happened since.
-struct Job(Box<dyn FnOnce(Result<&Connection, Error>) -> Option<Job> + Send>);
+struct Job(Box<Work>);
+
+type Work = dyn FnOnce(Result<&Connection, Error>) -> Option<Job> + Send;
 
 /// Reads in one round at most: what is asked later should not wait long, nor a transaction last.
 const ROUND_MAX: usize = 64;
@@ -155,8 +157,10 @@ pub(in crate::store) enum Step<T> {
     /// All of it is done.
     Done(T),
     /// The rest is to be done in a later transaction.
-    Then(Box<dyn FnOnce(&Connection) -> Result<T, Error> + Send>),
+    Then(Box<Rest<T>>),
 }
+
+type Rest<T> = dyn FnOnce(&Connection) -> Result<T, Error> + Send;
 
 /// Sets a lane going.
 struct Start {
