@@ -49,6 +49,17 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
             load_newer();
         }
     };
+    // Rows may change many times between two frames, and asking where the pane stands lays them all out: once a frame.
+    let is_due = StoredValue::new_local(false);
+    let look_soon = move || {
+        if is_due.try_get_value() == Some(false) {
+            is_due.set_value(true);
+            request_animation_frame(move || {
+                is_due.try_set_value(false);
+                look();
+            });
+        }
+    };
     let on_scroll = move |_| {
         let (Some(pane), Some(list)) = (pane.get_untracked(), list.get_untracked()) else { return };
         let is_near = -pane.scroll_top() < NEAR_END;
@@ -71,13 +82,13 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
     let (pages, ends) = (view.pages, view.to_end);
     Effect::new(move |_| {
         if let (Some(pane), Some(list)) = (pane.get(), list.get()) {
-            anchored.with_value(|anchored| anchored.watch(pane.into(), &list, look));
+            anchored.with_value(|anchored| anchored.watch(pane.into(), &list, look_soon));
         }
     });
     Effect::new(move |_| {
         pages.track();
         // A page may have had nothing to show.
-        request_animation_frame(look);
+        look_soon();
     });
     Effect::new(move |before: Option<u32>| {
         let count = ends.get();
