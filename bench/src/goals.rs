@@ -114,6 +114,7 @@ pub const ROWS: &[Row] = &[
     row("page.frame.p50", "scrolling it: between frames, median", None, None),
     row("page.frame.p95", "scrolling it: between frames, 95th of a hundred", None, None),
     row("page.frame.slow", "scrolling it: frames above 50 ms", None, None),
+    row("page.receive", "messages a second that it takes in and shows, 500 at a time", None, None),
     row("page.heap.before", "JavaScript's memory before 10,000 messages came", None, None),
     row("page.heap.after", "… and after", Some(Near("page.heap.before")), None),
     row("page.memory.before", "the WebAssembly's memory before", None, None),

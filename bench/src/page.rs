@@ -1,26 +1,37 @@
 //! `page`: the page in a real browser. How large it is, how soon a conversation of 100,000 messages is on the
 //! screen, how smoothly it scrolls, and what stays in memory after 10,000 messages were received with it open.
 //!
-//! Needs `chromium` and `chromedriver`, and a `confab` with the page inside.
+//! Needs `chromium` and `chromedriver`, and a `confab` with the page inside. The browser may use every core: it is what
+//! is measured, and the load generator writes to it only while it waits for it.
 
 use crate::contender::folder;
+use crate::crowd;
+use crate::dialect::{Dialect, Incoming};
+use crate::frame;
+use crate::net::{Handler, Net};
+use crate::process;
 use crate::scenario::{Figure, Round};
 use crate::seed::{self, Seed};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
-use shared::ids::ConversationId;
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use shared::frame::ClientFrame;
+use shared::ids::{CommandId, ConversationId, Timestamp};
+use shared::message::{Send, Target};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use thirtyfour::prelude::*;
 
-/// Nothing that works takes this long.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// No single step that works takes this long.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Nor do all of them together.
+const PATIENCE_IN_ALL: Duration = Duration::from_secs(180);
 /// So long it is scrolled.
-const SCROLL_MS: u64 = 5_000;
-/// How often the page is opened anew, each time in a new browser.
-const OPENINGS: usize = 3;
+const SCROLL_MS: u64 = 3_000;
+/// Messages that are sent together; the next are when the page shows the last of them.
+const BURST: u64 = 500;
+/// A first few, so that what grows once has grown.
+const FIRST: u64 = 500;
 
 /// Notes when the newest messages were painted, and where the page's memory is. Runs before the page does.
 const WATCH: &str = "
@@ -55,18 +66,6 @@ const SCROLL: &str = "const [time, done] = arguments;
     };
     requestAnimationFrame((now) => { before = now; requestAnimationFrame(step); });";
 
-/// Sends the messages of these numbers, some of them at once.
-const SEND: &str = "const [path, first, last, done] = arguments;
-    let next = first - 1;
-    const sender = async () => {
-        while (next < last) {
-            const body = JSON.stringify({ id: crypto.randomUUID(), content: 'number ' + ++next });
-            const answer = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-            if (!answer.ok) throw new Error(answer.status);
-        }
-    };
-    Promise.all([...Array(8)].map(sender)).then(() => done(next), (error) => done(String(error)));";
-
 /// What the page takes and gives.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
@@ -74,7 +73,7 @@ pub struct Page {
     pub wasm_bytes: f64,
     /// The same with brotli.
     pub wasm_brotli_bytes: f64,
-    /// From the navigation to the newest messages' being painted; the median of a few new browsers.
+    /// From the navigation, in a new browser, to the newest messages' being painted.
     pub first_paint_ms: f64,
     /// Between frames while it is scrolled.
     pub frame_median_ms: f64,
@@ -82,6 +81,8 @@ pub struct Page {
     pub frame_p95_ms: f64,
     /// Frames of more than 50 ms, of a hundred.
     pub slow_frames_percent: f64,
+    /// Messages a second from the first one's being sent to the last one's being seen.
+    pub received_per_second: f64,
     /// JavaScript's memory before the messages came, after a collection.
     pub heap_before: f64,
     /// And after.
@@ -103,11 +104,18 @@ pub struct Page {
 pub fn run(round: &Round<'_>) -> Result<Vec<Figure>> {
     let (messages, received) = if round.options.quick { (10_000, 1_000) } else { (100_000, 10_000) };
     let folder = folder()?;
-    let conversation = prepare(folder.path(), messages)?;
+    let mut seed = Seed::new(folder.path())?;
+    seed.people(2)?;
+    let mut conversations = seed.directs([(0, 1)])?;
+    seed.messages(&mut conversations, messages)?;
+    let conversation = conversations.first().context("one conversation was made")?.id;
+    seed.finish()?;
     let server = round.start(folder.path())?;
-    let origin = format!("http://{}", server.address);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let page = runtime.block_on(measure(&origin, conversation, received))?;
+    let measuring = async {
+        let measured = tokio::time::timeout(PATIENCE_IN_ALL, measure(round, server.address, conversation, received));
+        measured.await.with_context(|| format!("the page was not done after {} s", PATIENCE_IN_ALL.as_secs()))?
+    };
+    let page = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(measuring)?;
     let kib = |bytes: f64| bytes / 1024.0;
     Ok(vec![
         Figure::new("page.wasm", "B", page.wasm_bytes),
@@ -116,6 +124,7 @@ pub fn run(round: &Round<'_>) -> Result<Vec<Figure>> {
         Figure::new("page.frame.p50", "ms", page.frame_median_ms),
         Figure::new("page.frame.p95", "ms", page.frame_p95_ms),
         Figure::new("page.frame.slow", "%", page.slow_frames_percent),
+        Figure::new("page.receive", "/s", page.received_per_second),
         Figure::new("page.heap.before", "KiB", kib(page.heap_before)),
         Figure::new("page.heap.after", "KiB", kib(page.heap_after)),
         Figure::new("page.memory.before", "KiB", kib(page.wasm_memory_before)),
@@ -125,39 +134,32 @@ pub fn run(round: &Round<'_>) -> Result<Vec<Figure>> {
     ])
 }
 
-/// Two people with so many messages between them.
-fn prepare(folder: &Path, messages: u64) -> Result<ConversationId> {
-    let mut seed = Seed::new(folder)?;
-    seed.people(2)?;
-    let mut conversations = seed.directs([(0, 1)])?;
-    seed.messages(&mut conversations, messages)?;
-    let id = conversations.first().context("one conversation was made")?.id;
-    seed.finish()?;
-    Ok(id)
-}
-
 /// Opens the conversation of the first two people as the first of them, scrolls in it, goes back to its end and lets
 /// the second write so many messages.
 ///
 /// # Errors
 /// When there is no browser, or what should be on the screen does not come.
-pub async fn measure(origin: &str, conversation: ConversationId, received: u64) -> Result<Page> {
+async fn measure(round: &Round<'_>, address: SocketAddr, conversation: ConversationId, received: u64) -> Result<Page> {
     let driver = Driver::start().await?;
-    let address = format!("{origin}/c/{conversation}");
+    let origin = format!("http://{address}");
     let mut page = Page::default();
-    let mut paints = Vec::new();
-    for opening in 0..OPENINGS {
-        let reader = driver.browser(origin, 0).await?;
-        reader.goto(&address).await?;
-        paints.push(number(&reader, "return window.painted", |painted| painted > 0.0).await?);
-        if opening + 1 == OPENINGS {
-            (page.wasm_bytes, page.wasm_brotli_bytes) = sizes(&reader).await?;
-            scroll(&reader, &mut page).await?;
-            receive(&driver, &reader, origin, conversation, received, &mut page).await?;
-        }
-        reader.quit().await?;
-    }
-    page.first_paint_ms = percentile(&mut paints, 0.5);
+    round.say("a browser opens the conversation");
+    let reader = driver.browser(&origin, 0).await?;
+    within("the page is loaded", reader.goto(format!("{origin}/c/{conversation}"))).await?;
+    page.first_paint_ms = number(&reader, "return window.painted", |painted| painted > 0.0).await?;
+    (page.wasm_bytes, page.wasm_brotli_bytes) = sizes(&reader).await?;
+    round.say("it scrolls");
+    scroll(&reader, &mut page).await?;
+    round.say("it receives messages");
+    within("going to the end", reader.execute("document.querySelector('.latest')?.click()", vec![])).await?;
+    let mut sender = Sender::new(address, conversation)?;
+    sender.send(FIRST, &reader).await?;
+    (page.heap_before, page.wasm_memory_before, page.nodes_before) = memory(&reader).await?;
+    let begun = Instant::now();
+    sender.send(received, &reader).await?;
+    page.received_per_second = received as f64 / begun.elapsed().as_secs_f64();
+    (page.heap_after, page.wasm_memory_after, page.nodes_after) = memory(&reader).await?;
+    within("the browser ends", reader.quit()).await?;
     Ok(page)
 }
 
@@ -165,13 +167,13 @@ pub async fn measure(origin: &str, conversation: ConversationId, received: u64) 
 async fn sizes(reader: &WebDriver) -> Result<(f64, f64)> {
     let script = "const of = performance.getEntriesByType('resource').find((e) => e.name.endsWith('.wasm'));
         return [of.decodedBodySize, of.encodedBodySize]";
-    let answer = reader.execute(script, vec![]).await?;
+    let answer = within("its size", reader.execute(script, vec![])).await?;
     let [raw, sent]: [f64; 2] = serde_json::from_value(answer.json().clone()).context("the page has one wasm")?;
     Ok((raw, sent))
 }
 
 async fn scroll(reader: &WebDriver, page: &mut Page) -> Result<()> {
-    let answer = reader.execute_async(SCROLL, vec![json!(SCROLL_MS)]).await?;
+    let answer = within("scrolling", reader.execute_async(SCROLL, vec![json!(SCROLL_MS)])).await?;
     let mut frames: Vec<f64> = serde_json::from_value(answer.json()["frames"].clone())?;
     ensure!(frames.len() > 10, "the browser drew {} frames", frames.len());
     let slow = frames.iter().filter(|frame| **frame > 50.0).count();
@@ -181,49 +183,75 @@ async fn scroll(reader: &WebDriver, page: &mut Page) -> Result<()> {
     Ok(())
 }
 
-async fn receive(
-    driver: &Driver,
-    reader: &WebDriver,
-    origin: &str,
+/// The second person, who writes to the first.
+struct Sender {
+    net: Net,
+    answers: Answers,
     conversation: ConversationId,
-    count: u64,
-    page: &mut Page,
-) -> Result<()> {
-    let sender = driver.browser(origin, 1).await?;
-    sender.goto(format!("{origin}/icon.svg")).await?;
-    let path = format!("{origin}/api/conversations/{conversation}/messages");
-    reader.execute("document.querySelector('.latest')?.click()", vec![]).await?;
-    // A first few, so that what grows once has grown.
-    send(&sender, &path, 300.min(count), reader).await?;
-    (page.heap_before, page.wasm_memory_before, page.nodes_before) = memory(reader).await?;
-    send(&sender, &path, count, reader).await?;
-    (page.heap_after, page.wasm_memory_after, page.nodes_after) = memory(reader).await?;
-    sender.quit().await?;
-    Ok(())
+    sent: u64,
 }
 
-/// Sends, and waits until the reader sees the last of it.
-async fn send(sender: &WebDriver, path: &str, count: u64, reader: &WebDriver) -> Result<()> {
-    // In parts: the driver's patience with one script is limited.
-    for first in (1..=count).step_by(500) {
-        let last = count.min(first + 499);
-        let answer = sender.execute_async(SEND, vec![json!(path), json!(first), json!(last)]).await?;
-        ensure!(answer.json() == &json!(last), "the messages were not taken: {}", answer.json());
+/// How many messages are stored.
+struct Answers(u64);
+
+impl Handler for Answers {
+    fn text(&mut self, _: &mut Net, _: usize, text: &[u8], _: u64) -> Result<()> {
+        match Dialect::Confab.read(text) {
+            Incoming::Accepted(_) => self.0 += 1,
+            Incoming::Refused => bail!("the server refused: {}", String::from_utf8_lossy(text)),
+            _ => {}
+        }
+        Ok(())
     }
-    // Several are on their way at once: the last of them is among the last few.
-    let script = format!(
-        "const rows = [...document.querySelectorAll('.timeline .message__text')].slice(-10);
-        return rows.some((row) => row.textContent === 'number {count}') ? 1 : 0"
-    );
-    number(reader, &script, |seen| seen > 0.0).await?;
-    Ok(())
+}
+
+impl Sender {
+    fn new(address: SocketAddr, conversation: ConversationId) -> Result<Self> {
+        let mut net = Net::new()?;
+        crowd::enter(&mut net, Dialect::Confab, address, std::iter::once(1))?;
+        Ok(Self { net, answers: Answers(0), conversation, sent: 0 })
+    }
+
+    /// Sends so many messages, some together, and waits each time until the reader sees the last of them.
+    async fn send(&mut self, count: u64, reader: &WebDriver) -> Result<()> {
+        let goal = self.sent + count;
+        while self.sent < goal {
+            for _ in 0..BURST.min(goal - self.sent) {
+                self.sent += 1;
+                let mut id = [0; 10];
+                id[2..].copy_from_slice(&self.sent.to_be_bytes());
+                let send = Send {
+                    id: CommandId::v7(Timestamp::from_millis(seed::BIRTH_MS), id),
+                    to: Target::Conversation(self.conversation),
+                    content: format!("number {}", self.sent),
+                    reply_to: None,
+                    attachments: Vec::new(),
+                };
+                frame::write_client(self.net.out(0), frame::TEXT, ClientFrame::Send(send).encode().as_bytes());
+            }
+            let begun = Instant::now();
+            while self.answers.0 < self.sent {
+                let (sent, stored) = (self.sent, self.answers.0);
+                ensure!(begun.elapsed() < PATIENCE, "{sent} messages were sent and {stored} stored");
+                self.net.turn(Duration::from_millis(20), &mut self.answers)?;
+            }
+            let script = format!(
+                "const row = [...document.querySelectorAll('.timeline .message__text')].at(-1);
+                return row?.textContent === 'number {}' ? 1 : 0",
+                self.sent
+            );
+            number(reader, &script, |seen| seen > 0.0).await?;
+        }
+        Ok(())
+    }
 }
 
 /// JavaScript's heap after a collection, the WebAssembly's memory, and the nodes of the page.
 async fn memory(reader: &WebDriver) -> Result<(f64, f64, f64)> {
-    reader.cdp().send_raw("HeapProfiler.collectGarbage", json!({})).await?;
-    reader.cdp().send_raw("Performance.enable", json!({})).await?;
-    let metrics = reader.cdp().send_raw("Performance.getMetrics", json!({})).await?;
+    let ask = |method: &'static str| within(method, async move { reader.cdp().send_raw(method, json!({})).await });
+    ask("HeapProfiler.collectGarbage").await?;
+    ask("Performance.enable").await?;
+    let metrics = ask("Performance.getMetrics").await?;
     let metrics = metrics["metrics"].as_array().cloned().unwrap_or_default();
     let metric = |name: &str| {
         let found = metrics.iter().find(|metric| metric["name"] == name).and_then(|metric| metric["value"].as_f64());
@@ -233,14 +261,24 @@ async fn memory(reader: &WebDriver) -> Result<(f64, f64, f64)> {
     Ok((metric("JSHeapUsedSize")?, wasm, metric("Nodes")?))
 }
 
+/// Waits for one step.
+async fn within<T>(what: &str, step: impl Future<Output = WebDriverResult<T>>) -> Result<T> {
+    match tokio::time::timeout(PATIENCE, step).await {
+        Ok(done) => done.with_context(|| what.to_owned()),
+        Err(_) => bail!("the browser did not answer for {} s: {what}", PATIENCE.as_secs()),
+    }
+}
+
 /// Waits until a script gives a number that will do.
 async fn number(browser: &WebDriver, script: &str, is_good: impl Fn(f64) -> bool) -> Result<f64> {
     let begun = Instant::now();
     loop {
-        let answer = browser.execute(script, vec![]).await?;
+        let answer = within(script, browser.execute(script, vec![])).await?;
         match answer.json().as_f64() {
             Some(number) if is_good(number) => return Ok(number),
-            _ if begun.elapsed() > PATIENCE => bail!("the page did not come so far: {script}"),
+            _ if begun.elapsed() > PATIENCE => {
+                bail!("the page did not come so far in {} s: {script}", PATIENCE.as_secs())
+            }
             _ => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
@@ -252,7 +290,7 @@ fn percentile(values: &mut [f64], part: f64) -> f64 {
     values.get(index).copied().unwrap_or_default()
 }
 
-/// The program that drives browsers.
+/// The program that drives browsers, with its browsers.
 struct Driver {
     child: Child,
     url: String,
@@ -261,15 +299,22 @@ struct Driver {
 impl Driver {
     async fn start() -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let child = Command::new("chromedriver")
+        // In a process group of their own, which ends in any case, even if this process is gone.
+        let child = Command::new("timeout")
+            .arg((2 * PATIENCE_IN_ALL).as_secs().to_string())
+            .args(process::on_every_core()?)
+            .arg("chromedriver")
             .arg(format!("--port={port}"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .context("there is no chromedriver")?;
-        let driver = Self { child, url: format!("http://127.0.0.1:{port}") };
+            .context("timeout (of coreutils) could not be started")?;
+        let mut driver = Self { child, url: format!("http://127.0.0.1:{port}") };
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if let Some(status) = driver.child.try_wait()? {
+                bail!("chromedriver has ended ({status}); is it installed?");
+            }
             ensure!(begun.elapsed() < PATIENCE, "chromedriver does not answer");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -293,11 +338,13 @@ impl Driver {
         ] {
             options.add_arg(argument)?;
         }
-        let browser = WebDriver::new(&self.url, options).await?;
-        browser.set_script_timeout(PATIENCE).await?;
+        // It is also how long a browser that does not answer is asked to end.
+        let browser = WebDriver::builder(&self.url, options).request_timeout(PATIENCE);
+        let browser = within("a browser starts", async { browser.await }).await?;
+        within("a browser answers", browser.set_script_timeout(PATIENCE)).await?;
         let cdp = |method: &'static str, what: Value| {
             let browser = browser.clone();
-            async move { browser.cdp().send_raw(method, what).await }
+            within(method, async move { browser.cdp().send_raw(method, what).await })
         };
         cdp("Page.addScriptToEvaluateOnNewDocument", json!({"source": WATCH})).await?;
         let cookie = json!({"name": "confab", "value": seed::secret(person), "url": origin, "httpOnly": true});
@@ -308,8 +355,8 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
+        // The whole group: a browser whose page hangs does not end by being asked. All may have ended already.
+        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.child.id())]).status();
         let _ = self.child.wait();
     }
 }

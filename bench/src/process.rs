@@ -51,6 +51,15 @@ pub fn command(program: &OsStr, is_pinned: bool) -> Command {
     command
 }
 
+/// What to put before a program that may run on every core, though this process has but one.
+///
+/// # Errors
+/// When the system does not say which there are.
+pub fn on_every_core() -> Result<[String; 3]> {
+    let cores = std::fs::read_to_string("/sys/devices/system/cpu/online").context("the system names no cores")?;
+    Ok(["taskset".into(), "-c".into(), cores.trim().into()])
+}
+
 /// A server that runs until this is dropped.
 #[derive(Debug)]
 pub struct Server {

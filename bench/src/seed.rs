@@ -26,7 +26,7 @@ const RUN: u64 = 8;
 /// Bytes of text in each message.
 pub const TEXT_BYTES: usize = 100;
 /// When people were made; what they do later comes after it.
-const BIRTH_MS: u64 = 1_790_000_000_000;
+pub const BIRTH_MS: u64 = 1_790_000_000_000;
 
 /// Who a person is.
 pub fn user(person: usize) -> UserId {
