@@ -6,10 +6,11 @@ use anyhow::{Context, Result, bail};
 use bench::contender::{Contender, Setup};
 use bench::process;
 use bench::report::{self, Results};
-use bench::scenario::{self, Options, Round};
+use bench::scenario::{self, Options, Round, Scenario};
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 /// Measures Confab and what it is compared with.
 ///
@@ -87,45 +88,69 @@ fn run(arguments: &Arguments) -> Result<()> {
     let command = arguments.shown_as.clone().unwrap_or_else(|| std::env::args().collect::<Vec<_>>().join(" "));
     let header = report::header(&setup, &command, arguments.runs, quick);
     let mut results = Results::default();
+    let mut missing: Vec<_> =
+        scenario::ALL.iter().map(|scenario| scenario.name).filter(|name| is_wanted(name)).collect();
+    let write = |results: &Results, missing: &[&str]| {
+        let Some(file) = &arguments.report else { return Ok(()) };
+        let text = format!("{header}{}", results.table(missing));
+        std::fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
+    };
     let mut has_failed = false;
+    let begun = Instant::now();
     for scenario in scenario::ALL.iter().filter(|scenario| is_wanted(scenario.name)) {
-        for number in 1..=arguments.runs {
-            for contender in scenario.contenders {
-                if !arguments.on.is_empty() && !arguments.on.contains(contender) {
-                    continue;
-                }
-                let what = format!("{} · {}", scenario.name, contender.name());
-                if let Some(reason) = setup.missing(*contender) {
-                    println!("{what}: NOT RUN: {reason}");
-                    results.not_run(format!("{}: {reason}", contender.name()));
-                    continue;
-                }
-                println!("{what} · run {number} of {}", arguments.runs);
-                let round = Round { contender: *contender, setup: &setup, options: &arguments.options };
-                match (scenario.run)(&round) {
-                    Ok(figures) => {
-                        for figure in &figures {
-                            println!("  {:<34} {:>14.3} {}", figure.key, figure.value, figure.unit);
-                        }
-                        results.add(*contender, figures);
-                    }
-                    // What else there is to measure is not lost with it.
-                    Err(error) => {
-                        has_failed = true;
-                        println!("{what}: FAILED: {error:#}");
-                        results.not_run(format!("{what}: {error:#}"));
-                    }
-                }
-            }
-        }
+        has_failed |= !measure(scenario, arguments, &setup, &mut results);
+        missing.retain(|name| *name != scenario.name);
+        // A run that is ended leaves what it has measured.
+        write(&results, &missing)?;
     }
-    let text = format!("{header}{}", results.table());
+    println!("all of it took {} s", begun.elapsed().as_secs());
     if let Some(file) = &arguments.report {
-        std::fs::write(file, &text).with_context(|| format!("{} cannot be written", file.display()))?;
-        println!("\n{text}");
+        println!("\n{}", std::fs::read_to_string(file)?);
     }
     if has_failed {
         bail!("not everything could be measured");
     }
     Ok(())
+}
+
+/// All runs of a scenario with all whom it is about, in turn. Says whether everything that is here could be measured.
+fn measure(scenario: &Scenario, arguments: &Arguments, setup: &Setup, results: &mut Results) -> bool {
+    let mut is_whole = true;
+    let begun = Instant::now();
+    for run in 0..arguments.runs {
+        for contender in scenario.contenders {
+            if !arguments.on.is_empty() && !arguments.on.contains(contender) {
+                continue;
+            }
+            if run > 0 && scenario.once.contains(contender) {
+                continue;
+            }
+            let what = format!("{} · {}", scenario.name, contender.name());
+            if let Some(reason) = setup.missing(*contender) {
+                println!("{what}: NOT RUN: {reason}");
+                results.not_run(format!("{}: {reason}", contender.name()));
+                continue;
+            }
+            println!("{what} · run {} of {}", run + 1, arguments.runs);
+            let round = Round { contender: *contender, setup, options: &arguments.options, run };
+            let begun = Instant::now();
+            match (scenario.run)(&round) {
+                Ok(figures) => {
+                    for figure in &figures {
+                        println!("  {:<34} {:>14.3} {}", figure.key, figure.value, figure.unit);
+                    }
+                    results.add(*contender, figures);
+                }
+                // What else there is to measure is not lost with it.
+                Err(error) => {
+                    is_whole = false;
+                    println!("{what}: FAILED: {error:#}");
+                    results.not_run(format!("{what}, run {} of {}: {error:#}", run + 1, arguments.runs));
+                }
+            }
+            println!("  {what} took {:.1} s", begun.elapsed().as_secs_f64());
+        }
+    }
+    println!("{} took {} s\n", scenario.name, begun.elapsed().as_secs());
+    is_whole
 }

@@ -46,9 +46,10 @@ impl Results {
         Spread::of(&series.runs)
     }
 
-    /// The Markdown table, in the order of [`ROWS`]; figures without a row come last.
+    /// The Markdown table, in the order of [`ROWS`]; figures without a row come last. `missing` are the scenarios that
+    /// are still to be measured: if the run ends here, they have not been.
     #[must_use]
-    pub fn table(&self) -> String {
+    pub fn table(&self, missing: &[&str]) -> String {
         let mut text = String::from(
             "| figure | unit | Confab | Node `ws` | × Node | floor | × floor | must | reached | aim | reached |\n\
              | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
@@ -66,7 +67,12 @@ impl Results {
             let row = ROWS.iter().find(|row| row.key == key);
             self.write_row(&mut text, key, unit, row);
         }
+        if !missing.is_empty() {
+            let _ = writeln!(text, "\n**NOT RUN:** {}: the run had not come to them", missing.join(", "));
+        }
         for reason in &self.not_run {
+            // An error may have lines of its own; they would end the paragraph.
+            let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
             let _ = writeln!(text, "\n**NOT RUN:** {reason}");
         }
         text
@@ -162,7 +168,9 @@ pub fn header(setup: &Setup, command: &str, runs: usize, is_quick: bool) -> Stri
     let how = match (runs, is_quick) {
         (1, true) => "One short run of each: good for a look and not for quoting".into(),
         (1, false) => "One run of each".into(),
-        _ => format!("Medians of {runs} interleaved runs (least–most)"),
+        _ => format!(
+            "Medians of {runs} interleaved runs (least–most); what has no range was measured once, or was the same"
+        ),
     };
     let none = || "none".to_owned();
     format!(
@@ -213,10 +221,12 @@ mod tests {
         results.add(Contender::Confab, vec![Figure::new("new.figure", "ms", 1.0)]);
         results.not_run("there is no Node".into());
         results.not_run("there is no Node".into());
-        let table = results.table();
+        let table = results.table(&["grow", "page"]);
         let row = "| µs | 11 (10–12) | 22 | 0.5 | 0.5 | 22 | ≤ Node | yes | ≤ 6 | **no** |";
         assert!(table.contains(row), "{table}");
         assert!(table.contains("| new.figure | ms | 1 | – | – | – | – | – | – | – | – |"), "{table}");
         assert_eq!(table.matches("**NOT RUN:** there is no Node").count(), 1, "{table}");
+        assert!(table.contains("**NOT RUN:** grow, page: the run had not come to them"), "{table}");
+        assert!(!results.table(&[]).contains("had not come"), "everything was measured");
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn once(round: &Round<'_>, load: Load) -> Result<Outcome> {
         seed.finish()?;
     }
     let server = round.start(folder.path())?;
-    let plan = Plan { people, silent: 0, load, warm_up: round.options.warm_up(), time: round.options.time(5) };
+    let plan = Plan { people, silent: 0, load, warm_up: round.options.warm_up(), time: round.options.time(3) };
     drive(&server, round.contender.dialect(), plan)
 }
 

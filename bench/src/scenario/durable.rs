@@ -17,7 +17,7 @@ pub const BATCHES: [usize; 4] = [1, 10, 100, 1_000];
 pub fn run(round: &Round<'_>) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for batch in BATCHES {
-        let (rows, wall, cpu) = write(batch, round.options.time(2))?;
+        let (rows, wall, cpu) = write(batch, round.options.time(1))?;
         let rows = rows as f64;
         figures.push(Figure::new(format!("durable.{batch}.cpu"), "µs", cpu.as_secs_f64() * 1e6 / rows));
         figures.push(Figure::new(format!("durable.{batch}.rate"), "/s", rows / wall.as_secs_f64()));

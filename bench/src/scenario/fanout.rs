@@ -66,7 +66,7 @@ pub fn run(round: &Round<'_>) -> Result<Vec<Figure>> {
             Dialect::Confab => group(folder.path(), receivers)?,
         };
         let server = round.start(folder.path())?;
-        let plan = Plan { receivers, window, warm_up: round.options.warm_up(), time: round.options.time(5) };
+        let plan = Plan { receivers, window, warm_up: round.options.warm_up(), time: round.options.time(3) };
         let mut outcome = drive(&server, dialect, &target, plan)?;
         let name = |what: &str| format!("fanout.{window}.{what}");
         let per_delivery = outcome.cpu.as_secs_f64() * 1e6 / outcome.measured.max(1) as f64;

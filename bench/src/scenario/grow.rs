@@ -94,7 +94,7 @@ fn conversations(round: &Round<'_>, figures: &mut Vec<Figure>) -> Result<()> {
 }
 
 fn write(round: &Round<'_>, server: &Server, people: usize, silent: usize) -> Result<Outcome> {
-    let (warm_up, time) = (round.options.warm_up(), round.options.time(3));
+    let (warm_up, time) = (round.options.warm_up(), round.options.time(2));
     drive(server, round.contender.dialect(), Plan { people, silent, load: Load::Closed(WINDOW), warm_up, time })
 }
 

@@ -24,32 +24,64 @@ const CONFAB: &[Contender] = &[Contender::Confab];
 /// What concerns the disk alone.
 const SQLITE: &[Contender] = &[Contender::Sqlite];
 
+/// Nobody.
+const NOBODY: &[Contender] = &[];
+/// Those that show where Confab's figures stand.
+const BASELINES: &[Contender] = &[Contender::Node, Contender::Relay];
+
 /// Every scenario.
 pub const ALL: &[Scenario] = &[
-    Scenario { name: "dm", about: "200 people in pairs, as fast as it goes", contenders: CHAT, run: dm::run },
-    Scenario { name: "rate", about: "200 people in pairs, at a fixed pace", contenders: CHAT, run: rate::run },
-    Scenario { name: "fanout", about: "one person writes to 1,000", contenders: CHAT, run: fanout::run },
-    Scenario { name: "idle", about: "sockets that say nothing: what they cost", contenders: CHAT, run: idle::run },
+    Scenario {
+        name: "dm",
+        about: "200 people in pairs, as fast as it goes",
+        contenders: CHAT,
+        once: NOBODY,
+        run: dm::run,
+    },
+    Scenario {
+        name: "rate",
+        about: "200 people in pairs, at a fixed pace",
+        contenders: CHAT,
+        once: NOBODY,
+        run: rate::run,
+    },
+    Scenario { name: "fanout", about: "one person writes to 1,000", contenders: CHAT, once: NOBODY, run: fanout::run },
+    Scenario {
+        name: "idle",
+        about: "sockets that say nothing: what they cost",
+        contenders: CHAT,
+        once: BASELINES,
+        run: idle::run,
+    },
     Scenario {
         name: "churn",
         about: "people come and go: CPU, and whether memory comes back",
         contenders: CHAT,
+        once: NOBODY,
         run: churn::run,
     },
     Scenario {
         name: "storm",
         about: "the server is killed, and everybody comes back",
         contenders: CHAT,
+        once: BASELINES,
         run: storm::run,
     },
-    Scenario { name: "grow", about: "the same work beside more and more", contenders: CONFAB, run: grow::run },
+    Scenario {
+        name: "grow",
+        about: "the same work beside more and more",
+        contenders: CONFAB,
+        once: NOBODY,
+        run: grow::run,
+    },
     Scenario {
         name: "durable",
         about: "SQLite alone, each transaction on disk",
         contenders: SQLITE,
+        once: NOBODY,
         run: durable::run,
     },
-    Scenario { name: "page", about: "the page in a browser", contenders: CONFAB, run: crate::page::run },
+    Scenario { name: "page", about: "the page in a browser", contenders: CONFAB, once: NOBODY, run: crate::page::run },
 ];
 
 /// Something that is measured.
@@ -61,6 +93,8 @@ pub struct Scenario {
     pub about: &'static str,
     /// Whom it is measured with, in turn.
     pub contenders: &'static [Contender],
+    /// Whom it is measured with in the first run alone: where no goal depends on them, and it takes long.
+    pub once: &'static [Contender],
     /// Does it once with one of them.
     pub run: fn(&Round<'_>) -> Result<Vec<Figure>>,
 }
@@ -74,6 +108,8 @@ pub struct Round<'a> {
     pub setup: &'a Setup,
     /// What was asked for.
     pub options: &'a Options,
+    /// Which of the runs, from 0 on.
+    pub run: usize,
 }
 
 impl Round<'_> {
