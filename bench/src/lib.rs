@@ -4,7 +4,7 @@
 //!
 //! * [`scenario`] — what is measured; [`contender`] — whom with; [`stats`], [`goals`], [`report`] — what is
 //!   made of it.
-//! * [`seed`] — the people and their data; [`crowd`] — their coming in; [`dialect`] — what they say.
+//! * [`seed`] — the people and their data, [`prepared`] — each made once; [`crowd`] — their coming in; [`dialect`] — what they say.
 //! * [`schedule`] — when they say it, at a fixed pace.
 //! * [`net`] — all their sockets on one thread; [`frame`] — RFC 6455.
 //! * [`process`] — the server's process: its core, its CPU time.
@@ -16,6 +16,7 @@ pub mod frame;
 pub mod goals;
 pub mod net;
 pub mod page;
+pub mod prepared;
 pub mod process;
 pub mod report;
 pub mod scenario;

@@ -4,6 +4,7 @@
 
 use anyhow::{Context, Result, bail};
 use bench::contender::{Contender, Setup};
+use bench::prepared::Prepared;
 use bench::process;
 use bench::report::{self, Results};
 use bench::scenario::{self, Options, Round, Scenario};
@@ -87,6 +88,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let Options { quick, .. } = arguments.options;
     let command = arguments.shown_as.clone().unwrap_or_else(|| std::env::args().collect::<Vec<_>>().join(" "));
     let header = report::header(&setup, &command, arguments.runs, quick);
+    let prepared = Prepared::default();
     let mut results = Results::default();
     let mut missing: Vec<_> =
         scenario::ALL.iter().map(|scenario| scenario.name).filter(|name| is_wanted(name)).collect();
@@ -98,7 +100,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let mut has_failed = false;
     let begun = Instant::now();
     for scenario in scenario::ALL.iter().filter(|scenario| is_wanted(scenario.name)) {
-        has_failed |= !measure(scenario, arguments, &setup, &mut results);
+        has_failed |= !measure(scenario, arguments, &setup, &prepared, &mut results);
         missing.retain(|name| *name != scenario.name);
         // A run that is ended leaves what it has measured.
         write(&results, &missing)?;
@@ -114,7 +116,13 @@ fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// All runs of a scenario with all whom it is about, in turn. Says whether everything that is here could be measured.
-fn measure(scenario: &Scenario, arguments: &Arguments, setup: &Setup, results: &mut Results) -> bool {
+fn measure(
+    scenario: &Scenario,
+    arguments: &Arguments,
+    setup: &Setup,
+    prepared: &Prepared,
+    results: &mut Results,
+) -> bool {
     let mut is_whole = true;
     let begun = Instant::now();
     for run in 0..arguments.runs {
@@ -132,7 +140,7 @@ fn measure(scenario: &Scenario, arguments: &Arguments, setup: &Setup, results: &
                 continue;
             }
             println!("{what} · run {} of {}", run + 1, arguments.runs);
-            let round = Round { contender: *contender, setup, options: &arguments.options, run };
+            let round = Round { contender: *contender, setup, options: &arguments.options, run, prepared };
             let begun = Instant::now();
             match (scenario.run)(&round) {
                 Ok(figures) => {

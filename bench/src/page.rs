@@ -4,14 +4,13 @@
 //! Needs `chromium` and `chromedriver`, and a `confab` with the page inside. The browser may use every core: it is what
 //! is measured, and the load generator writes to it only while it waits for it.
 
-use crate::contender::folder;
 use crate::crowd;
 use crate::dialect::{Dialect, Incoming};
 use crate::frame;
 use crate::net::{Handler, Net};
 use crate::process;
 use crate::scenario::{Figure, Round};
-use crate::seed::{self, Seed};
+use crate::seed;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use shared::frame::ClientFrame;
@@ -103,13 +102,12 @@ pub struct Page {
 /// When there is no browser, or no page in the server.
 pub fn run(round: &Round<'_>) -> Result<Vec<Figure>> {
     let (messages, received) = if round.options.quick { (10_000, 1_000) } else { (100_000, 10_000) };
-    let folder = folder()?;
-    let mut seed = Seed::new(folder.path())?;
-    seed.people(2)?;
-    let mut conversations = seed.directs([(0, 1)])?;
-    seed.messages(&mut conversations, messages)?;
-    let conversation = conversations.first().context("one conversation was made")?.id;
-    seed.finish()?;
+    let folder = round.folder(&format!("page, {messages} messages"), |seed| {
+        seed.people(2)?;
+        let mut conversations = seed.directs([(0, 1)])?;
+        seed.messages(&mut conversations, messages)
+    })?;
+    let conversation = seed::conversation(0);
     let server = round.start(folder.path())?;
     let measuring = async {
         let measured = tokio::time::timeout(PATIENCE_IN_ALL, measure(round, server.address, conversation, received));

@@ -19,10 +19,14 @@ use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 use shared::ids::{CommandId, ConversationId, SessionId, Timestamp, UserId};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Messages of one conversation that stand together in the log.
 const RUN: u64 = 8;
+/// Rows between two looks at the clock.
+const ROWS_AT_ONCE: u64 = 10_000;
+/// How often whoever waits is told how far it is.
+const SAY_EVERY: Duration = Duration::from_secs(10);
 /// Bytes of text in each message.
 pub const TEXT_BYTES: usize = 100;
 /// When people were made; what they do later comes after it.
@@ -36,6 +40,11 @@ pub fn user(person: usize) -> UserId {
 /// The session a person has.
 pub fn session(person: usize) -> SessionId {
     SessionId::v7(birth(person), scattered(b"session", person))
+}
+
+/// The conversation that was made after so many others.
+pub fn conversation(number: usize) -> ConversationId {
+    ConversationId::v7(birth(number), scattered(b"conversation", number))
 }
 
 /// The session's secret, as 64 hexadecimal digits.
@@ -84,6 +93,8 @@ impl Seed {
         database.pragma_update(None, "journal_mode", "OFF")?;
         database.pragma_update(None, "synchronous", "OFF")?;
         database.pragma_update(None, "cache_size", -1_000_000)?;
+        // Whatever is written here refers to what was written before.
+        database.pragma_update(None, "foreign_keys", false)?;
         database.execute_batch("BEGIN")?;
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis().try_into()?;
         Ok(Self { database, people: 0, conversations: 0, commands: 0, now_ms })
@@ -140,7 +151,7 @@ impl Seed {
         anyhow::ensure!(members.iter().all(|person| *person < self.people), "these people are not there yet");
         let number = self.conversations;
         self.conversations += 1;
-        let id = ConversationId::v7(birth(number), scattered(b"conversation", number));
+        let id = conversation(number);
         let mut ids: Vec<_> = members.iter().map(|person| user(*person)).collect();
         ids.sort_unstable();
         // The server finds the conversation of a set of people by this.
@@ -166,26 +177,26 @@ impl Seed {
     }
 
     /// Writes so many messages of [`TEXT_BYTES`] bytes, spread evenly over these conversations, their members in
-    /// turn. Everybody has read all of them.
+    /// turn. Everybody has read all of them. To be called once: indexes are left out until all rows are there.
     ///
     /// # Errors
     /// When the database fails.
     pub fn messages(&mut self, conversations: &mut [Conversation], count: u64) -> Result<()> {
         anyhow::ensure!(!conversations.is_empty(), "messages need a conversation");
+        let indexes = self.take_indexes()?;
         let mut event = self.database.prepare_cached(
             "INSERT INTO event (conversation, seq, at, sender, kind, message_count, command, fingerprint)
              VALUES (?1, ?2, ?3, ?4, ?5, ?2, ?6, ?7)",
         )?;
-        let mut stands = self.database.prepare_cached("UPDATE conversation SET last_position = ?2 WHERE key = ?1")?;
         let text = "x".repeat(TEXT_BYTES);
         let at = self.now_ms.cast_signed();
         let each = count / conversations.len() as u64;
         let rest = count % conversations.len() as u64;
-        let mut done = vec![0; conversations.len()];
-        let mut left = count;
+        let mut last_positions = vec![0; conversations.len()];
+        let (mut left, mut said) = (count, Instant::now());
         while left > 0 {
             for (number, conversation) in conversations.iter_mut().enumerate() {
-                let wanted = each + u64::from((number as u64) < rest) - done[number];
+                let wanted = each + u64::from((number as u64) < rest) - conversation.seq;
                 for _ in 0..wanted.min(RUN) {
                     conversation.seq += 1;
                     let sender = conversation.members[conversation.seq as usize % conversation.members.len()];
@@ -202,25 +213,45 @@ impl Seed {
                         [7_u8; 16]
                     ])?;
                     self.commands += 1;
+                    left -= 1;
+                    if left.is_multiple_of(ROWS_AT_ONCE) && said.elapsed() > SAY_EVERY {
+                        said = Instant::now();
+                        eprintln!("  {} of {count} messages are written", count - left);
+                    }
                 }
                 if wanted > 0 {
-                    done[number] += wanted.min(RUN);
-                    left -= wanted.min(RUN);
-                    stands.execute(params![conversation.key, self.database.last_insert_rowid()])?;
+                    last_positions[number] = self.database.last_insert_rowid();
                 }
             }
         }
-        drop((event, stands));
-        let mut last =
-            self.database.prepare_cached("UPDATE conversation SET last_seq = ?2, message_count = ?2 WHERE key = ?1")?;
+        drop(event);
+        for sql in indexes {
+            self.database.execute_batch(&sql)?;
+        }
+        let mut last = self.database.prepare_cached(
+            "UPDATE conversation SET last_seq = ?2, message_count = ?2, last_position = ?3 WHERE key = ?1",
+        )?;
         let mut read = self.database.prepare_cached(
             "UPDATE member SET delivered_seq = ?2, read_seq = ?2, read_count = ?2 WHERE conversation = ?1",
         )?;
-        for conversation in conversations {
-            last.execute(params![conversation.key, conversation.seq.cast_signed()])?;
+        for (conversation, position) in conversations.iter().zip(last_positions) {
+            last.execute(params![conversation.key, conversation.seq.cast_signed(), position])?;
             read.execute(params![conversation.key, conversation.seq.cast_signed()])?;
         }
         Ok(())
+    }
+
+    /// Takes the indexes of the log away and gives the statements that make them again: sorting all rows once is much
+    /// cheaper than putting each in its place.
+    fn take_indexes(&self) -> Result<Vec<String>> {
+        let sql = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'event' AND sql NOT NULL";
+        let mut found = self.database.prepare(sql)?;
+        let indexes: Vec<(String, String)> =
+            found.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+        for (name, _) in &indexes {
+            self.database.execute_batch(&format!("DROP INDEX {name}"))?;
+        }
+        Ok(indexes.into_iter().map(|(_, sql)| sql).collect())
     }
 
     /// Writes it all out; a server can be started on the folder now.

@@ -1,12 +1,10 @@
 //! `churn`: people come in and go again.
 
 use super::{Figure, Round};
-use crate::contender::{Contender, folder};
+use crate::contender::Contender;
 use crate::crowd::{self, Guests};
-use crate::dialect::Dialect;
 use crate::net::Net;
 use crate::process::Memory;
-use crate::seed::Seed;
 use anyhow::Result;
 use std::time::Duration;
 
@@ -30,12 +28,7 @@ pub fn run(round: &Round<'_>) -> Result<Vec<Figure>> {
     let is_quick = round.options.quick;
     let people = round.options.people.unwrap_or(if is_quick { 1_000 } else { COMINGS.max(CROWD) });
     let dialect = round.contender.dialect();
-    let folder = folder()?;
-    if dialect == Dialect::Confab {
-        let mut seed = Seed::new(folder.path())?;
-        seed.people(people)?;
-        seed.finish()?;
-    }
+    let folder = round.folder(&format!("{people} people"), |seed| seed.people(people))?;
     let server = round.start(folder.path())?;
     let mut net = Net::new()?;
 

@@ -2,9 +2,6 @@
 
 use super::pairs::{Load, Outcome, Plan, drive};
 use super::{Figure, Round};
-use crate::contender::folder;
-use crate::dialect::Dialect;
-use crate::seed::Seed;
 use anyhow::Result;
 
 /// People who write, if nothing else is said.
@@ -28,13 +25,8 @@ pub fn run(round: &Round<'_>) -> Result<Vec<Figure>> {
 
 /// A new server with people in it, and what they do.
 pub(super) fn once(round: &Round<'_>, load: Load) -> Result<Outcome> {
-    let folder = folder()?;
     let people = round.options.people.unwrap_or(PEOPLE);
-    if round.contender.dialect() == Dialect::Confab {
-        let mut seed = Seed::new(folder.path())?;
-        seed.people(people)?;
-        seed.finish()?;
-    }
+    let folder = round.folder(&format!("{people} people"), |seed| seed.people(people))?;
     let server = round.start(folder.path())?;
     let plan = Plan { people, silent: 0, load, warm_up: round.options.warm_up(), time: round.options.time(3) };
     drive(&server, round.contender.dialect(), plan)

@@ -3,12 +3,10 @@
 
 use super::pairs::{Load, Outcome, Plan, drive};
 use super::{Figure, Round};
-use crate::contender::folder;
 use crate::crowd;
 use crate::dialect::Dialect;
 use crate::net::Net;
 use crate::process::Server;
-use crate::seed::Seed;
 use anyhow::Result;
 use std::time::Duration;
 
@@ -41,10 +39,7 @@ pub fn run(round: &Round<'_>) -> Result<Vec<Figure>> {
 
 fn sockets(round: &Round<'_>, figures: &mut Vec<Figure>) -> Result<()> {
     for sockets in SOCKETS.into_iter().filter(|sockets| *sockets < 10_000 || !round.options.quick) {
-        let folder = folder()?;
-        let mut seed = Seed::new(folder.path())?;
-        seed.people(sockets)?;
-        seed.finish()?;
+        let folder = round.folder(&format!("{sockets} people"), |seed| seed.people(sockets))?;
         let server = round.start(folder.path())?;
         let outcome = write(round, &server, WRITERS, sockets - WRITERS)?;
         figures.push(Figure::new(format!("grow.sockets.{sockets}.cpu"), "µs", outcome.cpu_per_message()));
@@ -62,12 +57,11 @@ fn stored(round: &Round<'_>, figures: &mut Vec<Figure>) -> Result<()> {
         if stored > 1_000 && round.options.quick {
             continue;
         }
-        let folder = folder()?;
-        let mut seed = Seed::new(folder.path())?;
-        seed.people(PEOPLE)?;
-        let mut pairs = seed.directs((0..PEOPLE / 2).map(|pair| (2 * pair, 2 * pair + 1)))?;
-        seed.messages(&mut pairs, stored)?;
-        seed.finish()?;
+        let folder = round.folder(&format!("{stored} messages"), |seed| {
+            seed.people(PEOPLE)?;
+            let mut pairs = seed.directs((0..PEOPLE / 2).map(|pair| (2 * pair, 2 * pair + 1)))?;
+            seed.messages(&mut pairs, stored)
+        })?;
         let server = round.start(folder.path())?;
         let outcome = write(round, &server, PEOPLE, 0)?;
         figures.push(Figure::new(name, "µs", outcome.cpu_per_message()));
@@ -77,12 +71,11 @@ fn stored(round: &Round<'_>, figures: &mut Vec<Figure>) -> Result<()> {
 
 fn conversations(round: &Round<'_>, figures: &mut Vec<Figure>) -> Result<()> {
     for count in CONVERSATIONS.into_iter().filter(|count| *count < 100_000 || !round.options.quick) {
-        let folder = folder()?;
-        let mut seed = Seed::new(folder.path())?;
-        seed.people(count + 1)?;
-        let mut all = seed.directs((1..=count).map(|other| (0, other)))?;
-        seed.messages(&mut all, count as u64)?;
-        seed.finish()?;
+        let folder = round.folder(&format!("{count} conversations"), |seed| {
+            seed.people(count + 1)?;
+            let mut all = seed.directs((1..=count).map(|other| (0, other)))?;
+            seed.messages(&mut all, count as u64)
+        })?;
         let server = round.start(folder.path())?;
         let visits = if count > 1_000 { VISITS / 10 } else { VISITS };
         let visit = visit(&server, round.contender.dialect(), visits)?;

@@ -1,12 +1,9 @@
 //! `idle`: many sockets that are signed in and say nothing.
 
 use super::{Figure, Round};
-use crate::contender::folder;
 use crate::crowd::{self, Guests};
-use crate::dialect::Dialect;
 use crate::net::Net;
 use crate::process::Memory;
-use crate::seed::Seed;
 use anyhow::Result;
 use std::time::Duration;
 
@@ -29,12 +26,7 @@ pub fn run(round: &Round<'_>) -> Result<Vec<Figure>> {
         None => SIZES.to_vec(),
     };
     let most = sizes.last().copied().unwrap_or_default();
-    let folder = folder()?;
-    if round.contender.dialect() == Dialect::Confab {
-        let mut seed = Seed::new(folder.path())?;
-        seed.people(most)?;
-        seed.finish()?;
-    }
+    let folder = round.folder(&format!("{most} people"), |seed| seed.people(most))?;
     let server = round.start(folder.path())?;
     let mut net = Net::new()?;
     let mut guests = Guests::new(round.contender.dialect(), server.address, crowd::AT_ONCE);

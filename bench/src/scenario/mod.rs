@@ -10,11 +10,15 @@ pub mod pairs;
 pub mod rate;
 pub mod storm;
 
-use crate::contender::{Contender, Setup};
+use crate::contender::{self, Contender, Setup};
+use crate::dialect::Dialect;
+use crate::prepared::Prepared;
 use crate::process::Server;
+use crate::seed::Seed;
 use anyhow::Result;
 use std::path::Path;
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// Those that speak to each other.
 const CHAT: &[Contender] = &[Contender::Confab, Contender::Node, Contender::Relay];
@@ -110,9 +114,23 @@ pub struct Round<'a> {
     pub options: &'a Options,
     /// Which of the runs, from 0 on.
     pub run: usize,
+    /// The data folders that were filled before.
+    pub prepared: &'a Prepared,
 }
 
 impl Round<'_> {
+    /// A new data folder with what `fill` puts into it, if the server has data at all. The same `name` is the same
+    /// in every run.
+    ///
+    /// # Errors
+    /// When it cannot be filled.
+    pub fn folder(&self, name: &str, fill: impl FnOnce(&mut Seed) -> Result<()>) -> Result<TempDir> {
+        match self.contender.dialect() {
+            Dialect::Confab => self.prepared.folder(name, fill),
+            Dialect::Forward => contender::folder(),
+        }
+    }
+
     /// Starts the server on this data folder.
     ///
     /// # Errors

@@ -4,11 +4,9 @@
 //! message in the one they share with somebody.
 
 use super::{Figure, Round};
-use crate::contender::folder;
 use crate::crowd::Guests;
 use crate::dialect::Dialect;
 use crate::net::Net;
-use crate::seed::Seed;
 use anyhow::Result;
 
 /// People.
@@ -25,14 +23,11 @@ const MESSAGES_EACH: u64 = 10;
 pub fn run(round: &Round<'_>) -> Result<Vec<Figure>> {
     let people = round.options.people.unwrap_or(if round.options.quick { 1_000 } else { PEOPLE }) & !1;
     let dialect = round.contender.dialect();
-    let folder = folder()?;
-    if dialect == Dialect::Confab {
-        let mut seed = Seed::new(folder.path())?;
+    let folder = round.folder(&format!("storm, {people} people"), |seed| {
         seed.people(people)?;
         let mut pairs = seed.directs((0..people / 2).map(|number| (2 * number, 2 * number + 1)))?;
-        seed.messages(&mut pairs, people as u64 / 2 * MESSAGES_EACH)?;
-        seed.finish()?;
-    }
+        seed.messages(&mut pairs, people as u64 / 2 * MESSAGES_EACH)
+    })?;
     let server = round.start(folder.path())?;
     let mut net = Net::new()?;
     let mut guests = Guests::new(dialect, server.address, AT_ONCE);
