@@ -7,12 +7,15 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 /// Which core the server has.
 pub const SERVER_CORE: &str = "0";
 /// Which core the load generator has.
 pub const GENERATOR_CORE: &str = "1";
+/// How long a server may take to start: it looks at all of its data, which may be gigabytes.
+const START_MAX: Duration = Duration::from_secs(180);
 /// Ticks of `/proc/PID/stat` in a second; the same on every Linux of today.
 const TICKS: u64 = 100;
 
@@ -82,17 +85,26 @@ impl Server {
             .spawn()
             .with_context(|| format!("{} could not be started", command.get_program().display()))?;
         let mut stdout = BufReader::new(child.stdout.take().context("it has no output")?);
-        let mut line = String::new();
-        let read = stdout.read_line(&mut line);
-        match (read, line.trim().strip_prefix("listening on http://").map(str::parse)) {
-            (Ok(_), Some(Ok(address))) => Ok(Self { child, _stdout: stdout, address }),
-            _ => {
-                // It may have ended by itself.
-                let _ = child.kill();
-                let status = child.wait()?;
-                bail!("the server said {line:?} and not where it listens ({status}); its log is above")
-            }
-        }
+        // A pipe is read without a bound; the thread ends with the server at the latest.
+        let (said, hear) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = stdout.read_line(&mut line).map(|_| line);
+            // Nobody waits any more if it took too long.
+            let _ = said.send((read, stdout));
+        });
+        let said = match hear.recv_timeout(START_MAX) {
+            Ok((Ok(line), stdout)) => match line.trim().strip_prefix("listening on http://").map(str::parse) {
+                Some(Ok(address)) => return Ok(Self { child, _stdout: stdout, address }),
+                _ => format!("said {line:?} and"),
+            },
+            Ok((Err(error), _)) => format!("could not be heard ({error}) and"),
+            Err(_) => format!("waited {} s and", START_MAX.as_secs()),
+        };
+        // It may have ended by itself.
+        let _ = child.kill();
+        let status = child.wait()?;
+        bail!("the server {said} did not say where it listens ({status}); its log is above")
     }
 
     /// Its process id.
