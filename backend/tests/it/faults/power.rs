@@ -7,6 +7,8 @@ use super::{compare, compare_tables, strace, until};
 use crate::support::{Server, new_id};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Message;
@@ -38,20 +40,113 @@ fn start(folder: TempDir, calls: &Path, environment: &[(&str, &str)]) -> Server 
     strace::start(&options, folder, environment, &calls.with_extension("log"))
 }
 
-/// People write for a while, then everything ends.
-async fn busy_life(environment: &[(&str, &str)]) -> Life {
+/// What a life is to have met before it ends.
+#[derive(Debug, Clone, Copy)]
+struct Enough {
+    /// Times the database was flushed: once at the start, and then whenever SQLite's log is folded.
+    folds: usize,
+    /// Times a file of the journal was begun.
+    turns: usize,
+    /// Messages somebody was told are accepted.
+    accepted: usize,
+}
+
+/// The journal alone holds some of it at any moment, and each of its files has been written over.
+const ENOUGH: Enough = Enough { folds: 6, turns: 6, accepted: 1_000 };
+
+/// A log that grows beyond this without [`Enough`] in it is of a server that does not do its work.
+const LOG_BYTES_MAX: u64 = 1_000_000_000;
+
+/// People write until enough has happened, however long that takes here; then everything ends.
+async fn busy_life(enough: Enough, environment: &[(&str, &str)]) -> Life {
     let logs = tempfile::tempdir().unwrap();
     let calls = logs.path().join("calls");
-    // SQLite's log is folded and the journal's files take turns often enough for this life to meet it.
-    let mut often = vec![("CONFAB_FOLD_PAGES", "200"), ("CONFAB_JOURNAL_BYTES", "300000")];
+    // What comes once in an hour comes all the time, so that a short life meets it.
+    let mut often =
+        vec![("CONFAB_FOLD_PAGES", "60"), ("CONFAB_JOURNAL_BYTES", "100000"), ("CONFAB_TAIL_DELAY_MS", "40")];
     often.extend(environment);
     let server = start(tempfile::tempdir().unwrap(), &calls, &often);
     let mut crowd = Crowd::sign_up(&server, 2).await;
     crowd.write(6);
-    until("enough is written", async || calls.metadata().is_ok_and(|found| found.len() > 120_000_000)).await;
+    let mut seen = Seen::in_log(&calls, server.data());
+    until("enough is written", async || {
+        seen.look();
+        let is_enough = seen.folds >= enough.folds && seen.turns >= enough.turns && crowd.accepted() >= enough.accepted;
+        assert!(
+            is_enough || seen.log_bytes < LOG_BYTES_MAX,
+            "after {} bytes of calls the database was flushed {} times, the journal's files took {} turns and \
+             {} messages were accepted, which is less than {enough:?}",
+            seen.log_bytes,
+            seen.folds,
+            seen.turns,
+            crowd.accepted()
+        );
+        is_enough
+    })
+    .await;
     let life = calls_of(server, &calls).await;
     crowd.rest().await;
     life
+}
+
+/// What has happened so far in a life whose log still grows.
+struct Seen {
+    log: BufReader<File>,
+    log_bytes: u64,
+    /// The last line as far as it is written.
+    line: Vec<u8>,
+    /// What is behind the number of the file in a call: the database's path, the paths of the journal's files.
+    database: Vec<u8>,
+    journal: [Vec<u8>; 2],
+    folds: usize,
+    turns: usize,
+}
+
+impl Seen {
+    fn in_log(calls: &Path, folder: &Path) -> Self {
+        let path = |name: &str| {
+            let bytes = folder.join(name).into_os_string().into_encoded_bytes();
+            let escaped: String = bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+            format!("<{escaped}>").into_bytes()
+        };
+        Self {
+            log: BufReader::new(File::open(calls).unwrap()),
+            log_bytes: 0,
+            line: Vec::new(),
+            database: path("confab.db"),
+            journal: [path(strace::JOURNAL[0]), path(strace::JOURNAL[1])],
+            folds: 0,
+            turns: 0,
+        }
+    }
+
+    /// Reads what has been written since the last look.
+    fn look(&mut self) {
+        loop {
+            self.log_bytes += self.log.read_until(b'\n', &mut self.line).unwrap() as u64;
+            if self.line.last() != Some(&b'\n') {
+                return;
+            }
+            self.count();
+            self.line.clear();
+        }
+    }
+
+    /// Counts the line, of which the ends alone are looked at: most of a log is what was written to whom.
+    fn count(&mut self) {
+        let head = &self.line[..self.line.len().min(1_000)];
+        let tail = &self.line[self.line.len().saturating_sub(60)..];
+        let is_on = |path: &Vec<u8>| has(head, path);
+        if (has(head, b" fsync(") || has(head, b" fdatasync(")) && is_on(&self.database) {
+            self.folds += 1;
+        } else if has(head, b" pwrite64(") && self.journal.iter().any(is_on) {
+            self.turns += usize::from(has(tail, b", 0)") || has(tail, b", 0 <unfinished"));
+        }
+    }
+}
+
+fn has(text: &[u8], what: &[u8]) -> bool {
+    text.windows(what.len()).any(|window| window == what)
 }
 
 /// Loses the power at chosen moments of a life: once with nothing that was not flushed, and some times
@@ -86,28 +181,19 @@ fn is_journal(file: &Path) -> bool {
     file.file_name().is_some_and(|name| strace::JOURNAL.iter().any(|one| name == *one))
 }
 
-/// How often a file of the journal was begun.
-fn turns(calls: &[Call]) -> usize {
-    let begun = |call: &&Call| matches!(call, Call::Wrote { file, at: 0, .. } if is_journal(file));
-    calls.iter().filter(begun).count()
-}
-
 #[tokio::test]
 async fn every_accepted_message_survives_the_loss_of_power() {
     if !strace::is_there("what was accepted survives the loss of power") {
         return;
     }
     let mut dice = Dice::new();
-    let life = busy_life(&[]).await;
-    let folds = life.calls.iter().filter(|call| matches!(call, Call::Flushed(file) if file.ends_with("confab.db")));
-    assert!(folds.count() > 3, "the log was folded while people wrote");
-    assert!(turns(&life.calls) > 3, "the journal's files took turns while people wrote");
+    let life = busy_life(ENOUGH, &[]).await;
     assert_eq!(lose_power(&life, 20, &mut dice), Vec::<String>::new());
 
     // And once with the whole program on what is left.
     let mut disk = Disk::empty(life.folder.path());
     life.calls.iter().for_each(|call| disk.apply(call));
-    assert!(disk.accepted.len() > 100, "{}", disk.accepted.len());
+    assert!(disk.accepted.len() >= ENOUGH.accepted / 2, "the log was read: {}", disk.accepted.len());
     let folder = tempfile::tempdir().unwrap();
     disk.lose_power(folder.path(), None);
     let server = Server::start_on(folder, &["--rate-limits", "off"]);
@@ -126,7 +212,8 @@ async fn a_server_that_does_not_flush_is_caught() {
     if !strace::is_there("the control of the loss of power") {
         return;
     }
-    let life = busy_life(&[("CONFAB_FAULT", "no_flush")]).await;
+    // Its folds cannot be seen: a flush is what shows them.
+    let life = busy_life(Enough { folds: 0, ..ENOUGH }, &[("CONFAB_FAULT", "no_flush")]).await;
     assert_ne!(lose_power(&life, 3, &mut Dice::new()), Vec::<String>::new());
 }
 
