@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use shared::conversation::EventList;
 use shared::event::EventKind;
 use shared::message::{Deleted, Edited, Message, Target};
 use shared::reaction::{Reacted, Reaction};

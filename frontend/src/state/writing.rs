@@ -1,0 +1,188 @@
+//! What the person writes, until it is in the log: sent, refused, tried again, given up, or found again after the page
+//! was closed.
+
+use super::State;
+use crate::browser;
+use client::command::Command;
+use client::outbox::Kept;
+use client::timeline::RowState;
+use leptos::prelude::*;
+use shared::code::Rejection;
+use shared::conversation::ConversationKind;
+use shared::ids::{CommandId, ConversationId, Seq, UserId};
+use shared::message::{Send, Target};
+use shared::reaction::React;
+
+/// A message to people, before it is known which conversation that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FirstMessage {
+    pub(crate) id: CommandId,
+    pub(crate) content: String,
+    pub(crate) state: FirstState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FirstState {
+    Pending,
+    Failed(String),
+    /// It is in this conversation.
+    Accepted(ConversationId),
+}
+
+impl State {
+    /// Sends a message to a conversation. `false`: too many are waiting; the text is kept.
+    pub(crate) fn send(self, id: ConversationId, content: String) -> bool {
+        let Some(me) = self.session.me() else { return false };
+        let to = match self.conversations.kind(id) {
+            Some(ConversationKind::Everyone) => Target::Everyone,
+            _ => Target::Conversation(id),
+        };
+        let send = Send { id: browser::new_command_id(), to, content, reply_to: None, attachments: Vec::new() };
+        self.timelines.pending(id, &send, me);
+        let is_taken = self.queue(&send);
+        if is_taken {
+            // What one writes, one sees.
+            self.to_end(id);
+        } else {
+            self.timelines.discard(id, send.id);
+        }
+        is_taken
+    }
+
+    /// Sends a message to people. Where it goes is known once it is accepted.
+    pub(crate) fn send_to(self, users: &[UserId], content: String) -> Option<CommandId> {
+        let to = match users {
+            [user] => Target::User(*user),
+            users => Target::Users(users.to_vec()),
+        };
+        let send = Send { id: browser::new_command_id(), to, content, reply_to: None, attachments: Vec::new() };
+        let first = FirstMessage { id: send.id, content: send.content.clone(), state: FirstState::Pending };
+        self.first_messages.update(|all| all.push(first));
+        let is_taken = self.queue(&send);
+        if !is_taken {
+            self.first_messages.update(|all| all.retain(|first| first.id != send.id));
+        }
+        is_taken.then_some(send.id)
+    }
+
+    /// Sets one's own reaction on a message, or takes it back.
+    pub(crate) fn react(self, conversation: ConversationId, target: Seq, emoji: String, on: bool) {
+        let id = browser::new_command_id();
+        let Some(me) = self.session.me() else { return };
+        let command = Command::React(React { id, conversation, target, emoji, on });
+        let write = |machine: &mut client::connection::Connection| {
+            machine.write(command, me, browser::now(), browser::monotonic())
+        };
+        // A full outbox says so where messages are written.
+        let _ = self.link.drive(self, write);
+    }
+
+    /// Something is being written in a conversation: the others are told, now and then.
+    pub(crate) fn typing(self, conversation: ConversationId) {
+        if self.link.is_open()
+            && let Some(frame) = self.presence.input(conversation)
+        {
+            self.link.drive(self, |machine| machine.transmit(frame));
+        }
+    }
+
+    /// The person wants a failed message tried again.
+    pub(crate) fn retry(self, conversation: Option<ConversationId>, id: CommandId) {
+        if let Some(conversation) = conversation {
+            self.timelines.state(conversation, id, RowState::Pending);
+        }
+        self.set_first(id, FirstState::Pending);
+        self.link.drive(self, |machine| machine.retry(id, browser::monotonic()));
+    }
+
+    /// The person does not want a failed message any more.
+    pub(crate) fn discard(self, conversation: Option<ConversationId>, id: CommandId) {
+        self.link.drive(self, |machine| machine.discard(id, browser::monotonic()));
+        if let Some(conversation) = conversation {
+            self.timelines.discard(conversation, id);
+        }
+        self.first_messages.update(|all| all.retain(|first| first.id != id));
+    }
+
+    /// The person does not want it as it is: its text goes back to where it is written.
+    pub(crate) fn take_back(self, conversation: ConversationId, id: CommandId) {
+        let text = self.link.drive(self, |machine| {
+            let content = machine.discard(id, browser::monotonic())?.as_send()?.content.clone();
+            Some(content)
+        });
+        self.timelines.discard(conversation, id);
+        if let Some(text) = text {
+            self.timelines.draft(conversation).update(|draft| {
+                let separator = if draft.is_empty() { "" } else { "\n" };
+                *draft = format!("{text}{separator}{draft}");
+            });
+        }
+    }
+
+    /// What was written before this page began, or in a tab that is gone, is on its way again.
+    pub(crate) fn restore(self, left: Vec<Kept>, me: UserId) {
+        // Finding it took a while; it is nobody else's.
+        if self.session.me() != Some(me) {
+            return;
+        }
+        for kept in &left {
+            let Some(send) = kept.command.as_send() else { continue };
+            let failed = kept.failed.as_ref().map(|rejection| rejection.message.clone());
+            match self.conversation_of(&send.to) {
+                Some(conversation) => {
+                    self.timelines.pending(conversation, send, me);
+                    if let Some(reason) = failed {
+                        self.timelines.state(conversation, send.id, RowState::Failed(reason));
+                    }
+                }
+                None => {
+                    let state = failed.map_or(FirstState::Pending, FirstState::Failed);
+                    let first = FirstMessage { id: send.id, content: send.content.clone(), state };
+                    self.first_messages.update(|all| {
+                        if all.iter().all(|other| other.id != first.id) {
+                            all.push(first);
+                        }
+                    });
+                }
+            }
+        }
+        self.link.drive(self, |machine| machine.restore(left, me, browser::monotonic()));
+    }
+
+    /// The server refused a message for good.
+    pub(crate) fn fail(self, command: &Command, rejection: &Rejection) {
+        let Command::Send(Send { id, to, .. }) = command else { return };
+        let id = *id;
+        if let Some(conversation) = self.conversation_of(to) {
+            self.timelines.state(conversation, id, RowState::Failed(rejection.message.clone()));
+        }
+        self.set_first(id, FirstState::Failed(rejection.message.clone()));
+    }
+
+    fn queue(self, send: &Send) -> bool {
+        let Some(me) = self.session.me() else { return false };
+        let command = Command::Send(send.clone());
+        let write = |machine: &mut client::connection::Connection| {
+            machine.write(command, me, browser::now(), browser::monotonic())
+        };
+        self.link.drive(self, write).is_ok()
+    }
+
+    pub(super) fn set_first(self, id: CommandId, state: FirstState) {
+        if self.first_messages.with_untracked(|all| all.iter().any(|first| first.id == id)) {
+            self.first_messages.update(|all| {
+                for first in all.iter_mut().filter(|first| first.id == id) {
+                    first.state = state.clone();
+                }
+            });
+        }
+    }
+
+    fn conversation_of(self, target: &Target) -> Option<ConversationId> {
+        match target {
+            Target::Conversation(id) => Some(*id),
+            Target::Everyone => self.conversations.everyone(),
+            Target::User(_) | Target::Users(_) => None,
+        }
+    }
+}
