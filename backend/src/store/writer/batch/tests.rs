@@ -1,0 +1,186 @@
+use super::super::job::Change;
+use super::super::job::{NewMessage, Recipients};
+use super::*;
+use crate::clock;
+use crate::store::sqlite::account;
+use crate::store::sqlite::open::{self, Opened};
+use crate::store::tail::ROWS_MAX;
+use shared::conversation::ConversationKind;
+use shared::ids::CommandId;
+
+fn message(id: CommandId) -> NewMessage {
+    NewMessage { id, to: Recipients::Everyone, content: "x".into(), reply_to: None }
+}
+
+fn send_some(state: &mut State, user: UserId, count: usize) -> Vec<Effect> {
+    let job = || Job::Send { asker: (), user, message: message(clock::id(CommandId::v7)) };
+    let batch: Vec<_> = std::iter::repeat_with(job).take(count).collect();
+    handle(state, batch)
+}
+
+fn handle(state: &mut State, mut batch: Vec<Job<()>>) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    state.handle(&mut batch, |done| effects.extend(done.into_iter().map(|outcome| outcome.effect)));
+    effects
+}
+
+fn start(folder: &std::path::Path) -> State {
+    let Opened { connection, second, journal, .. } = open::open(folder).expect("opens");
+    let parts = super::super::Parts { database: connection, second, journal };
+    parts.start(&Gauge::default()).expect("starts").0
+}
+
+fn seqs(effects: &[Effect]) -> Vec<u64> {
+    let seq = |effect: &Effect| match effect {
+        Effect::Stored(stored) => stored.place.seq.get(),
+        other => panic!("not stored: {other:?}"),
+    };
+    effects.iter().map(seq).collect()
+}
+
+#[test]
+fn while_the_tables_are_locked_messages_are_accepted_and_the_rest_is_refused_whole() {
+    let (folder, mut state, user) = opened();
+    state.database.busy_timeout(std::time::Duration::ZERO).expect("set");
+    assert_eq!(seqs(&send_some(&mut state, user, 2)), [1, 2]);
+    drop(state.tail.apply().expect("applied"));
+
+    let other = Connection::open(folder.path().join("confab.db")).expect("opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    assert_eq!(seqs(&send_some(&mut state, user, 3)), [3, 4, 5]);
+    let create = || Job::Change {
+        asker: (),
+        user,
+        change: Change::Create { kind: ConversationKind::Group, name: None, members: vec![user] },
+    };
+    let refused = handle(&mut state, vec![create(), send(user)]);
+    assert!(matches!(refused[..], [Effect::Refused(_), Effect::Refused(_)]), "{refused:?}");
+    other.execute_batch("ROLLBACK").expect("released");
+
+    let stored = handle(&mut state, vec![create(), send(user)]);
+    assert!(matches!(stored[..], [Effect::Stored(_), Effect::Stored(_)]), "{stored:?}");
+    assert_eq!(seqs(&stored[1..]), [6]);
+    drop(state.tail.apply().expect("applied"));
+    let count: i64 = other.query_row("SELECT count(*) FROM event", [], |row| row.get(0)).expect("a count");
+    assert_eq!(count, 7);
+}
+
+#[test]
+fn what_was_accepted_before_the_process_died_is_there_at_the_next_start() {
+    let (folder, mut state, ada) = opened();
+    assert_eq!(seqs(&send_some(&mut state, ada, 3)), [1, 2, 3]);
+    // What a killed process leaves: the journal as it was flushed, and tables that know nothing of it.
+    let copy = tempfile::tempdir().expect("a folder");
+    for name in ["confab.db", "confab.db-wal", "confab.journal-0", "confab.journal-1"] {
+        let _ = std::fs::copy(folder.path().join(name), copy.path().join(name));
+    }
+    let mut state = start(copy.path());
+    let count = |state: &State| -> i64 {
+        state.database.query_row("SELECT count(*) FROM event", [], |row| row.get(0)).expect("a count")
+    };
+    assert_eq!(count(&state), 3);
+    assert_eq!(seqs(&send_some(&mut state, ada, 1)), [4]);
+    state.finish();
+    let state = start(copy.path());
+    assert_eq!(count(&state), 4, "and once");
+}
+
+#[test]
+fn a_retry_is_answered_the_same_from_the_tail_and_from_the_tables() {
+    let (_folder, mut state, ada) = opened();
+    let id = clock::id(CommandId::v7);
+    let job = || Job::Send { asker: (), user: ada, message: message(id) };
+    let first = handle(&mut state, vec![job(), job()]);
+    let [Effect::Stored(stored), Effect::Repeated(place)] = &first[..] else { panic!("{first:?}") };
+    assert_eq!(stored.place, *place);
+    let later = handle(&mut state, vec![send(ada), job()]);
+    assert!(matches!(&later[..], [Effect::Stored(_), Effect::Repeated(again)] if again == place), "{later:?}");
+}
+
+#[test]
+fn at_the_bound_of_the_tail_the_writer_waits_for_room_and_goes_on() {
+    let (_folder, mut state, ada) = opened();
+    send_some(&mut state, ada, 1);
+    let tail = state.tail.clone();
+    // Nobody applies anything while this is held.
+    let turn = tail.apply().expect("applied");
+    for _ in 0..ROWS_MAX / BATCH_MAX {
+        send_some(&mut state, ada, BATCH_MAX);
+    }
+    let full = tail.accepted();
+    let writer = std::thread::spawn(move || seqs(&send_some(&mut state, ada, 1)));
+    assert!(!tail.has_room());
+    assert_eq!(tail.accepted(), full, "nothing is accepted beyond the bound");
+    drop(turn);
+    assert!(tail.has_room(), "the tail's own thread makes room");
+    assert_eq!(writer.join().expect("no panic"), [ROWS_MAX as u64 + 2]);
+}
+
+fn opened() -> (tempfile::TempDir, State, UserId) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = start(folder.path());
+    let user = clock::id(UserId::v7);
+    account::insert(&state.database, user, "a@b", "Ada", "x", clock::now()).expect("an account");
+    (folder, state, user)
+}
+
+fn send(user: UserId) -> Job<()> {
+    Job::Send { asker: (), user, message: message(clock::id(CommandId::v7)) }
+}
+
+#[test]
+fn what_comes_late_from_a_deleted_account_is_refused_alone() {
+    use super::super::job::Progress;
+    use shared::ids::Seq;
+    let (_folder, mut state, ada) = opened();
+    let ben = clock::id(UserId::v7);
+    account::insert(&state.database, ben, "c@d", "Ben", "x", clock::now()).expect("an account");
+    let effects = send_some(&mut state, ada, 1);
+    let Effect::Stored(stored) = &effects[0] else { panic!("{effects:?}") };
+    let conversation = stored.place.conversation;
+    account::delete(&state.database, ben, clock::now()).expect("deleted");
+    let late = Job::Progress { asker: (), user: ben, conversation, seq: Seq::FIRST, progress: Progress::Read };
+    let effects = handle(&mut state, vec![send(ada), late, send(ben)]);
+    assert!(matches!(effects[..], [Effect::Stored(_), Effect::Refused(_), Effect::Refused(_)]), "{effects:?}");
+}
+
+#[test]
+fn a_retry_after_leaving_is_answered_like_the_first_time() {
+    let (_folder, mut state, ada) = opened();
+    let change = |change| Job::Change { asker: (), user: ada, change };
+    let made = Change::Create { kind: ConversationKind::Group, name: None, members: vec![ada] };
+    let mut one = |job| handle(&mut state, vec![job]).remove(0);
+    let Effect::Stored(made) = one(change(made)) else { panic!("not made") };
+    let to = Recipients::Conversation(made.place.conversation);
+    let id = clock::id(CommandId::v7);
+    let write = |content: &str| {
+        let message = NewMessage { id, to: to.clone(), content: content.into(), reply_to: None };
+        Job::Send { asker: (), user: ada, message }
+    };
+    let Effect::Stored(first) = one(write("x")) else { panic!("not stored") };
+    let left = one(change(Change::Remove(made.place.conversation, ada)));
+    assert!(matches!(left, Effect::Stored(_)), "{left:?}");
+    let again = one(write("x"));
+    assert!(matches!(&again, Effect::Repeated(place) if *place == first.place), "{again:?}");
+    let other = one(write("y"));
+    assert!(matches!(&other, Effect::Refused(no) if no.code == shared::code::Code::Conflict), "{other:?}");
+}
+
+#[test]
+fn somebody_who_signs_up_has_nothing_unread_of_the_same_moment() {
+    let (_folder, mut state, ada) = opened();
+    let ben = clock::id(UserId::v7);
+    let (reply, _) = tokio::sync::oneshot::channel();
+    let work = move |database: &Connection| account::insert(database, ben, "c@d", "Ben", "x", clock::now());
+    let sign_up = Job::Call(Box::new(super::super::TypedCall { work: Some(work), result: None, reply }));
+    handle(&mut state, vec![send(ada), send(ada), sign_up]);
+    let unread: i64 = state
+        .database
+        .query_row(
+            "SELECT message_count - read_count FROM member JOIN conversation ON key = conversation WHERE user = ?1",
+            [crate::store::sqlite::row::Sql(ben)],
+            |row| row.get(0),
+        )
+        .expect("a count");
+    assert_eq!(unread, 0);
+}
