@@ -32,6 +32,8 @@ async fn asked_to_stop_it_says_so_finishes_and_ends_well() {
     for number in 0..50 {
         sent.push(a.says(json!("everyone"), &format!("{number}")).await);
     }
+    // It is at it.
+    a.accepted(sent[0]).await;
     let answers = tokio::spawn(async move { a.closed().await });
     let (code, took, folder) = tokio::task::spawn_blocking(move || server.terminate()).await.unwrap();
     assert_eq!(code, Some(0));
@@ -42,13 +44,11 @@ async fn asked_to_stop_it_says_so_finishes_and_ends_well() {
     let wal = folder.path().join("confab.db-wal");
     assert!(!wal.exists() || wal.metadata().unwrap().len() == 0, "the log is folded into the database");
 
-    let accepted: Vec<_> = before
-        .iter()
-        .filter_map(|frame| match frame {
-            ServerFrame::Accepted(accepted) => Some(accepted.id),
-            _ => None,
-        })
-        .collect();
+    let answered = before.iter().filter_map(|frame| match frame {
+        ServerFrame::Accepted(accepted) => Some(accepted.id),
+        _ => None,
+    });
+    let accepted: Vec<_> = sent.into_iter().take(1).chain(answered).collect();
     let server = Server::start_on(folder, &["--rate-limits", "off"]);
     let mut ada = ada;
     ada.moved_to(&server.origin);
@@ -56,5 +56,4 @@ async fn asked_to_stop_it_says_so_finishes_and_ends_well() {
     let log = ada.log(everyone).await;
     let stored: Vec<_> = log.iter().map(|event| event["kind"]["message"]["id"].as_str().unwrap().to_owned()).collect();
     assert!(accepted.iter().all(|id| stored.contains(&id.to_string())));
-    assert!(!accepted.is_empty());
 }

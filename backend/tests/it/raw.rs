@@ -1,10 +1,9 @@
 //! Frames that RFC 6455 forbids, and frames it allows and nobody sends: each has one answer, and costs nobody else
 //! anything.
 
-use crate::support::Server;
+use crate::support::{PATIENCE, Server};
 use crate::support_raw::{BEGIN, Bystanders, CLOSE, END, MIDDLE, PING, PONG, Raw, TEXT, close, frame, head, until};
 use serde_json::json;
-use std::time::Duration;
 
 /// A `ping` frame of the contract, whose `pong` shows that it arrived whole.
 fn ping(nonce: &str) -> String {
@@ -241,7 +240,7 @@ async fn pings_of_a_peer_that_does_not_read_are_not_hoarded() {
     let pings = vec![frame(PING, [b'x'; 125]); 1_000].concat();
     let all = sockets.iter_mut().map(async |socket| while socket.try_send(&pings).await {});
     let sending = futures_util::future::join_all(all);
-    tokio::time::timeout(Duration::from_secs(50), sending).await.expect("the lines are cut");
+    tokio::time::timeout(3 * PATIENCE, sending).await.expect("the lines are cut");
     others.are_served().await;
     let after = server.resident();
     assert!(after < before + (32 << 20), "{before} → {after}");

@@ -18,8 +18,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// Nothing that works takes this long, not even on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Nothing that works takes this long, not even on a slow machine that is busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server with a data folder of its own.
 pub(crate) struct Server {

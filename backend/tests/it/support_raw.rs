@@ -143,16 +143,34 @@ impl Raw {
 
     /// Reads one HTTP answer; None if the line ends before there is one.
     pub(crate) async fn try_answer(&mut self) -> Option<Answer> {
-        let mut bytes = Vec::new();
-        while !bytes.ends_with(b"\r\n\r\n") {
-            bytes.push(timeout(PATIENCE, self.stream.read_u8()).await.expect("an answer in time").ok()?);
-        }
+        let bytes = timeout(PATIENCE, self.read_head()).await.expect("an answer in time").ok()?;
         let mut answer = Answer::of_head(String::from_utf8(bytes).unwrap());
         let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
         let mut body = vec![0; length];
         timeout(PATIENCE, self.stream.read_exact(&mut body)).await.expect("a body in time").ok()?;
         answer.body = String::from_utf8(body).unwrap();
         Some(answer)
+    }
+
+    /// What comes up to the empty line, and nothing behind it.
+    async fn read_head(&mut self) -> std::io::Result<Vec<u8>> {
+        const END: &[u8] = b"\r\n\r\n";
+        let mut head = Vec::new();
+        loop {
+            let mut some = [0; 4_096];
+            let count = self.stream.peek(&mut some).await?;
+            if count == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            let known = head.len();
+            head.extend_from_slice(&some[..count]);
+            let end = head.windows(END.len()).position(|window| window == END).map(|place| place + END.len());
+            head.truncate(end.unwrap_or(head.len()));
+            self.stream.read_exact(&mut head[known..]).await?;
+            if end.is_some() {
+                return Ok(head);
+            }
+        }
     }
 
     pub(crate) async fn answer(&mut self) -> Answer {

@@ -159,7 +159,7 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
     assert_eq!(writer.compare(small.copy().path()), Vec::<String>::new(), "while it is full");
 
     small.free();
-    assert!(is_ready(&small.server).await, "it tries, though nobody writes");
+    until("it has tried, though nobody writes", async || is_ready(&small.server).await).await;
     writer.says("there is space again").await.unwrap();
     assert_eq!(writer.compare(small.copy().path()), Vec::<String>::new());
     let log = std::fs::read_to_string(logs.path().join("log")).unwrap();

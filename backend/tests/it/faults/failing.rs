@@ -123,7 +123,8 @@ async fn fails_for_good(server: &Server, writer: &mut Writer, log: &Path) {
     assert!(log.contains("Check the disk") && log.contains("restart"), "{log}");
 }
 
-/// Nothing comes into the tables by itself meanwhile.
+/// Nothing comes into the tables by itself meanwhile, however slow the steps are: which call of which thread fails is
+/// up to the steps alone.
 const SLOWLY: &[(&str, &str)] = &[("CONFAB_TAIL_DELAY_MS", "60000")];
 
 async fn is_the_last_one(what: &str, files: &[&str], doing: Doing, environment: &[(&str, &str)]) {
@@ -142,7 +143,7 @@ async fn a_flush_that_fails_is_the_last_one() {
         is_the_last_one(&format!("fdatasync:error=EIO:when={when}"), ALL, Writing, SLOWLY).await;
     }
     for (doing, when) in [(Reacting, 1), (Reacting, 6), (Reading, 1), (Reading, 4)] {
-        is_the_last_one(&format!("fsync:error=EIO:when={when}"), ALL, doing, &[]).await;
+        is_the_last_one(&format!("fsync:error=EIO:when={when}"), ALL, doing, SLOWLY).await;
     }
 }
 
@@ -152,8 +153,8 @@ async fn a_write_that_fails_is_the_last_one() {
         return;
     }
     for (doing, when) in [(Writing, 4), (Writing, 9), (Reacting, 2), (Reacting, 30), (Reading, 1), (Reading, 30)] {
-        let (files, environment) = if doing == Writing { (JOURNAL, SLOWLY) } else { (TABLES, &[][..]) };
-        is_the_last_one(&format!("pwrite64:error=EIO:when={when}"), files, doing, environment).await;
+        let files = if doing == Writing { JOURNAL } else { TABLES };
+        is_the_last_one(&format!("pwrite64:error=EIO:when={when}"), files, doing, SLOWLY).await;
     }
 }
 
@@ -165,7 +166,7 @@ async fn a_failure_while_the_log_is_folded_is_the_last_one() {
     // The database itself is written and flushed only then.
     for (what, doing) in [("fsync", Reading), ("fsync", Reacting), ("pwrite64", Reading), ("pwrite64", Reacting)] {
         let what = format!("{what}:error=EIO:when=2");
-        is_the_last_one(&what, &TABLES[..1], doing, &[("CONFAB_FOLD_PAGES", "1")]).await;
+        is_the_last_one(&what, &TABLES[..1], doing, &[("CONFAB_FOLD_PAGES", "1"), SLOWLY[0]]).await;
     }
 }
 
@@ -210,7 +211,7 @@ async fn no_message_is_half_there_wherever_the_disk_was_full() {
     for (doing, files, when) in cases {
         lives.spawn(async move {
             let what = format!("pwrite64:error=ENOSPC:when={when}");
-            (doing, when, life(&what, files, doing, &[], sent_again).await)
+            (doing, when, life(&what, files, doing, SLOWLY, sent_again).await)
         });
         if lives.len() == 2 {
             refused += count_refused(lives.join_next().await.unwrap().unwrap());
@@ -236,6 +237,8 @@ async fn what_was_accepted_before_the_tables_were_full_is_there_after_a_restart(
     }
     let until_it_is_full = async |server: &Server, writer: &mut Writer, log: &Path| {
         let (code, retry_after_ms) = loop {
+            // Reading brings what was accepted into the tables.
+            writer.ada.get("/api/conversations").await;
             if let Err(refused) = writer.says("is there room?").await {
                 break refused;
             }
@@ -247,7 +250,7 @@ async fn what_was_accepted_before_the_tables_were_full_is_there_after_a_restart(
         reading_goes_on(server, &writer.ada).await;
         assert!(std::fs::read_to_string(log).unwrap().contains("store.disk_full"));
     };
-    let outcome = life("pwrite64:error=ENOSPC:when=1+", TABLES, Writing, &[], until_it_is_full).await;
+    let outcome = life("pwrite64:error=ENOSPC:when=1+", TABLES, Writing, SLOWLY, until_it_is_full).await;
     assert!(outcome.answers.iter().filter(|answer| answer.is_ok()).count() >= STEPS, "{:?}", outcome.answers);
     assert_eq!(outcome.wrong, Vec::<String>::new());
 }

@@ -70,6 +70,8 @@ async fn what_was_accepted_is_read_at_once_in_every_way_while_others_write() {
 #[tokio::test]
 async fn a_server_that_reads_its_tables_alone_is_caught() {
     // The control of the test above.
-    let wrong = read_what_was_just_accepted(4, &[("CONFAB_FAULT", "read_tables_alone")]).await;
+    // Nothing comes into the tables by itself before it is looked for.
+    let environment = [("CONFAB_FAULT", "read_tables_alone"), ("CONFAB_TAIL_DELAY_MS", "60000")];
+    let wrong = read_what_was_just_accepted(4, &environment).await;
     assert_ne!(wrong, Vec::<String>::new());
 }
