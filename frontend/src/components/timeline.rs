@@ -18,6 +18,9 @@ use shared::ids::ConversationId;
 const NEAR_END: i32 = 48;
 /// So near to the first or last row more is loaded, in pixels.
 const NEAR_EDGE: i32 = 1_200;
+/// For so many frames the end is held once it was gone to: a browser that was scrolling smoothly may go on with that
+/// for as long as three quarters of a second, whatever the page has set meanwhile.
+const HOLD_FRAMES: u32 = 50;
 
 #[component]
 pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
@@ -27,6 +30,7 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
     let list = NodeRef::<html::Div>::new();
     let is_at_end = RwSignal::new(true);
     let anchored = StoredValue::new_local(Anchored::default());
+    let held = StoredValue::new(0_u32);
     state.open(conversation);
     on_cleanup(move || state.close(conversation));
 
@@ -63,6 +67,9 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
     let on_scroll = move |_| {
         let (Some(pane), Some(list)) = (pane.get_untracked(), list.get_untracked()) else { return };
         let is_near = -pane.scroll_top() < NEAR_END;
+        if !is_near && held.get_value() > 0 {
+            return pane.set_scroll_top(0);
+        }
         // The last row of a part is not the end, unless the end is what is being gone to.
         let at_end = is_near && (is_at_end.get_untracked() || state.timelines.is_at_newest(conversation));
         if is_at_end.get_untracked() != at_end {
@@ -73,7 +80,10 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
         look();
     };
     let to_end = move || state.to_end(conversation);
+    // Whoever scrolls goes where they want.
+    let let_loose = move || held.set_value(0);
     let on_key = move |event: leptos::ev::KeyboardEvent| {
+        let_loose();
         if event.key() == "End" && !is_at_end.get_untracked() {
             event.prevent_default();
             to_end();
@@ -92,12 +102,11 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
     });
     Effect::new(move |before: Option<u32>| {
         let count = ends.get();
-        if before.is_some_and(|before| before != count)
-            && let Some(pane) = pane.get_untracked()
-        {
+        if before.is_some_and(|before| before != count) && pane.get_untracked().is_some() {
             anchored.with_value(Anchored::let_go);
             is_at_end.set(true);
-            pane.set_scroll_top(0);
+            held.set_value(HOLD_FRAMES);
+            hold_end(pane, held);
         }
         count
     });
@@ -135,6 +144,8 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
             node_ref=pane
             on:scroll=on_scroll
             on:keydown=on_key
+            on:wheel=move |_| let_loose()
+            on:pointerdown=move |_| let_loose()
             tabindex="0"
             aria-label="Messages"
             role="region"
@@ -172,5 +183,16 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
                 }.into_any())}
             </div>
         </div>
+    }
+}
+
+/// Keeps a pane at its end for as many frames as are left.
+fn hold_end(pane: NodeRef<html::Div>, held: StoredValue<u32>) {
+    // It may be gone by the time of the next frame.
+    let (Some(left), Some(Some(at))) = (held.try_get_value(), pane.try_get_untracked()) else { return };
+    if left > 0 {
+        at.set_scroll_top(0);
+        held.set_value(left - 1);
+        request_animation_frame(move || hold_end(pane, held));
     }
 }
