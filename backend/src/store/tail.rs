@@ -26,8 +26,8 @@ use tokio::sync::watch;
 const DELAY: Duration = Duration::from_millis(500);
 /// So many rows are worth a transaction at once, and no transaction of the tail's own thread has many more: whoever
 /// waits for room waits for one of them.
-const ROWS: usize = 8_192;
-/// At about five microseconds each this is a sixth of a second of work.
+const ROWS: usize = 4_096;
+/// At about five microseconds each this is a tenth of a second of work.
 pub(super) const ROWS_MAX: usize = 4 * ROWS;
 /// See [`ROWS_MAX`].
 const BYTES_MAX: usize = 64 << 20;
