@@ -2,10 +2,10 @@
 
 use super::avatar::Avatar;
 use super::markup::{Body, fill, uncover};
+use super::rows::Followed;
 use crate::browser;
 use crate::dynamic::{part, part_if, text};
 use crate::state::State;
-use crate::state::session::Session;
 use crate::state::timeline::{Place, RowHandle};
 use client::timeline::{Row, RowState};
 use leptos::prelude::*;
@@ -17,15 +17,9 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
     let state = expect_context::<State>();
     let RowHandle { key, row, place } = handle;
     let sender = row.with_untracked(|row| row.sender);
-    let name = state.people.name(sender);
-    let name = Signal::derive(move || {
-        let name = name.get();
-        if name.is_empty() { "…".to_owned() } else { name }
-    });
-    // Who one is may become known after the messages.
-    let is_own = Memo::new(move |_| {
-        state.session.session.with(|session| matches!(session, Session::In(user) if user.id == sender))
-    });
+    let followed = expect_context::<Followed>();
+    let name = Signal::from(followed.name(sender));
+    let is_own = Memo::new(move |_| followed.me.get() == Some(sender));
     let row = StoredValue::new(row);
     let of_row = move |read: fn(&Row) -> String| text(move || row.with_value(|row| row.with(read)));
     let place = StoredValue::new(place);

@@ -8,6 +8,7 @@ pub(crate) mod field;
 pub(crate) mod icon;
 pub(crate) mod markup;
 pub(crate) mod message;
+pub(crate) mod rows;
 pub(crate) mod sidebar;
 pub(crate) mod status;
 pub(crate) mod timeline;

@@ -6,6 +6,7 @@
 use super::anchor::Anchored;
 use super::icon::{Icon, Picture};
 use super::message::MessageRow;
+use super::rows;
 use crate::dynamic::{part, part_if, text};
 use crate::state::State;
 use crate::state::timeline::ViewState;
@@ -173,9 +174,11 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
                     </button>
                 }.into_any())}
                 {part(note)}
-                <For each=move || rows.get() key=|handle| handle.key let:handle>
-                    <MessageRow conversation handle />
-                </For>
+                {rows::rows(
+                    move || rows.get(),
+                    |handle| handle.key,
+                    move |handle| view! { <MessageRow conversation handle /> }.into_any(),
+                )}
                 {part_if(move || has_newer.get(), move || view! {
                     <button type="button" class="timeline__note button button--quiet button--small" on:click=move |_| load_newer()>
                         "Show later messages"

@@ -36,7 +36,8 @@ pub(crate) struct Link {
 struct Inner {
     machine: Connection,
     socket: Option<Socket>,
-    timer: Option<TimeoutHandle>,
+    /// What wakes the machine, and when.
+    timer: Option<(TimeoutHandle, Millis)>,
 }
 
 impl Link {
@@ -127,19 +128,25 @@ impl Link {
         }
     }
 
+    /// Sees to the machine's being woken in time. A timer that comes too early is left as it is: the browser keeps a
+    /// timer that was taken back, with all it holds, until it clears up, and each message moves the next moment.
     fn set_timer(self, state: State) {
-        let next = self.with(|inner| {
-            if let Some(timer) = inner.timer.take() {
-                timer.clear();
-            }
-            inner.machine.next_timeout()
-        });
-        let Some(next) = next else { return };
+        let Some(next) = self.with(|inner| inner.machine.next_timeout()) else { return };
+        let is_in_time = self.with(|inner| inner.timer.as_ref().is_some_and(|(_, due)| *due <= next));
+        if is_in_time {
+            return;
+        }
+        if let Some((late, _)) = self.with(|inner| inner.timer.take()) {
+            late.clear();
+        }
         let wait = Duration::from_millis(next.saturating_sub(browser::monotonic()));
-        let on_time = move || self.drive(state, |machine| machine.handle_timeout(browser::monotonic()));
+        let on_time = move || {
+            self.with(|inner| inner.timer = None);
+            self.drive(state, |machine| machine.handle_timeout(browser::monotonic()));
+        };
         // Without a timer the next event of any kind moves the machine on.
         let timer = set_timeout_with_handle(on_time, wait).ok();
-        self.with(|inner| inner.timer = timer);
+        self.with(|inner| inner.timer = timer.map(|timer| (timer, next)));
     }
 }
 

@@ -1,0 +1,100 @@
+//! A list whose rows come and go for as long as the page is open.
+//!
+//! An owner of signals keeps a note of each child it ever had until it is cleared itself, and a signal one of each who
+//! ever followed it until it changes: some 100 to 200 bytes each, so a list that has shown a hundred thousand rows would
+//! keep tens of megabytes. Here rows belong to generations: an owner for each [`GENERATION`] rows, which goes with the
+//! last of them. What outlives the rows they follow by [`Followed`], which goes with it.
+
+use crate::state::State;
+use crate::state::session::Session;
+use leptos::prelude::*;
+use leptos::tachys::reactive_graph::OwnedView;
+use leptos::tachys::view::keyed::keyed;
+use shared::ids::UserId;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Rows of one owner.
+const GENERATION: usize = 256;
+
+/// What the rows of a generation follow: who one is, and what people are called.
+#[derive(Clone)]
+pub(crate) struct Followed {
+    state: State,
+    /// It may become known after the rows.
+    pub(crate) me: ArcMemo<Option<UserId>>,
+    names: Arc<Mutex<HashMap<UserId, ArcMemo<String>>>>,
+}
+
+impl Followed {
+    fn new(state: State) -> Self {
+        let me = ArcMemo::new(move |_| {
+            state.session.session.with(|session| match session {
+                Session::In(user) => Some(user.id),
+                Session::Unknown | Session::Out => None,
+            })
+        });
+        Self { state, me, names: Arc::default() }
+    }
+
+    /// What somebody is called, with something in its place until that is known.
+    pub(crate) fn name(&self, user: UserId) -> ArcMemo<String> {
+        let make = || {
+            let name = self.state.people.name(user);
+            ArcMemo::new(move |_| Some(name.get()).filter(|name| !name.is_empty()).unwrap_or_else(|| "…".into()))
+        };
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).entry(user).or_insert_with(make).clone()
+    }
+}
+
+/// Where the next row belongs.
+#[derive(Clone)]
+struct Generations {
+    parent: Owner,
+    /// The youngest, and how many rows it has had.
+    youngest: Arc<Mutex<(Owner, usize)>>,
+}
+
+impl Generations {
+    fn new() -> Self {
+        let parent = Owner::current().expect("a list is made inside the page");
+        let youngest = Arc::new(Mutex::new((Self::begin(&parent), 0)));
+        Self { parent, youngest }
+    }
+
+    fn begin(parent: &Owner) -> Owner {
+        let owner = parent.with(Owner::new);
+        owner.with(|| provide_context(Followed::new(expect_context())));
+        owner
+    }
+
+    fn next(&self) -> Owner {
+        let mut youngest = self.youngest.lock().unwrap_or_else(PoisonError::into_inner);
+        if youngest.1 == GENERATION {
+            *youngest = (Self::begin(&self.parent), 0);
+        }
+        youngest.1 += 1;
+        youngest.0.clone()
+    }
+}
+
+/// Shows these items. One that stays, by its key, keeps its nodes.
+pub(crate) fn rows<T: Send + 'static, K: Eq + Hash + 'static>(
+    each: impl Fn() -> Vec<T> + Send + 'static,
+    key: impl Fn(&T) -> K + Clone + Send + 'static,
+    show: impl Fn(T) -> AnyView + Clone + Send + 'static,
+) -> impl IntoView {
+    let generations = Generations::new();
+    let show = move |_, item| {
+        let generation = generations.next();
+        let owner = generation.with(Owner::new);
+        let view = owner.with(|| {
+            // It lives as long as its last row.
+            on_cleanup(move || drop(generation));
+            show(item)
+        });
+        (drop::<usize>, OwnedView::new_with_owner(view, owner))
+    };
+    move || keyed(each(), key.clone(), show.clone())
+}
