@@ -232,6 +232,8 @@ fn push_all(sockets: &[Arc<Socket>], item: &Item, except: Option<SocketId>) {
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        // Nobody writes any more: whoever waits for room to replay waits no longer.
+        self.socket.queue.close(shared::close::ABNORMAL);
         let mut users = self.registry.lock();
         if let Some(sockets) = users.get_mut(&self.socket.user) {
             sockets.retain(|socket| socket.id != self.socket.id);
@@ -324,5 +326,16 @@ mod tests {
             (registry.register(ada, a, SessionKind::Browser), registry.register(ada, other, SessionKind::Browser));
         registry.close_session(ada, a, shared::close::SESSION_ENDED);
         assert!(mine.socket.queue.is_closing() && !theirs.socket.queue.is_closing());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_room_in_the_queue_of_a_socket_that_has_gone_waits_no_longer() {
+        let registry = Registry::new(64);
+        let (ada, a) = person();
+        let registration = registry.register(ada, a, SessionKind::Browser);
+        let socket = registration.socket.clone();
+        drop(registration);
+        assert!(!socket.queue.room().await);
+        assert!(socket.queue.finish());
     }
 }

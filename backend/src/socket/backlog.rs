@@ -5,32 +5,36 @@
 //! round is over, and then delivers everything that has come meanwhile at once: nobody hears of it later, because the
 //! tasks would have stood behind the others anyway, and each socket is written once.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 /// So many woken tasks are a round worth waiting for.
-const LARGE: usize = 64;
-/// No round is waited for any longer: tasks are also woken by others than whoever delivers.
+const LARGE: u64 = 64;
+/// No round is waited for any longer, whatever holds its tasks up.
 const WAIT_MAX: Duration = Duration::from_millis(20);
 
-/// The count. Every task that is woken comes, or is dropped with its queue; so it goes back to nothing.
+/// The counts. Every task that is woken comes, or is dropped with its queue; so in the end they are the same.
 #[derive(Debug, Default)]
 pub struct Backlog {
-    woken: AtomicUsize,
+    woken: AtomicU64,
+    come: AtomicU64,
+    /// How many have to have come for the round that is waited for to be over. One task waits at a time.
+    goal: AtomicU64,
     over: Notify,
 }
 
 impl Backlog {
     /// A task was woken.
     pub(super) fn add(&self) {
-        self.woken.fetch_add(1, Ordering::AcqRel);
+        self.woken.fetch_add(1, Ordering::SeqCst);
     }
 
     /// A woken task has come.
     pub(super) fn done(&self) {
-        if self.woken.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let come = self.come.fetch_add(1, Ordering::SeqCst) + 1;
+        if come == self.goal.load(Ordering::SeqCst) {
             self.over.notify_waiters();
         }
     }
@@ -44,14 +48,17 @@ impl Backlog {
     }
 
     async fn settled_within(&self, wait_max: Duration) -> bool {
-        if self.woken.load(Ordering::Acquire) < LARGE {
+        // As many as have been woken by now; those woken meanwhile by others are not waited for.
+        let goal = self.woken.load(Ordering::SeqCst);
+        if goal.saturating_sub(self.come.load(Ordering::SeqCst)) < LARGE {
             return false;
         }
+        self.goal.store(goal, Ordering::SeqCst);
         let over = self.over.notified();
         tokio::pin!(over);
         // Before looking again, so that the end is not missed in between.
         over.as_mut().enable();
-        if self.woken.load(Ordering::Acquire) > 0 {
+        if self.come.load(Ordering::SeqCst) < goal {
             // If it takes longer, what waits is delivered all the same.
             let _ = timeout(wait_max, over).await;
         }
@@ -83,8 +90,8 @@ mod tests {
         queue.push(Item::answer("1".into()));
     }
 
-    fn woken(backlog: &Backlog) -> usize {
-        backlog.woken.load(Ordering::Acquire)
+    fn woken(backlog: &Backlog) -> u64 {
+        backlog.woken.load(Ordering::SeqCst) - backlog.come.load(Ordering::SeqCst)
     }
 
     #[test]
@@ -111,7 +118,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_large_round_is_waited_for_and_a_small_one_is_not() {
-        let (backlog, queues) = waiting(LARGE);
+        let (backlog, queues) = waiting(LARGE as usize);
         queues[1..].iter().for_each(push);
         assert!(!backlog.settled().await, "one less than a large one");
 
@@ -127,8 +134,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn those_who_are_woken_while_a_round_is_waited_for_are_not_part_of_it() {
+        let (backlog, queues) = waiting(LARGE as usize + 1);
+        queues[1..].iter().for_each(push);
+        let round = tokio::spawn({
+            let backlog = backlog.clone();
+            async move { backlog.settled_within(Duration::MAX).await }
+        });
+        tokio::task::yield_now().await;
+        push(&queues[0]);
+        assert!(queues[1..].iter().all(|queue| asks(queue).is_ready()));
+        assert!(round.await.expect("no panic"));
+        assert_eq!(woken(&backlog), 1);
+    }
+
+    #[tokio::test]
     async fn a_round_that_does_not_end_holds_nobody_up_for_long() {
-        let (backlog, queues) = waiting(LARGE);
+        let (backlog, queues) = waiting(LARGE as usize);
         queues.iter().for_each(push);
         let begun = Instant::now();
         assert!(backlog.settled().await);
