@@ -12,7 +12,9 @@ use crate::http::extract::{self, Shown, note_use};
 use crate::server::address::ConnectionSlot;
 use crate::server::{gate, router};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+use socket2::SockRef;
 use std::cell::RefCell;
+use std::mem::MaybeUninit;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -71,7 +73,7 @@ pub async fn look(
         }
     };
     let Some(request) = request else { return Found::Other { stream, ahead, is_late: false } };
-    match enter(app, &request, place).await {
+    match enter(app, &request, place, &stream).await {
         Ok(LetIn { answer, entered: (session, registration, screen), turn, slot }) => {
             // From here on the connection counts as a socket of its user, not of its address.
             slot.release();
@@ -99,6 +101,7 @@ async fn enter(
     app: &Arc<App>,
     request: &Request<()>,
     place: impl FnOnce(&HeaderMap) -> Option<ConnectionSlot>,
+    stream: &TcpStream,
 ) -> Result<LetIn, Refusal> {
     let refused = || Refusal { is_late: false };
     let headers = request.headers();
@@ -112,12 +115,25 @@ async fn enter(
         let has_other_reason = app.stopping.is_cancelled() || app.pressure.is_high();
         return Err(Refusal { is_late: !has_other_reason });
     };
+    // Whoever has gone while they waited for their turn costs no first screen, and no place of another socket.
+    if is_gone(stream) {
+        return Err(refused());
+    }
     let (hash, not_before) = (shown.hash, shown.not_before);
     let entered = welcome::enter(app, hash, not_before, move |session| shown.fits(session)).await;
     let Ok(Some((session, registration, screen))) = entered else { return Err(refused()) };
     note_use(app, &session);
     let answer = answer(accepted);
     Ok(LetIn { answer, entered: (session, registration, screen), turn, slot })
+}
+
+/// Whether the peer has closed the connection, or it is broken.
+fn is_gone(stream: &TcpStream) -> bool {
+    let mut byte = [MaybeUninit::uninit()];
+    match SockRef::from(stream).peek(&mut byte) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+    }
 }
 
 /// The head of a handshake, if these bytes are one, whole, and nothing else.

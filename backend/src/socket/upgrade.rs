@@ -207,7 +207,7 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 /// Frames would be taken for the body, or the body for frames.
 fn has_body(headers: &HeaderMap) -> bool {
     headers.contains_key(header::TRANSFER_ENCODING)
-        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
+        || headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length != "0")
 }
 
 /// Whether this is 16 bytes in base64 (RFC 4648 section 4): 22 digits and two signs of padding.

@@ -136,9 +136,11 @@ pub(in crate::store) fn delete(database: &Connection, user: UserId, at: Timestam
 
 /// So many conversations of somebody are looked at for their contacts.
 const CONTACT_CONVERSATIONS_MAX: u32 = 10_000;
+/// And so many of their members: groups of the same people are many rows and few contacts.
+const CONTACT_ROWS_MAX: usize = 20_000;
 
 /// Those one shares a direct, group or channel conversation with, and when they were last there; at
-/// most [`CONTACTS_MAX`], of the first [`CONTACT_CONVERSATIONS_MAX`] conversations.
+/// most [`CONTACTS_MAX`], of the first [`CONTACT_CONVERSATIONS_MAX`] conversations and [`CONTACT_ROWS_MAX`] members.
 pub(in crate::store) fn contacts(database: &Connection, user: UserId) -> Result<Contacts, Error> {
     // The order of the joins is said, so that it stops as soon as there are enough.
     let mut others = database.prepare_cached(
@@ -150,10 +152,13 @@ pub(in crate::store) fn contacts(database: &Connection, user: UserId) -> Result<
     let mut person = database.prepare_cached("SELECT last_seen_at FROM user WHERE id = ?1 AND deleted_at IS NULL")?;
     let mut seen = HashSet::new();
     let mut contacts = Vec::new();
+    let mut left = CONTACT_ROWS_MAX;
     let mut rows = others.query(params![Sql(user), CONTACT_CONVERSATIONS_MAX])?;
     while contacts.len() < CONTACTS_MAX as usize
+        && left > 0
         && let Some(found) = rows.next()?
     {
+        left -= 1;
         // Most people are met again and again; each is looked at once.
         let other: UserId = row::get(found, "user")?;
         if seen.insert(other) {
