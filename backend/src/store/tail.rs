@@ -105,7 +105,7 @@ impl Tail {
         let mut waiting = self.waiting();
         let was_empty = waiting.records.is_empty();
         waiting.put(record, rows);
-        let is_due = was_empty || waiting.rows >= ROWS;
+        let is_due = was_empty || waiting.is_due();
         drop(waiting);
         self.0.accepted.store(number, Ordering::Release);
         if is_due {
@@ -118,7 +118,7 @@ impl Tail {
         let is_stuck = |waiting: &mut Waiting| waiting.is_full() && self.0.health.get() == Health::Ready;
         let (waiting, _) =
             self.0.room.wait_timeout_while(self.waiting(), ROOM, is_stuck).unwrap_or_else(PoisonError::into_inner);
-        !waiting.is_full()
+        !waiting.is_full() && self.0.health.get() == Health::Ready
     }
 
     /// Brings everything that waits into the tables. While the guard lives nobody else changes them.
@@ -139,7 +139,10 @@ impl Tail {
         if let Err(error) = apply::apply(&database, records.iter().map(|(record, _)| record)) {
             let rows = records.iter().map(|(_, rows)| rows).sum();
             self.waiting().put_back(records);
-            return Err(self.0.health.failed(hopeless(error), rows));
+            let error = self.0.health.failed(hopeless(error), rows);
+            // There will be no room; the writer has to see why.
+            self.0.room.notify_all();
+            return Err(error);
         }
         self.0.applied.send_replace(last);
         self.0.room.notify_all();
@@ -186,7 +189,7 @@ impl Tail {
             while waiting.records.is_empty() && !waiting.is_closing {
                 waiting = self.0.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner);
             }
-            let is_due = |waiting: &mut Waiting| !(waiting.is_urgent() || waiting.is_closing || waiting.rows >= ROWS);
+            let is_due = |waiting: &mut Waiting| !(waiting.is_urgent() || waiting.is_closing || waiting.is_due());
             waiting =
                 self.0.wake.wait_timeout_while(waiting, delay(), is_due).unwrap_or_else(PoisonError::into_inner).0;
             let is_closing = waiting.is_closing;
@@ -230,6 +233,11 @@ impl Tail {
 }
 
 impl Waiting {
+    /// Whether it is worth a transaction at once.
+    fn is_due(&self) -> bool {
+        self.rows >= ROWS || self.is_full()
+    }
+
     fn is_full(&self) -> bool {
         self.rows >= ROWS_MAX || self.bytes >= BYTES_MAX
     }
@@ -338,6 +346,6 @@ mod tests {
         waiting.put(Record::new(1, 0), ROWS_MAX - 1);
         assert!(!waiting.is_full());
         waiting.put(Record::new(2, 0), 1);
-        assert!(waiting.is_full());
+        assert!(waiting.is_full() && waiting.is_due());
     }
 }
