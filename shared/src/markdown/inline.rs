@@ -22,7 +22,8 @@ struct Open {
 }
 
 pub(super) fn parse(text: &str) -> Vec<Inline> {
-    let mut parser = Parser { text, at: 0, plain: String::new(), outside: Vec::new(), open: Vec::new() };
+    let mut parser =
+        Parser { text, at: 0, plain: String::new(), outside: Vec::new(), open: Vec::new(), endless: Vec::new() };
     while let Some(next) = parser.rest().chars().next() {
         parser.step(next);
     }
@@ -42,6 +43,8 @@ struct Parser<'a> {
     outside: Vec<Inline>,
     /// What has been begun, outermost first.
     open: Vec<Open>,
+    /// So many backticks begin no code, because none end it. (Few: each number needs as many of them.)
+    endless: Vec<usize>,
 }
 
 impl<'a> Parser<'a> {
@@ -127,8 +130,15 @@ impl<'a> Parser<'a> {
         let rest = self.rest();
         let count = run(rest, '`');
         let (mut from, inside) = (count, &rest[count..]);
+        // What had no end before has none now: there is less left.
+        if self.endless.contains(&count) {
+            return self.text(count);
+        }
         loop {
-            let Some(next) = rest[from..].find('`').map(|at| from + at) else { return self.text(count) };
+            let Some(next) = rest[from..].find('`').map(|at| from + at) else {
+                self.endless.push(count);
+                return self.text(count);
+            };
             let found = run(&rest[next..], '`');
             if found == count {
                 let code = &inside[..next - count];
@@ -212,7 +222,7 @@ impl<'a> Parser<'a> {
         };
         let label = self.end(place);
         // A label that is an address itself would tell another one than it leads to.
-        if label.is_empty() || label.iter().any(has_link) {
+        if label.is_empty() || label.iter().any(has_address) {
             self.put(Inline::Text("[".into()));
             label.into_iter().for_each(|part| self.put(part));
             return self.text(1);
@@ -244,14 +254,19 @@ impl<'a> Parser<'a> {
         let is_end = |(at, c): &(usize, char)| *at > URL_MAX || !may_be_in_url(*c) || (is_label && *c == ']');
         let end = rest.char_indices().find(is_end).map_or(rest.len(), |(at, _)| at);
         let mut url = &rest[..end];
+        // First, so that what is no address is not looked at to its end again and again.
+        if !is_good(url) {
+            return self.text(1);
+        }
+        let count = |sign: char| url.matches(sign).count();
+        let (mut round, mut square) = ((count('('), count(')')), (count('['), count(']')));
         while let Some(last) = url.chars().next_back() {
-            let is_alone = |opening: char| url.matches(last).count() > url.matches(opening).count();
             let is_outside = match last {
-                ')' => is_alone('('),
-                ']' => is_alone('['),
+                ')' => take_alone(&mut round),
+                ']' => take_alone(&mut square),
                 _ => ".,:;!?'*_~|".contains(last),
             };
-            if !is_outside || url.len() > URL_MAX {
+            if !is_outside {
                 break;
             }
             url = &url[..url.len() - last.len_utf8()];
@@ -269,6 +284,13 @@ impl<'a> Parser<'a> {
         self.put(Inline::Link { url: url.to_owned(), label: vec![Inline::Text(url.to_owned())] });
         self.at += skip + url.len();
     }
+}
+
+/// Takes away a closing bracket that has no twin, if there is one more of them.
+fn take_alone((opening, closing): &mut (usize, usize)) -> bool {
+    let is_alone = closing > opening;
+    *closing -= usize::from(is_alone);
+    is_alone
 }
 
 /// How often the sign stands at the beginning.
@@ -311,10 +333,11 @@ fn may_be_in_url(c: char) -> bool {
     !(crate::text::is_invisible(c) || matches!(c, '<' | '>' | '"' | '`' | '\\'))
 }
 
-fn has_link(part: &Inline) -> bool {
+/// Whether a reader may take this for an address.
+fn has_address(part: &Inline) -> bool {
     match part {
-        Inline::Text(_) | Inline::Code(_) => false,
-        Inline::Marked(_, parts) => parts.iter().any(has_link),
+        Inline::Text(text) | Inline::Code(text) => text.contains("://"),
+        Inline::Marked(_, parts) => parts.iter().any(has_address),
         Inline::Link { .. } => true,
     }
 }

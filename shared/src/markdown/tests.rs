@@ -151,6 +151,19 @@ fn a_label_that_is_an_address_is_no_label() {
 }
 
 #[test]
+fn a_label_that_looks_like_an_address_is_no_label() {
+    for label in ["`https://bank.example`", r"https\://bank.example", "**http**s://bank.example"] {
+        let blocks = parse(&format!("[{label}](https://evil.example)"));
+        let [Block::Paragraph(parts)] = &blocks[..] else { panic!("{blocks:?}") };
+        let deceives = |part: &Inline| match part {
+            Inline::Link { url, label } => texts(label) != *url,
+            _ => false,
+        };
+        assert!(!parts.iter().any(deceives), "{parts:?}");
+    }
+}
+
+#[test]
 fn addresses_that_do_something_are_text() {
     for url in [
         "javascript:alert(1)",
@@ -230,7 +243,10 @@ fn lines(blocks: &[Block], see: &mut impl FnMut(&[Inline])) {
 fn however_it_is_made_it_is_shallow_and_takes_no_time() {
     // Each is a text that makes a careless parser deep or slow, as long as a message may be.
     let begun = std::time::Instant::now();
+    let brackets = format!("{}{} ", "https://-".repeat(76), ")".repeat(1_360));
     for piece in [
+        &brackets,
+        "\\``",
         ">",
         "> ",
         "- ",
