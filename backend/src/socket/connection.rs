@@ -102,20 +102,20 @@ async fn begin(app: Arc<App>, arrival: Pin<Box<dyn Future<Output = Option<Arriva
         Connection { app, wire, registration, mark, watch, started, first: None, end: None, heard: 0, sent: 0 };
     let begun = AssertUnwindSafe(connection.welcome(session, screen)).catch_unwind().await;
     drop(turn);
-    match begun {
-        Ok(Ok(welcome)) => connection.first = Some(Box::new(First { answer, welcome, ahead })),
-        begun => {
-            connection.end = Some(begun.map_or_else(
-                |_| {
-                    tracing::error!(%user, "socket.panicked");
-                    End::Close(close::FAULT)
-                },
-                |end| end.err().unwrap_or(End::Close(close::FAULT)),
-            ));
-            // Whoever is told to go was let in before.
-            let _ = poll_fn(|cx| Poll::Ready(connection.wire.write(cx, |out| out.extend_from_slice(&answer)))).await;
+    let end = match begun {
+        Ok(Ok(welcome)) => {
+            connection.first = Some(Box::new(First { answer, welcome, ahead }));
+            return Some(connection);
         }
-    }
+        Ok(Err(end)) => end,
+        Err(_) => {
+            tracing::error!(%user, "socket.panicked");
+            End::Close(close::FAULT)
+        }
+    };
+    connection.end = Some(end);
+    // Whoever is told to go was let in before.
+    let _ = poll_fn(|cx| Poll::Ready(connection.wire.write(cx, |out| out.extend_from_slice(&answer)))).await;
     Some(connection)
 }
 

@@ -189,9 +189,9 @@ impl Tail {
             while waiting.records.is_empty() && !waiting.is_closing {
                 waiting = self.0.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner);
             }
-            let is_due = |waiting: &mut Waiting| !(waiting.is_urgent() || waiting.is_closing || waiting.is_due());
+            let may_rest = |waiting: &mut Waiting| !(waiting.is_urgent() || waiting.is_closing || waiting.is_due());
             waiting =
-                self.0.wake.wait_timeout_while(waiting, delay(), is_due).unwrap_or_else(PoisonError::into_inner).0;
+                self.0.wake.wait_timeout_while(waiting, delay(), may_rest).unwrap_or_else(PoisonError::into_inner).0;
             let is_closing = waiting.is_closing;
             drop(waiting);
             // A flush of the database that failed is the last one, too.

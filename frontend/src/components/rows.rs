@@ -29,12 +29,7 @@ pub(crate) struct Followed {
 
 impl Followed {
     fn new(state: State) -> Self {
-        let me = ArcMemo::new(move |_| {
-            state.session.session.with(|session| match session {
-                Session::In(user) => Some(user.id),
-                Session::Unknown | Session::Out => None,
-            })
-        });
+        let me = ArcMemo::new(move |_| state.session.session.with(Session::user));
         Self { state, me, names: Arc::default() }
     }
 

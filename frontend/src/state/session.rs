@@ -17,6 +17,16 @@ pub(crate) enum Session {
     In(User),
 }
 
+impl Session {
+    /// Who is signed in, if that is known and anybody is.
+    pub(crate) fn user(&self) -> Option<UserId> {
+        match self {
+            Session::In(user) => Some(user.id),
+            Session::Unknown | Session::Out => None,
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(crate) struct SessionState {
     pub(crate) session: RwSignal<Session>,
@@ -30,10 +40,7 @@ impl SessionState {
     }
 
     pub(crate) fn me(self) -> Option<UserId> {
-        self.session.with_untracked(|session| match session {
-            Session::In(user) => Some(user.id),
-            Session::Unknown | Session::Out => None,
-        })
+        self.session.with_untracked(Session::user)
     }
 
     pub(crate) fn set_in(self, user: User) {
