@@ -10,6 +10,8 @@
 //! * [`store`] — the log on disk; [`backup`] — copying it and putting it back.
 //! * [`accounts`] — passwords and secrets; [`rate`] — how often; [`clock`] — now, and new ids.
 
+#![forbid(unsafe_code)]
+
 pub mod app;
 pub mod backup;
 pub mod config;

@@ -5,12 +5,10 @@ use backend::{backup, server, telemetry};
 use clap::Parser;
 use std::process::ExitCode;
 
-/// Gives memory back: hashing takes 19 MiB each time, and the system's allocator keeps most of what was freed, for each
-/// thread again.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+mod allocator;
 
 fn main() -> ExitCode {
+    allocator::give_back_at_once();
     let Arguments { command, serve } = Arguments::parse();
     let done = match command {
         Some(Command::Serve(serve)) => run(*serve),

@@ -6,7 +6,7 @@
 
 use shared::ids::{Timestamp, UserId};
 use shared::presence::PresenceState;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 /// How long after the last socket somebody is gone.
@@ -18,8 +18,9 @@ pub const AWAY_AFTER: Duration = Duration::from_secs(600);
 #[derive(Debug, Default)]
 pub struct Board {
     people: HashMap<UserId, Person>,
-    /// Those without a socket, in the order in which they left.
-    leaving: VecDeque<(Instant, UserId)>,
+    /// Those without a socket, in the order in which they left. Who comes back in time is taken out, so it is never
+    /// longer than there are people.
+    leaving: BTreeSet<(Instant, UserId)>,
     untold: BTreeSet<UserId>,
 }
 
@@ -54,7 +55,9 @@ impl Board {
             left: None,
         });
         person.sockets += 1;
-        person.left = None;
+        if let Some((left, _)) = person.left.take() {
+            self.leaving.remove(&(left, user));
+        }
         self.active(user, now);
     }
 
@@ -64,7 +67,7 @@ impl Board {
             person.sockets = person.sockets.saturating_sub(1);
             if person.sockets == 0 {
                 person.left = Some((now, at));
-                self.leaving.push_back((now, user));
+                self.leaving.insert((now, user));
             }
         }
     }
@@ -100,13 +103,13 @@ impl Board {
 
     /// Time has passed: notes who has left for good.
     pub fn pass(&mut self, now: Instant) {
-        while let Some((since, user)) = self.leaving.front().copied()
+        while let Some((since, user)) = self.leaving.first().copied()
             && now.saturating_duration_since(since) >= OFFLINE_AFTER
         {
-            self.leaving.pop_front();
-            let Some(person) = self.people.get_mut(&user) else { continue };
-            // They may have come back, and even left again since.
-            if person.left.is_some_and(|(left, _)| left == since) && person.state != PresenceState::Offline {
+            self.leaving.pop_first();
+            if let Some(person) = self.people.get_mut(&user)
+                && person.state != PresenceState::Offline
+            {
                 person.state = PresenceState::Offline;
                 self.untold.insert(user);
             }
@@ -179,8 +182,10 @@ mod tests {
             let now = start + Duration::from_secs(second);
             board.disconnected(ada, now, Timestamp::default());
             board.pass(now);
+            assert_eq!(board.leaving.len(), 1, "however often they go");
             board.connected(ada, now);
         }
+        assert!(board.leaving.is_empty());
         board.pass(start + Duration::from_secs(99));
         assert_eq!(told(&mut board), []);
         assert_eq!(board.state(ada), PresenceState::Online);

@@ -9,6 +9,8 @@
 //! * [`net`] — all their sockets on one thread; [`frame`] — RFC 6455.
 //! * [`process`] — the server's process: its core, its CPU time.
 
+#![forbid(unsafe_code)]
+
 pub mod contender;
 pub mod crowd;
 pub mod dialect;

@@ -1,5 +1,5 @@
 //! `bench`: measures one scenario or all of them. `bench --help` says how.
-
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "a command line program talks on its standard output")]
 
 use anyhow::{Context, Result, bail};

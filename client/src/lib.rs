@@ -12,6 +12,7 @@
 //!
 //! Machines are told what happened (`handle_*`) with the time, and asked what to do (`poll_output`,
 //! `next_timeout`). Times are milliseconds of a clock that never goes back.
+#![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod aggregate;

@@ -13,6 +13,7 @@
 //! * [`account`], [`attachment`], [`search`] — HTTP bodies.
 //! * [`ids`], [`code`], [`close`], [`limits`], [`text`] — what all of the above are made of.
 //! * `schema` (with the feature of this name) — all of it as JSON Schema.
+#![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod frame;

@@ -1,5 +1,5 @@
 //! Confab's chores. `cargo xtask` alone lists them.
-
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "a command line program talks on its standard output")]
 
 mod bench;

@@ -10,6 +10,7 @@ use super::frame::{self, Heard, Reader, Wrong};
 use crate::rate::{Bucket, Rate};
 use socket2::SockRef;
 use std::cell::RefCell;
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -93,10 +94,24 @@ impl Wire {
         Self { stream, reader: Reader::default(), waiting: None, stuck: None, unfinished: None, allowed }
     }
 
-    /// The connection itself, to be closed.
-    #[must_use]
-    pub fn into_tcp(self) -> TcpStream {
-        self.stream
+    /// Nothing more is written: the peer sees the end behind what was.
+    pub fn say_no_more(&self) {
+        // It fails where the connection is gone already.
+        let _ = SockRef::from(&self.stream).shutdown(Shutdown::Write);
+    }
+
+    /// Reads what still comes, and forgets it. Ready when the peer has ended, too.
+    pub fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        INPUT.with_borrow_mut(|input| {
+            loop {
+                let mut buffer = ReadBuf::new(input);
+                match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                    Poll::Ready(_) => return Poll::Ready(()),
+                }
+            }
+        })
     }
 
     /// Reads once and tells `hear` what was said, in order, until it says that it is enough. Pings are answered.

@@ -1,7 +1,7 @@
 //! The floor: a server that does nothing but move frames. One thread; it takes what has arrived, finds each frame's
 //! target, and writes a socket's frames with one call when it has gone through all of it. Nothing is checked, stored
 //! or understood.
-
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "it says where it listens")]
 
 use anyhow::{Context, Result};

@@ -16,6 +16,7 @@ pub(super) async fn events(app: &App, user: UserId, id: ConversationId, load: Lo
         Load::Newest => Range::Newest,
         Load::Before(before) => Range::Before(before),
         Load::After(after) => Range::After(after),
+        Load::Around(seq) => Range::Around(seq.into()),
     };
     let (events, more) = app.store.events(&member, range, limit).await.unwrap();
     Some(EventList { events, more })
