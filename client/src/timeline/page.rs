@@ -6,7 +6,7 @@ use super::{Change, Missing, Row, Run, Timeline};
 use crate::aggregate::{self, Change as Happened, Text, Waiting};
 use shared::conversation::EventList;
 use shared::event::Event;
-use shared::ids::Cursor;
+use shared::ids::{Cursor, Seq};
 
 /// A page to load over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Load {
     Before(Cursor),
     /// What comes after this.
     After(Cursor),
+    /// What stands around this, which may be anywhere.
+    Around(Seq),
 }
 
 /// A page that is being loaded. Its answer counts only if it still fits.
@@ -25,6 +27,8 @@ pub struct Loading {
     /// What to ask for.
     pub load: Load,
     pub(super) question: u32,
+    /// How far the server was known to have come when it was asked: the answer knows of all that.
+    pub(super) told: Cursor,
 }
 
 impl Timeline {
@@ -44,7 +48,7 @@ impl Timeline {
             return None;
         }
         self.questions += 1;
-        let loading = Loading { load, question: self.questions };
+        let loading = Loading { load, question: self.questions, told: self.told };
         self.loading.push(loading);
         Some(loading)
     }
@@ -58,6 +62,7 @@ impl Timeline {
             Load::Newest => self.handle_newest(loading, page),
             Load::Before(before) => (self.handle_older(before, page), None),
             Load::After(after) => self.handle_newer(after, page),
+            Load::Around(_) => self.handle_around(loading, page),
         }
     }
 
@@ -83,6 +88,8 @@ impl Timeline {
         }
         let EventList { events, more } = page;
         let first = events.first().map_or(Cursor::START, |event| event.seq.into());
+        // A page of another place may be older than this one, and what happened in between is not heard.
+        self.loading.retain(|other| !matches!(other.load, Load::Around(_)));
         self.rows.drain(..self.committed);
         self.committed = 0;
         self.waiting = Waiting::default();

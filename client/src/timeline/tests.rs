@@ -420,7 +420,7 @@ proptest! {
             let end = match loading.load {
                 Load::Newest => grown,
                 Load::Before(before) => usize::try_from(before.get()).expect("small") - 1,
-                Load::After(_) => unreachable!("this timeline keeps all rows"),
+                Load::After(_) | Load::Around(_) => unreachable!("this timeline keeps all rows"),
             };
             let start = end.saturating_sub(4);
             let events = (start..end).map(|index| folded(&log[..grown], index));

@@ -150,6 +150,30 @@ impl Timeline {
         vec![Change::Reset]
     }
 
+    /// A page from anywhere in the log: the rows are those of the page, and what stands before and after them is to
+    /// be loaded when it comes near. It may be the first page, if the server's newest number was known.
+    pub(super) fn handle_around(&mut self, loading: Loading, mut page: EventList) -> (Vec<Change>, Option<Missing>) {
+        let Some(last) = self.last().or(Some(loading.told).filter(|told| *told > Cursor::START)) else {
+            return (Vec::new(), None);
+        };
+        // What is newer than the run comes in its turn.
+        page.events.retain(|event| Cursor::from(event.seq) <= last);
+        let Some(first) = page.events.first().map(|event| event.seq) else { return (Vec::new(), self.missing()) };
+        page.more = first > Seq::FIRST;
+        if self.run.is_none() {
+            self.run = Some(Run { first: first.into(), last });
+            // What else was asked for may be older than this, and what happened in between is not heard.
+            self.loading.clear();
+        }
+        let changes = self.go_to(loading, page);
+        if self.window.end == Some(last) {
+            self.window.end = None;
+        }
+        // All rows are new: what is put behind them is among them.
+        self.take_ahead(&mut Vec::new());
+        (changes, self.missing())
+    }
+
     /// A page of what comes after the rows.
     pub(super) fn handle_newer(&mut self, after: Cursor, page: EventList) -> (Vec<Change>, Option<Missing>) {
         let (Some(run), true) = (self.run, self.window.end == Some(after)) else { return (Vec::new(), None) };

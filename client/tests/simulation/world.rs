@@ -264,7 +264,9 @@ impl World {
                         let before = match loading.load {
                             client::timeline::Load::Newest => None,
                             client::timeline::Load::Before(before) => Some(before),
-                            client::timeline::Load::After(_) => unreachable!("these timelines keep all rows"),
+                            client::timeline::Load::After(_) | client::timeline::Load::Around(_) => {
+                                unreachable!("these timelines keep all rows")
+                            }
                         };
                         Answer::Page(Ok(self.server.page(id, before, user)))
                     }

@@ -31,6 +31,10 @@ fn answer(load: Load, log: &[Event]) -> EventList {
         Load::Newest => (log.len().saturating_sub(PAGE), log.len()),
         Load::Before(before) => ((index(before) - 1).saturating_sub(PAGE), index(before) - 1),
         Load::After(after) => (index(after).min(log.len()), (index(after) + PAGE).min(log.len())),
+        Load::Around(seq) => {
+            let at = usize::try_from(seq.get()).expect("small") - 1;
+            (at.saturating_sub(PAGE / 2).min(log.len()), (at + PAGE / 2).min(log.len()))
+        }
     };
     let more = if matches!(load, Load::After(_)) { end < log.len() } else { start > 0 };
     page((start..end).map(|index| folded(log, index)), more)
@@ -198,6 +202,46 @@ fn a_conversation_that_is_left_keeps_its_end_or_is_loaded_again() {
     assert_eq!((timeline.is_loaded(), timeline.rows().len()), (false, 1));
 }
 
+#[test]
+fn a_message_anywhere_is_one_page_away_and_from_there_it_goes_both_ways() {
+    let log: Vec<_> = (1..=40).map(message).collect();
+    for is_first in [true, false] {
+        let mut timeline = if is_first { windowed() } else { at_end(40) };
+        timeline.set_reading(true);
+        assert_eq!(timeline.handle_last_seq(cursor(40)).is_some(), is_first);
+        let load = Load::Around(seq(20));
+        let (changes, missing) = give(&mut timeline, load, answer(load, &log));
+        timeline.check_invariants();
+        assert_eq!((changes, missing), (vec![Change::Reset], None));
+        assert_eq!(numbers(&timeline), [18, 19, 20, 21]);
+        assert_eq!(timeline.older(), Some(Load::Before(cursor(18))));
+        assert_eq!(timeline.newer(), Some(Load::After(cursor(21))));
+        assert_eq!(timeline.handle_event(message(41)).1, None, "nothing is missing");
+    }
+}
+
+#[test]
+fn around_the_beginning_and_the_end_there_is_nothing_more_on_that_side() {
+    let log: Vec<_> = (1..=40).map(message).collect();
+    let mut timeline = at_end(40);
+    timeline.set_reading(true);
+    let load = Load::Around(seq(1));
+    give(&mut timeline, load, answer(load, &log));
+    assert_eq!((numbers(&timeline), timeline.older()), (vec![1, 2], None));
+    let load = Load::Around(seq(40));
+    give(&mut timeline, load, answer(load, &log));
+    assert_eq!((numbers(&timeline), timeline.newer()), (vec![38, 39, 40], None));
+    assert!(timeline.is_at_newest());
+}
+
+#[test]
+fn around_a_place_of_a_log_of_which_nothing_is_known_there_is_nothing() {
+    let mut timeline = windowed();
+    let load = Load::Around(seq(3));
+    let (changes, missing) = give(&mut timeline, load, answer(load, &(1..=9).map(message).collect::<Vec<_>>()));
+    assert_eq!((changes, missing, timeline.is_loaded()), (vec![], None, false));
+}
+
 /// Who reacted, whatever the order.
 fn sorted(rows: &[Row]) -> Vec<Row> {
     let mut rows = rows.to_vec();
@@ -234,6 +278,7 @@ proptest! {
                 }
                 5 => {
                     let load = match number % 4 {
+                        0 if number % 3 == 0 && grown > 0 => Seq::new(1 + (number as u64 / 7) % grown as u64).map(Load::Around),
                         _ if !timeline.is_loaded() => Some(Load::Newest),
                         0 => timeline.newer(),
                         1 if !timeline.is_at_newest() => Some(Load::Newest),
@@ -258,6 +303,10 @@ proptest! {
                     vec![]
                 }
                 9 if number % 8 == 0 => timeline.rest(3),
+                9 => {
+                    timeline.handle_last_seq(cursor(grown as u64));
+                    vec![]
+                }
                 _ => vec![],
             };
             mirror(&mut copy, &timeline, changes);
