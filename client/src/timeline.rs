@@ -139,6 +139,12 @@ impl Timeline {
         self.run.is_some()
     }
 
+    /// Whether it is known where the log ends: then [`Load::Around`] leads to any place of it.
+    #[must_use]
+    pub fn knows_end(&self) -> bool {
+        self.is_loaded() || self.told > Cursor::START
+    }
+
     /// Whether there is something before the first row.
     #[must_use]
     pub fn has_older(&self) -> bool {
