@@ -1,6 +1,16 @@
 // Starts the page: loads the WebAssembly that trunk named in this script's tag, and says what to do if
 // that fails.
 
+// How the page is to look, before it is there (frontend/src/state/setting.rs).
+for (const name of ["theme", "density", "size"]) {
+  try {
+    const value = localStorage.getItem(`confab-${name}`);
+    if (value) document.documentElement.dataset[name] = value;
+  } catch {
+    // A browser that keeps nothing.
+  }
+}
+
 const tag = document.querySelector("script[data-wasm]");
 const text = document.querySelector("#boot .boot__text");
 

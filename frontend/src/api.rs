@@ -1,13 +1,18 @@
 //! HTTP calls of the contract, one function each.
 
+use crate::i18n::{self, Text, tr};
 use client::timeline::Load;
-use gloo_net::http::{Request, RequestBuilder, Response};
+use gloo_net::http::{Request, RequestBuilder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shared::account::{SessionBody, SignIn, SignUp, User, UserList};
+use shared::account::{
+    ChangeAccount, CreateToken, CreatedToken, DeleteAccount, Session, SessionBody, SessionList, SignIn, SignUp, Token,
+    TokenList, User, UserList,
+};
 use shared::code::{Code, ErrorBody, Rejection};
 use shared::conversation::{ConversationBody, ConversationList, EventList, Summary};
-use shared::ids::{ConversationId, UserId};
+use shared::ids::{ConversationId, SessionId, TokenId, UserId};
+use std::pin::Pin;
 
 /// Why a call has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +27,8 @@ impl Error {
     /// A sentence for the person.
     pub(crate) fn message(&self) -> String {
         match self {
-            Error::Refused(rejection) => rejection.message.clone(),
-            Error::Unreachable => "The server cannot be reached. Please check your connection and try again".into(),
+            Error::Refused(rejection) => i18n::refusal(rejection),
+            Error::Unreachable => tr(Text::Unreachable).into(),
         }
     }
 
@@ -45,15 +50,50 @@ pub(crate) async fn sign_up(body: &SignUp) -> Result<User, Error> {
 }
 
 pub(crate) async fn sign_in(body: &SignIn) -> Result<User, Error> {
-    send::<SessionBody>(Request::post("/api/session"), body).await.map(|body| body.user)
+    let answer = send::<SessionBody>(Request::post("/api/session"), body).await;
+    answer.map(|body| body.user).map_err(|error| match error {
+        // Nobody is signed in yet: it is about what was typed.
+        Error::Refused(rejection) if rejection.code == Code::Unauthenticated => {
+            Error::Refused(rejection.field("credentials"))
+        }
+        error => error,
+    })
 }
 
 pub(crate) async fn sign_out() -> Result<(), Error> {
-    accept(Request::delete("/api/session").send().await).await.map(|_| ())
+    call(Request::delete("/api/session"), None).await.map(drop)
 }
 
 pub(crate) async fn session() -> Result<User, Error> {
     get::<SessionBody>(Request::get("/api/session")).await.map(|body| body.user)
+}
+
+pub(crate) async fn change_account(body: &ChangeAccount) -> Result<User, Error> {
+    send::<SessionBody>(Request::patch("/api/account"), body).await.map(|body| body.user)
+}
+
+pub(crate) async fn delete_account(body: &DeleteAccount) -> Result<(), Error> {
+    call(Request::delete("/api/account"), Some(write(body)?)).await.map(drop)
+}
+
+pub(crate) async fn sessions() -> Result<Vec<Session>, Error> {
+    get::<SessionList>(Request::get("/api/sessions")).await.map(|body| body.sessions)
+}
+
+pub(crate) async fn end_session(id: SessionId) -> Result<(), Error> {
+    call(Request::delete(&format!("/api/sessions/{id}")), None).await.map(drop)
+}
+
+pub(crate) async fn tokens() -> Result<Vec<Token>, Error> {
+    get::<TokenList>(Request::get("/api/tokens")).await.map(|body| body.tokens)
+}
+
+pub(crate) async fn create_token(body: &CreateToken) -> Result<CreatedToken, Error> {
+    send(Request::post("/api/tokens"), body).await
+}
+
+pub(crate) async fn delete_token(id: TokenId) -> Result<(), Error> {
+    call(Request::delete(&format!("/api/tokens/{id}")), None).await.map(drop)
 }
 
 pub(crate) async fn search_users(text: &str) -> Result<Vec<User>, Error> {
@@ -76,37 +116,49 @@ pub(crate) async fn conversation(id: ConversationId) -> Result<Summary, Error> {
     get::<ConversationBody>(Request::get(&format!("/api/conversations/{id}"))).await.map(|body| body.conversation)
 }
 
-pub(crate) async fn events(id: ConversationId, load: Load) -> Result<EventList, Error> {
-    let request = Request::get(&format!("/api/conversations/{id}/events")).query([("limit", "60")]);
+pub(crate) async fn events(id: ConversationId, load: Load, limit: u32) -> Result<EventList, Error> {
+    let limit = limit.to_string();
+    let request = Request::get(&format!("/api/conversations/{id}/events")).query([("limit", limit.as_str())]);
     get(match load {
         Load::Newest => request,
         Load::Before(cursor) => request.query([("before", cursor.to_string())]),
         Load::After(cursor) => request.query([("after", cursor.to_string())]),
+        Load::Around(seq) => request.query([("around", seq.to_string())]),
     })
     .await
 }
 
+/// A file of the page, as text.
+pub(crate) async fn text(path: &str) -> Result<String, Error> {
+    call(Request::get(path), None).await
+}
+
 async fn get<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Error> {
-    read(accept(request.send().await).await?).await
+    read(&call(request, None).await?)
 }
 
 async fn send<T: DeserializeOwned>(request: RequestBuilder, body: &impl Serialize) -> Result<T, Error> {
-    let request = request.json(body).map_err(|_| Error::Unreachable)?;
-    read(accept(request.send().await).await?).await
+    read(&call(request, Some(write(body)?)).await?)
 }
 
-async fn accept(response: Result<Response, gloo_net::Error>) -> Result<Response, Error> {
-    let response = response.map_err(|_| Error::Unreachable)?;
-    if response.ok() {
-        return Ok(response);
-    }
+fn write(body: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(body).map_err(|_| Error::Unreachable)
+}
+
+fn read<T: DeserializeOwned>(answer: &str) -> Result<T, Error> {
     // What is not the contract's is a proxy's, in place of a server that is away.
-    match response.json::<ErrorBody>().await {
-        Ok(body) => Err(Error::Refused(body.error)),
-        Err(_) => Err(Error::Unreachable),
-    }
+    serde_json::from_str(answer).map_err(|_| Error::Unreachable)
 }
 
-async fn read<T: DeserializeOwned>(response: Response) -> Result<T, Error> {
-    response.json().await.map_err(|_| Error::Unreachable)
+/// Asks, with a JSON body if there is one, and gives the answer's text. In a box: one of it is enough for all calls.
+fn call(request: RequestBuilder, body: Option<String>) -> Pin<Box<dyn Future<Output = Result<String, Error>>>> {
+    Box::pin(async move {
+        let request = match body {
+            Some(body) => request.header("Content-Type", "application/json").body(body),
+            None => request.build(),
+        };
+        let response = request.map_err(|_| Error::Unreachable)?.send().await.map_err(|_| Error::Unreachable)?;
+        let text = response.text().await.map_err(|_| Error::Unreachable)?;
+        if response.ok() { Ok(text) } else { Err(Error::Refused(read::<ErrorBody>(&text)?.error)) }
+    })
 }

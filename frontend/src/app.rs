@@ -17,11 +17,15 @@ pub(crate) fn App() -> impl IntoView {
     // The frame around the conversations stays while one goes from one to another.
     let page = Memo::new(move |_| match router.address() {
         address @ (Address::SignIn | Address::SignUp) => Some(address),
-        Address::List | Address::New | Address::Conversation(_) => None,
+        _ => None,
     });
-    part(move || match page.get() {
-        Some(Address::SignIn) => view! { <SignIn /> }.into_any(),
-        Some(_) => view! { <SignUp /> }.into_any(),
-        None => view! { <Chat /> }.into_any(),
+    part(move || {
+        // Texts follow no signal: another language is another page.
+        state.settings.language.track();
+        match page.get() {
+            Some(Address::SignIn) => view! { <SignIn /> }.into_any(),
+            Some(_) => view! { <SignUp /> }.into_any(),
+            None => view! { <Chat /> }.into_any(),
+        }
     })
 }

@@ -1,9 +1,10 @@
 //! What the browser knows: the time, randomness, and how dates are written here.
 
+use crate::i18n::{self, Language};
 use client::Millis;
 use js_sys::{Date, Intl, Object, Reflect};
 use shared::ids::{CommandId, Timestamp};
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use wasm_bindgen::{JsCast, JsValue};
 
 pub(crate) fn window() -> web_sys::Window {
@@ -60,40 +61,112 @@ pub(crate) fn day(at: Timestamp) -> i64 {
 
 /// "14:05", as it is written here.
 pub(crate) fn time(at: Timestamp) -> String {
-    thread_local!(static FORMAT: OnceCell<Intl::DateTimeFormat> = const { OnceCell::new() });
+    thread_local!(static FORMAT: Format = const { RefCell::new(None) });
     format(&FORMAT, &[("hour", "2-digit"), ("minute", "2-digit")], at)
 }
 
 /// "Monday, 23 November 2026", as it is written here.
 pub(crate) fn long_day(at: Timestamp) -> String {
-    thread_local!(static FORMAT: OnceCell<Intl::DateTimeFormat> = const { OnceCell::new() });
+    thread_local!(static FORMAT: Format = const { RefCell::new(None) });
     format(&FORMAT, &[("weekday", "long"), ("day", "numeric"), ("month", "long"), ("year", "numeric")], at)
 }
 
 /// "23 Nov", as it is written here.
 pub(crate) fn short_day(at: Timestamp) -> String {
-    thread_local!(static FORMAT: OnceCell<Intl::DateTimeFormat> = const { OnceCell::new() });
+    thread_local!(static FORMAT: Format = const { RefCell::new(None) });
     format(&FORMAT, &[("day", "numeric"), ("month", "short")], at)
 }
 
+/// A way to write dates, in a language.
+type Format = RefCell<Option<(Language, Intl::DateTimeFormat)>>;
+
 /// Making a format is a hundred times dearer than using one.
-fn format(
-    cell: &'static std::thread::LocalKey<OnceCell<Intl::DateTimeFormat>>,
-    options: &[(&str, &str)],
-    at: Timestamp,
-) -> String {
-    cell.with(|cell| {
-        let format = cell.get_or_init(|| {
-            let object = Object::new();
-            for (name, value) in options {
-                // A plain object takes any property.
-                let _ = Reflect::set(&object, &(*name).into(), &(*value).into());
+fn format(known: &'static std::thread::LocalKey<Format>, options: &[(&str, &str)], at: Timestamp) -> String {
+    known
+        .with_borrow_mut(|known| {
+            let language = i18n::language();
+            if known.as_ref().is_none_or(|(other, _)| *other != language) {
+                let object = Object::new();
+                for (name, value) in options {
+                    // A plain object takes any property.
+                    let _ = Reflect::set(&object, &(*name).into(), &(*value).into());
+                }
+                *known = Some((language, Intl::DateTimeFormat::new(&i18n::locales(), &object)));
             }
-            Intl::DateTimeFormat::new(&js_sys::Array::new(), &object)
-        });
-        #[expect(clippy::cast_precision_loss, reason = "the contract keeps times below 2^53")]
-        let date = Date::new(&JsValue::from_f64(at.as_millis() as f64));
-        format.format().call1(&JsValue::UNDEFINED, date.unchecked_ref()).ok().and_then(|text| text.as_string())
-    })
-    .unwrap_or_default()
+            let (_, format) = known.as_ref()?;
+            #[expect(clippy::cast_precision_loss, reason = "the contract keeps times below 2^53")]
+            let date = Date::new(&JsValue::from_f64(at.as_millis() as f64));
+            format.format().call1(&JsValue::UNDEFINED, date.unchecked_ref()).ok().and_then(|text| text.as_string())
+        })
+        .unwrap_or_default()
+}
+
+/// The languages the person reads, best first (BCP 47).
+pub(crate) fn languages() -> Vec<String> {
+    window().navigator().languages().iter().filter_map(|tag| tag.as_string()).collect()
+}
+
+/// Tells the browser which language the page is in, and which way it is written.
+pub(crate) fn set_language(tag: &str, direction: &str) {
+    set_root("lang", tag);
+    set_root("dir", direction);
+}
+
+/// Sets an attribute of the whole document.
+pub(crate) fn set_root(name: &str, value: &str) {
+    if let Some(root) = window().document().and_then(|document| document.document_element()) {
+        // It fails for names that are none.
+        let _ = root.set_attribute(name, value);
+    }
+}
+
+/// What the browser keeps for this site, through reloads and restarts. Where it keeps nothing (private windows, a
+/// policy), nothing is there.
+fn storage() -> Option<web_sys::Storage> {
+    window().local_storage().ok().flatten()
+}
+
+/// Keeps a small text under a name. One that finds no room is not kept.
+pub(crate) fn remember(name: &str, text: &str) {
+    if let Some(storage) = storage() {
+        let _ = storage.set_item(name, text);
+    }
+}
+
+/// What was kept under a name.
+pub(crate) fn recall(name: &str) -> Option<String> {
+    storage()?.get_item(name).ok()?
+}
+
+/// Nothing is kept under this name any more.
+pub(crate) fn forget(name: &str) {
+    if let Some(storage) = storage() {
+        let _ = storage.remove_item(name);
+    }
+}
+
+/// The names under which something is kept that begin like this.
+pub(crate) fn kept(prefix: &str) -> Vec<String> {
+    let Some(storage) = storage() else { return Vec::new() };
+    let names = (0..storage.length().unwrap_or(0)).filter_map(|index| storage.key(index).ok()?);
+    names.filter(|name| name.starts_with(prefix)).collect()
+}
+
+/// Puts a text where it can be pasted from. (The promise may fail: then it is not there.)
+pub(crate) fn copy(text: &str) {
+    let navigator = window().navigator();
+    // Without a secure connection there is no clipboard.
+    if Reflect::has(&navigator, &"clipboard".into()).unwrap_or(false) {
+        let _ = navigator.clipboard().write_text(text);
+    }
+}
+
+/// A text in lower case. The browser has the tables that the standard library would bring.
+pub(crate) fn lower(text: &str) -> String {
+    if cfg!(target_family = "wasm") { js_sys::JsString::from(text).to_lower_case().into() } else { text.to_lowercase() }
+}
+
+/// A text in upper case.
+pub(crate) fn upper(text: &str) -> String {
+    if cfg!(target_family = "wasm") { js_sys::JsString::from(text).to_upper_case().into() } else { text.to_uppercase() }
 }

@@ -7,8 +7,9 @@
 //! * [`pages`], [`components`] — what is seen.
 //! * [`router`] — which address shows what.
 //! * [`dynamic`] — what changes in a view.
+//! * [`i18n`] — what the page says, in the person's language.
 //! * [`api`], [`browser`] — HTTP calls; time, randomness and formats of the browser.
-
+#![forbid(unsafe_code)]
 #![allow(unreachable_pub, reason = "the component macro makes its property types public")]
 
 mod api;
@@ -17,11 +18,16 @@ mod browser;
 mod components;
 mod connection;
 mod dynamic;
+mod i18n;
 mod pages;
 mod router;
 mod state;
 
 fn main() {
     std::panic::set_hook(Box::new(|info| browser::log_error(&info.to_string())));
-    leptos::mount::mount_to_body(app::App);
+    wasm_bindgen_futures::spawn_local(async {
+        // A language that cannot be had is left; English is always there.
+        i18n::speak(state::setting::first_language()).await;
+        leptos::mount::mount_to_body(app::App);
+    });
 }

@@ -3,7 +3,7 @@
 
 use crate::browser;
 use leptos::prelude::*;
-use shared::ids::ConversationId;
+use shared::ids::{ConversationId, Seq};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Element;
 
@@ -15,7 +15,10 @@ pub(crate) enum Address {
     /// The list of conversations, and none of them open.
     List,
     New,
+    Settings,
     Conversation(ConversationId),
+    /// A message of a conversation.
+    Message(ConversationId, Seq),
 }
 
 impl Address {
@@ -25,7 +28,23 @@ impl Address {
             "signin" => Self::SignIn,
             "signup" => Self::SignUp,
             "new" => Self::New,
-            path => path.strip_prefix("c/").and_then(|id| id.parse().ok()).map_or(Self::List, Self::Conversation),
+            "settings" => Self::Settings,
+            path => path.strip_prefix("c/").and_then(Self::of_conversation).unwrap_or(Self::List),
+        }
+    }
+
+    fn of_conversation(path: &str) -> Option<Self> {
+        match path.split_once('/') {
+            None => path.parse().ok().map(Self::Conversation),
+            Some((id, seq)) => Some(Self::Message(id.parse().ok()?, Seq::new(seq.parse().ok()?)?)),
+        }
+    }
+
+    /// The conversation that is open there.
+    pub(crate) fn conversation(self) -> Option<ConversationId> {
+        match self {
+            Self::Conversation(id) | Self::Message(id, _) => Some(id),
+            Self::SignIn | Self::SignUp | Self::List | Self::New | Self::Settings => None,
         }
     }
 
@@ -36,7 +55,9 @@ impl Address {
             Self::SignUp => "/signup".into(),
             Self::List => "/".into(),
             Self::New => "/new".into(),
+            Self::Settings => "/settings".into(),
             Self::Conversation(id) => format!("/c/{id}"),
+            Self::Message(id, seq) => format!("/c/{id}/{seq}"),
         }
     }
 }
@@ -117,8 +138,12 @@ mod tests {
     #[test]
     fn a_path_leads_where_it_came_from_and_others_to_the_list() {
         let conversation = "/c/0198c000-0000-7000-8000-000000000001";
-        for path in ["/", "/signin", "/signup", "/new", conversation] {
+        let message = format!("{conversation}/12");
+        for path in ["/", "/signin", "/signup", "/new", "/settings", conversation, &message] {
             assert_eq!(Address::of(path).path(), path);
+        }
+        for end in ["/0", "/x", "/-1", "/1/2", "/9007199254740992"] {
+            assert_eq!(Address::of(&format!("{conversation}{end}")), Address::List, "{end}");
         }
         for path in ["", "/c/", "/c/nothing", "/c/0198C000-0000-7000-8000-000000000001", "/elsewhere", "/signin/x"] {
             assert_eq!(Address::of(path), Address::List, "{path}");

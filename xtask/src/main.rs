@@ -19,7 +19,7 @@ cargo xtask test                 check everything: format, lints, tests, browser
 cargo xtask dev                  develop: the page with live reload at http://127.0.0.1:8000
 cargo xtask setup                install what is missing, and nothing else
 cargo xtask page                 build the page into dist/
-cargo xtask css                  join the style sheets (trunk calls this)
+cargo xtask assets               make what stands beside the page (trunk calls this)
 cargo xtask bench                measure the server beside others (about 15 minutes; --quick 2; names of scenarios)
 cargo xtask tidy                 check who may know whom";
 
@@ -44,7 +44,7 @@ fn run(arguments: &[String]) -> Result<()> {
             setup::for_page().and_then(|_| setup::for_tests()).and_then(|()| setup::for_licences()).map(drop)
         }
         Some("page") => setup::for_page().and_then(|tools| page::build(&tools)),
-        Some("css") => page::css(),
+        Some("assets") => page::assets(),
         Some("bench") => bench::bench(&rest),
         Some("tidy") => tidy::run(),
         None | Some("help" | "--help" | "-h") => {

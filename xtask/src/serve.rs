@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 /// The backend, and the page with live reload in front of it. Ctrl+C ends both.
 pub(crate) fn dev() -> Result<()> {
     let tools = setup::for_page()?;
-    page::css()?;
+    page::assets()?;
     say("Building the backend");
     run_command(&mut command("cargo", &["build", "--locked", "--package", "backend"]))?;
     let binary = root().join("target/debug/confab");

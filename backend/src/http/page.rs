@@ -50,7 +50,7 @@ fn not_found() -> Response {
 
 /// The page's own addresses. Anything else that is no file is not there, and says so.
 fn is_route(path: &str) -> bool {
-    matches!(path, "" | "signin" | "signup" | "c" | "new") || path.starts_with("c/")
+    matches!(path, "" | "signin" | "signup" | "c" | "new" | "settings") || path.starts_with("c/")
 }
 
 /// Whether the build put a hash of the content into the name: up to 16 hexadecimal digits, without
@@ -121,6 +121,7 @@ fn media_type(name: &str) -> &'static str {
         Some("css") => "text/css; charset=utf-8",
         Some("wasm") => "application/wasm",
         Some("svg") => "image/svg+xml",
+        Some("txt") => "text/plain; charset=utf-8",
         Some("png") => "image/png",
         Some("json" | "webmanifest") => "application/json",
         _ => "application/octet-stream",

@@ -1,5 +1,6 @@
 //! A person's or conversation's picture: its first letters on a colour that stays its own.
 
+use crate::browser;
 use crate::dynamic::text;
 use leptos::prelude::*;
 
@@ -7,7 +8,8 @@ use leptos::prelude::*;
 fn initials(name: &str) -> String {
     let mut words = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
     let first = words.next();
-    let letters: String = first.into_iter().chain(words.next_back()).flat_map(char::to_uppercase).collect();
+    let letters: String = first.into_iter().chain(words.next_back()).collect();
+    let letters = browser::upper(&letters);
     if letters.is_empty() { "#".into() } else { letters }
 }
 

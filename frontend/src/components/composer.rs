@@ -1,9 +1,11 @@
 //! Where messages are written. Enter sends, Shift+Enter breaks the line; while an input method is
-//! composing, Enter belongs to it.
+//! composing, Enter belongs to it. What is being written may replace a text that is there already: then it is saved.
 
 use super::icon::{Icon, Picture};
 use crate::dynamic::{part, text as following};
+use crate::i18n::{Text, count, tr};
 use crate::state::State;
+use crate::state::draft::Purpose;
 use leptos::html;
 use leptos::prelude::*;
 
@@ -19,9 +21,18 @@ pub(crate) fn Composer(
     /// Takes the text; `false`: it could not be taken.
     submit: impl Fn(String) -> bool + Copy + Send + Sync + 'static,
     #[prop(optional, into)] is_disabled: Signal<bool>,
+    /// What the text is for.
+    #[prop(optional, into)]
+    purpose: Signal<Purpose>,
     /// Somebody writes.
     #[prop(optional, into)]
     on_input: Option<Callback<()>>,
+    /// The way up was pressed, and nothing is written.
+    #[prop(optional, into)]
+    on_up: Option<Callback<()>>,
+    /// It is not to be what it was for.
+    #[prop(optional, into)]
+    on_escape: Option<Callback<()>>,
 ) -> impl IntoView {
     let state = expect_context::<State>();
     let area = NodeRef::<html::Textarea>::new();
@@ -37,35 +48,62 @@ pub(crate) fn Composer(
         }
         let is_taken = submit(text.get_untracked());
         is_full.set(!is_taken);
-        if is_taken {
+        if is_taken && on_escape.is_none() {
             text.set(String::new());
         }
-        if let Some(area) = area.get_untracked() {
-            // The button had the focus; the next sentence goes on here.
-            let _ = area.focus();
-        }
+        // The button had the focus; the next sentence goes on here.
+        focus(area);
     };
+    // Whoever wants to answer or to change something writes next.
+    Effect::new(move |before: Option<Purpose>| {
+        let purpose = purpose.get();
+        if before.is_some_and(|before| before != purpose) {
+            focus(area);
+        }
+        purpose
+    });
     let on_key = move |event: leptos::ev::KeyboardEvent| {
         // 229 is what older engines report while an input method composes.
         let is_composing = event.is_composing() || event.key_code() == 229;
-        if event.key() == "Enter" && !event.shift_key() && !is_composing {
+        let callback = match event.key().as_str() {
+            _ if is_composing => None,
+            "Enter" if !event.shift_key() => {
+                event.prevent_default();
+                return send();
+            }
+            "ArrowUp" if text.with_untracked(String::is_empty) => on_up,
+            "Escape" => on_escape,
+            _ => None,
+        };
+        if let Some(callback) = callback {
             event.prevent_default();
-            send();
+            callback.run(());
         }
     };
+    let pick = move |_| {
+        let insert = move |emoji: String| {
+            let Some(area) = area.get_untracked() else { return };
+            // What is marked is replaced, as by typing.
+            let _ = area.set_range_text(&emoji);
+            let end = area.selection_end().ok().flatten().unwrap_or_default();
+            let _ = area.set_selection_range(end, end);
+            text.set(area.value());
+            let _ = area.focus();
+        };
+        state.picking.set(Some(Callback::new(insert)));
+    };
+    let is_edit = move || purpose.with(|purpose| matches!(purpose, Purpose::Edit(_)));
+    let send_label = move || tr(if is_edit() { Text::Save } else { Text::Send }).to_owned();
     let note = move || {
         let (length, limit) = (length.get(), limit());
         if is_full.get() {
-            return Some(("composer__note composer__note--bad", "Too many messages are waiting to be sent".to_owned()));
+            return Some(("composer__note composer__note--bad", tr(Text::OutboxFull).to_owned()));
         }
         if length > limit {
             let over = length - limit;
-            return Some((
-                "composer__note composer__note--bad",
-                format!("{over} bytes too long. Please send it in parts"),
-            ));
+            return Some(("composer__note composer__note--bad", count(Text::TooLong, over as u64, &[])));
         }
-        (limit - length < NEAR_LIMIT).then(|| ("composer__note", format!("{} bytes left", limit - length)))
+        (limit - length < NEAR_LIMIT).then(|| ("composer__note", count(Text::BytesLeft, (limit - length) as u64, &[])))
     };
     view! {
         <form
@@ -93,7 +131,10 @@ pub(crate) fn Composer(
                     }
                     on:keydown=on_key
                 ></textarea>
-                <button type="submit" class="button composer__send" aria-label="Send" title="Send" disabled=move || !is_sendable()>
+                <button type="button" class="icon-button" aria-label=tr(Text::Emoji) title=tr(Text::Emoji) on:click=pick>
+                    <Icon picture=Picture::Smile />
+                </button>
+                <button type="submit" class="button composer__send" aria-label=following(send_label) title=following(send_label) disabled=move || !is_sendable()>
                     <Icon picture=Picture::Send />
                 </button>
             </div>
@@ -102,5 +143,12 @@ pub(crate) fn Composer(
                 None => ().into_any(),
             })}</div>
         </form>
+    }
+}
+
+fn focus(area: NodeRef<html::Textarea>) {
+    // It may be gone by now.
+    if let Some(Some(area)) = area.try_get_untracked() {
+        let _ = area.focus();
     }
 }

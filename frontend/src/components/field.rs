@@ -7,6 +7,9 @@ use leptos::prelude::*;
 pub(crate) fn Field(
     /// Names it in the form, and its error in the contract.
     name: &'static str,
+    /// Names it in the document, where there are several of one name.
+    #[prop(optional)]
+    id: Option<&'static str>,
     label: &'static str,
     #[prop(default = "text")] kind: &'static str,
     /// What password managers and browsers know it as.
@@ -17,14 +20,15 @@ pub(crate) fn Field(
     #[prop(into)]
     error: Signal<Option<String>>,
 ) -> impl IntoView {
-    let error_id = format!("{name}-error");
+    let id = id.unwrap_or(name);
+    let error_id = format!("{id}-error");
     let described_by = error_id.clone();
     view! {
         <div class="field">
-            <label class="field__label" for=name>{label}</label>
+            <label class="field__label" for=id>{label}</label>
             <input
                 class="field__input"
-                id=name
+                id=id
                 name=name
                 type=kind
                 autocomplete=autocomplete

@@ -10,6 +10,15 @@ pub(crate) enum Picture {
     Leave,
     Down,
     Send,
+    Smile,
+    Reply,
+    Edit,
+    Delete,
+    Link,
+    Copy,
+    Close,
+    Settings,
+    Search,
 }
 
 impl Picture {
@@ -20,6 +29,19 @@ impl Picture {
             Picture::Leave => "M14 4h5v16h-5M4 12h10M10 8l4 4-4 4",
             Picture::Down => "M12 5v14M6 13l6 6 6-6",
             Picture::Send => "M4 12l16-8-5 16-3.5-6.5z",
+            Picture::Smile => "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM8.5 14.5a4.5 4.5 0 0 0 7 0M9 9.5h.01M15 9.5h.01",
+            Picture::Reply => "M10 6l-6 6 6 6M4 12h10a6 6 0 0 1 6 6",
+            Picture::Edit => "M4 20l1-4L16.5 4.5a2.1 2.1 0 0 1 3 3L8 19l-4 1z",
+            Picture::Delete => "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10.5 11v5M13.5 11v5",
+            Picture::Link => {
+                "M10 14a4 4 0 0 0 5.7 0l3-3a4 4 0 0 0-5.7-5.7l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3a4 4 0 0 0 5.7 5.7l1-1"
+            }
+            Picture::Copy => "M9 9h11v11H9zM15 9V4H4v11h5",
+            Picture::Close => "M6 6l12 12M18 6L6 18",
+            Picture::Settings => {
+                "M4 7h10M18 7h2M4 17h2M10 17h10M16 7a2 2 0 1 1-4 0 2 2 0 0 1 4 0zM10 17a2 2 0 1 1-4 0 2 2 0 0 1 4 0z"
+            }
+            Picture::Search => "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l4.5 4.5",
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Put together by hand and not by views: what is in a message does not change on its own, and a view for each kind
 //! of node would be the largest part of the page.
 
+use crate::i18n::{Text, tr};
 use leptos::prelude::*;
 use shared::markdown::{self, Block, Inline, Mark};
 use wasm_bindgen::JsCast;
@@ -22,7 +23,7 @@ pub(crate) fn fill(element: Element, body: Body) {
     let document = document();
     element.set_text_content(None);
     match body {
-        Body::Deleted => element.set_text_content(Some("This message was deleted")),
+        Body::Deleted => element.set_text_content(Some(tr(Text::Deleted))),
         Body::Written { text, is_edited } => {
             match &markdown::parse(&text)[..] {
                 // Most are one paragraph, and need nothing around it.
@@ -30,7 +31,7 @@ pub(crate) fn fill(element: Element, body: Body) {
                 blocks => put_blocks(&document, &element, blocks),
             }
             if is_edited && let Some(note) = put(&document, &element, "span", "message__edited") {
-                note.set_text_content(Some(" (edited)"));
+                note.set_text_content(Some(&format!(" {}", tr(Text::Edited))));
             }
         }
     }
@@ -144,7 +145,7 @@ fn put_spoiler(document: &Document, parent: &Element, parts: &[Inline]) {
     let Some(spoiler) = put(document, parent, "span", "spoiler") else { return };
     if let Some(cover) = put(document, &spoiler, "button", "spoiler__cover") {
         set(&cover, "type", "button");
-        set(&cover, "aria-label", "Show hidden text");
+        set(&cover, "aria-label", tr(Text::ShowHidden));
     }
     if let Some(hidden) = put(document, &spoiler, "span", "spoiler__text") {
         set(&hidden, "inert", "");

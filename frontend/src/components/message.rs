@@ -1,15 +1,19 @@
 //! One row of a conversation.
 
+use super::actions::Actions;
 use super::avatar::Avatar;
 use super::markup::{Body, fill, uncover};
+use super::quote::QuoteLine;
 use super::rows::Followed;
 use crate::browser;
 use crate::dynamic::{part, part_if, text};
+use crate::i18n::{self, Text, tr, with};
 use crate::state::State;
-use crate::state::timeline::{Place, RowHandle};
+use crate::state::changing::Changing;
+use crate::state::timeline::{Place, RowHandle, Why};
 use client::timeline::{Row, RowState};
 use leptos::prelude::*;
-use shared::ids::{CommandId, ConversationId};
+use shared::ids::{CommandId, ConversationId, Seq};
 use shared::reaction::Reaction;
 
 #[component]
@@ -19,7 +23,8 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
     let sender = row.with_untracked(|row| row.sender);
     let followed = expect_context::<Followed>();
     let name = Signal::from(followed.name(sender));
-    let is_own = Memo::new(move |_| followed.me.get() == Some(sender));
+    let (me, active, changes) = (followed.me, followed.active, followed.changes);
+    let is_own = Memo::new(move |_| me.get() == Some(sender));
     let row = StoredValue::new(row);
     let of_row = move |read: fn(&Row) -> String| text(move || row.with_value(|row| row.with(read)));
     let place = StoredValue::new(place);
@@ -33,15 +38,32 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
             })
         })
     });
+    let seq = Memo::new(move |_| row.with_value(|row| row.with(Row::seq)));
+    let changing = Memo::new(move |_| {
+        let seq = seq.get()?;
+        changes.with(|changes| changes.get(&(conversation, seq)).cloned())
+    });
     // Set anew only when it has changed.
-    let body = Memo::new(move |_| row.with_value(|row| row.with(body_of)));
+    let body = Memo::new(move |_| {
+        row.with_value(|row| row.with(|row| changing.with(|changing| body_of(row, changing.as_ref()))))
+    });
+    let reply_to = row.with_value(|row| row.with_untracked(|row| row.reply_to));
+    // What is not in the log, or is deleted, has nothing that could be done with it.
+    let acting = Memo::new(move |_| {
+        let is_there = active.get() == Some(key) && body.with(|body| matches!(body, Body::Written { .. }));
+        seq.get().filter(|_| is_there && changing.with(Option::is_none))
+    });
     view! {
         {part_if(of_place(|place| place.begins_day), move || {
             let day = of_row(|row| browser::long_day(row.at));
             view! { <div class="timeline__day"><span>{day}</span></div> }.into_any()
         })}
+        {part_if(of_place(|place| place.begins_new), || {
+            view! { <div class="timeline__new"><span>{tr(Text::NewSince)}</span></div> }.into_any()
+        })}
         <article
             class="message"
+            tabindex="-1"
             data-own=text(move || is_own.get().to_string())
             data-first=text(move || is_first().to_string())
             data-state=of_row(|row| state_name(&row.state).to_owned())
@@ -58,6 +80,16 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
                     <bdi class="message__sender">{text(move || name.get())}</bdi>
                     <time class="message__time">{of_row(|row| browser::time(row.at))}</time>
                 </header>
+            }.into_any())}
+            {reply_to.map(|target| view! {
+                <button
+                    type="button"
+                    class="quote"
+                    title=tr(Text::GoToMessage)
+                    on:click=move |_| state.show(conversation, target, Why::Asked)
+                >
+                    <QuoteLine conversation target />
+                </button>
             }.into_any())}
             <div class="message__body">
                 {part_if(move || is_own.get(), move || view! {
@@ -80,17 +112,60 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
                 Some(reason) => view! { <NotSent conversation=Some(conversation) key reason /> }.into_any(),
                 None => ().into_any(),
             })}
+            {part(move || match (changing.get(), seq.get()) {
+                (Some(changing), Some(seq)) => change(state, conversation, seq, changing),
+                _ => ().into_any(),
+            })}
+            {part(move || match acting.get() {
+                Some(seq) => view! { <Actions conversation seq is_own=is_own.get_untracked() /> }.into_any(),
+                None => ().into_any(),
+            })}
         </article>
     }
 }
 
-fn body_of(row: &Row) -> Body {
-    match row.deleted_at {
-        Some(_) => Body::Deleted,
-        None => Body::Written { text: row.content.clone(), is_edited: row.edited_at.is_some() },
+/// What is being done to a message, and what can be done about that.
+fn change(state: State, conversation: ConversationId, seq: Seq, changing: Changing) -> AnyView {
+    match changing {
+        Changing::Deleting => view! {
+            <div class="message__note" role="status">
+                <span>{tr(Text::Deleting)}</span>
+                <button type="button" on:click=move |_| state.undo_delete(conversation, seq)>{tr(Text::Undo)}</button>
+            </div>
+        }
+        .into_any(),
+        Changing::Edited(_) => view! { <div class="message__note">{tr(Text::Saving)}</div> }.into_any(),
+        Changing::Deleted => ().into_any(),
+        Changing::Refused { reason, text, .. } => {
+            let draft = state.drafts.get(conversation, state.session.me());
+            view! {
+                <div class="message__failed" role="alert">
+                    <span>{with(Text::NotSaved, &[("reason", &reason)])}</span>
+                    {text.map(|_| view! {
+                        <button type="button" on:click=move |_| state.dismiss(conversation, seq, Some(draft))>
+                            {tr(Text::Edit)}
+                        </button>
+                    }.into_any())}
+                    <button type="button" on:click=move |_| state.dismiss(conversation, seq, None)>
+                        {tr(Text::Discard)}
+                    </button>
+                </div>
+            }
+            .into_any()
+        }
     }
 }
 
+fn body_of(row: &Row, changing: Option<&Changing>) -> Body {
+    match changing {
+        Some(Changing::Deleting | Changing::Deleted) => Body::Deleted,
+        Some(Changing::Edited(text)) => Body::Written { text: text.trim().to_owned(), is_edited: true },
+        Some(Changing::Refused { .. }) | None if row.deleted_at.is_some() => Body::Deleted,
+        Some(Changing::Refused { .. }) | None => {
+            Body::Written { text: row.content.clone(), is_edited: row.edited_at.is_some() }
+        }
+    }
+}
 /// Who reacted with what. A click sets one's own reaction of that kind, or takes it back.
 fn reactions(state: State, conversation: ConversationId, row: &Row) -> AnyView {
     let RowState::Accepted(target) = row.state else { return ().into_any() };
@@ -100,7 +175,7 @@ fn reactions(state: State, conversation: ConversationId, row: &Row) -> AnyView {
     let chip = |reaction: &Reaction| {
         let is_own = state.session.me().is_some_and(|me| reaction.users.contains(&me));
         let count = reaction.users.len();
-        let label = format!("{}, {count}", reaction.emoji);
+        let label = i18n::count(Text::ReactionCount, count as u64, &[("emoji", &reaction.emoji)]);
         let emoji = reaction.emoji.clone();
         let toggle = move |_| state.react(conversation, target, emoji.clone(), !is_own);
         view! {
@@ -127,9 +202,9 @@ fn state_name(state: &RowState) -> &'static str {
 /// How one's own message stands: a sign, and what it says.
 fn sign(state: &RowState) -> (&'static str, &'static str) {
     match state {
-        RowState::Pending => ("◷", "Sending"),
-        RowState::Failed(_) => ("!", "Not sent"),
-        RowState::Accepted(_) => ("✓", "Sent"),
+        RowState::Pending => ("◷", tr(Text::Sending)),
+        RowState::Failed(_) => ("!", tr(Text::NotSent)),
+        RowState::Accepted(_) => ("✓", tr(Text::Sent)),
     }
 }
 
@@ -144,12 +219,12 @@ pub(crate) fn NotSent(
     let state = expect_context::<State>();
     view! {
         <div class="message__failed" role="alert">
-            <span>{format!("Not sent. {reason}")}</span>
-            <button type="button" on:click=move |_| state.retry(conversation, key)>"Try again"</button>
+            <span>{with(Text::NotSentBecause, &[("reason", &reason)])}</span>
+            <button type="button" on:click=move |_| state.retry(conversation, key)>{tr(Text::TryAgain)}</button>
             {conversation.map(|conversation| view! {
-                <button type="button" on:click=move |_| state.take_back(conversation, key)>"Edit"</button>
+                <button type="button" on:click=move |_| state.take_back(conversation, key)>{tr(Text::Edit)}</button>
             }.into_any())}
-            <button type="button" on:click=move |_| state.discard(conversation, key)>"Discard"</button>
+            <button type="button" on:click=move |_| state.discard(conversation, key)>{tr(Text::Discard)}</button>
         </div>
     }
 }

@@ -6,11 +6,12 @@
 //! last of them. What outlives the rows they follow by [`Followed`], which goes with it.
 
 use crate::state::State;
+use crate::state::changing::Changing;
 use crate::state::session::Session;
 use leptos::prelude::*;
 use leptos::tachys::reactive_graph::OwnedView;
 use leptos::tachys::view::keyed::keyed;
-use shared::ids::UserId;
+use shared::ids::{CommandId, ConversationId, Seq, UserId};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,13 +25,19 @@ pub(crate) struct Followed {
     state: State,
     /// It may become known after the rows.
     pub(crate) me: ArcMemo<Option<UserId>>,
+    /// The row that is pointed at, or has the focus.
+    pub(crate) active: ArcMemo<Option<CommandId>>,
+    /// What is being done to messages.
+    pub(crate) changes: ArcMemo<HashMap<(ConversationId, Seq), Changing>>,
     names: Arc<Mutex<HashMap<UserId, ArcMemo<String>>>>,
 }
 
 impl Followed {
     fn new(state: State) -> Self {
         let me = ArcMemo::new(move |_| state.session.session.with(Session::user));
-        Self { state, me, names: Arc::default() }
+        let active = ArcMemo::new(move |_| state.active.get());
+        let changes = ArcMemo::new(move |_| state.changes.all.get());
+        Self { state, me, active, changes, names: Arc::default() }
     }
 
     /// What somebody is called, with something in its place until that is known.

@@ -2,8 +2,10 @@
 
 use super::avatar::Avatar;
 use super::icon::{Icon, Picture};
+use super::switcher::Overlay;
 use crate::browser;
 use crate::dynamic::{part, part_if, text};
+use crate::i18n::{Text, count, tr, with};
 use crate::router::{Address, Router};
 use crate::state::State;
 use crate::state::session::Session;
@@ -28,10 +30,19 @@ pub(crate) fn Sidebar() -> impl IntoView {
         });
     };
     view! {
-        <nav class="sidebar" aria-label="Conversations">
+        <nav class="sidebar" aria-label=tr(Text::Conversations)>
             <div class="sidebar__head">
                 <h1 class="sidebar__title">"Confab"</h1>
-                <a href="/new" class="icon-button" aria-label="New message" title="New message">
+                <button
+                    type="button"
+                    class="icon-button"
+                    aria-label=tr(Text::GoTo)
+                    title=tr(Text::GoTo)
+                    on:click=move |_| state.overlay.set(Some(Overlay::Switcher))
+                >
+                    <Icon picture=Picture::Search />
+                </button>
+                <a href="/new" class="icon-button" aria-label=tr(Text::NewMessage) title=tr(Text::NewMessage)>
                     <Icon picture=Picture::Write />
                 </a>
             </div>
@@ -43,7 +54,7 @@ pub(crate) fn Sidebar() -> impl IntoView {
                 </ul>
                 {part_if(move || conversations.has_more.get(), move || view! {
                     <button type="button" class="button button--quiet button--small" disabled=is_loading on:click=load_more>
-                        "Show more"
+                        {tr(Text::ShowMore)}
                     </button>
                 }.into_any())}
             </div>
@@ -58,7 +69,7 @@ fn Line(id: ConversationId) -> impl IntoView {
     let summary = state.conversations.get(id);
     let address = Address::Conversation(id);
     let router = expect_context::<Router>();
-    let is_current = move || (router.address() == address).then_some("page");
+    let is_current = move || (router.address().conversation() == Some(id)).then_some("page");
     let title = Signal::derive({
         let summary = summary.clone();
         move || summary.with(|summary| title(state, summary.as_ref()))
@@ -96,8 +107,10 @@ fn Line(id: ConversationId) -> impl IntoView {
                     <span class="conversation__line" dir="auto">{last}</span>
                     {part_if(move || unread.get() > 0, move || view! {
                         <span class="badge">
-                            {text(move || match unread.get() { count @ 0..=99 => count.to_string(), _ => "99+".into() })}
-                            <span class="visually-hidden">" unread"</span>
+                            <span aria-hidden="true">
+                                {text(move || match unread.get() { count @ 0..=99 => count.to_string(), _ => "99+".into() })}
+                            </span>
+                            <span class="visually-hidden">{text(move || count(Text::Unread, unread.get(), &[]))}</span>
                         </span>
                     }.into_any())}
                 </span>
@@ -114,13 +127,14 @@ pub(crate) fn title(state: State, summary: Option<&Summary>) -> String {
     }
     let others = others(summary, state.session.me());
     match (summary.kind, &others[..]) {
-        (ConversationKind::Everyone, _) => "Everyone".into(),
-        (ConversationKind::Direct, []) => "Notes to yourself".into(),
-        (_, []) => "Just you".into(),
+        (ConversationKind::Everyone, _) => tr(Text::Everyone).into(),
+        (ConversationKind::Direct, []) => tr(Text::Notes).into(),
+        (_, []) => tr(Text::JustYou).into(),
         (_, others) => {
             let names: Vec<_> = others.iter().take(4).map(|user| user.display_name.as_str()).collect();
             let rest = others.len().saturating_sub(names.len());
-            if rest == 0 { names.join(", ") } else { format!("{} and {rest} more", names.join(", ")) }
+            let names = names.join(", ");
+            if rest == 0 { names } else { count(Text::AndMore, rest as u64, &[("names", &names)]) }
         }
     }
 }
@@ -145,11 +159,11 @@ fn others(summary: &Summary, me: Option<UserId>) -> Vec<&User> {
 /// The newest message in one line, with who wrote it where that is not plain.
 fn last_line(state: State, summary: Option<&Summary>) -> String {
     let Some(summary) = summary else { return String::new() };
-    let Some(event) = &summary.last_event else { return "No messages yet".into() };
+    let Some(event) = &summary.last_event else { return tr(Text::NoMessages).into() };
     let is_own = Some(event.sender) == state.session.me();
     let name = || {
         if is_own {
-            return "You".to_owned();
+            return tr(Text::You).to_owned();
         }
         state.people.want(event.sender, state);
         state.people.name(event.sender).get()
@@ -159,7 +173,7 @@ fn last_line(state: State, summary: Option<&Summary>) -> String {
         other => return happened(&name(), other),
     };
     if message.deleted_at.is_some() {
-        return "This message was deleted".into();
+        return tr(Text::Deleted).into();
     }
     // A line shows less than this; a message may have sixteen thousand. (Cut afterwards, or it could end within
     // something hidden and show it.)
@@ -174,14 +188,14 @@ fn last_line(state: State, summary: Option<&Summary>) -> String {
 /// What happened, in words, where it is no message.
 fn happened(name: &str, kind: &EventKind) -> String {
     match kind {
-        EventKind::Edited(_) => format!("{name} changed a message"),
-        EventKind::Deleted(_) => format!("{name} deleted a message"),
-        EventKind::Reacted(reacted) if reacted.on => format!("{name} reacted {}", reacted.emoji),
-        EventKind::Reacted(_) => format!("{name} took a reaction back"),
-        EventKind::Created(_) => format!("{name} made this conversation"),
-        EventKind::Renamed(renamed) => format!("{name} named it {}", renamed.name),
-        EventKind::Joined(_) => "Somebody joined".into(),
-        EventKind::Left(_) => "Somebody left".into(),
+        EventKind::Edited(_) => with(Text::ChangedMessage, &[("name", name)]),
+        EventKind::Deleted(_) => with(Text::DeletedMessage, &[("name", name)]),
+        EventKind::Reacted(reacted) if reacted.on => with(Text::Reacted, &[("name", name), ("emoji", &reacted.emoji)]),
+        EventKind::Reacted(_) => with(Text::TookReactionBack, &[("name", name)]),
+        EventKind::Created(_) => with(Text::MadeConversation, &[("name", name)]),
+        EventKind::Renamed(renamed) => with(Text::NamedIt, &[("name", name), ("title", &renamed.name)]),
+        EventKind::Joined(_) => tr(Text::SomebodyJoined).into(),
+        EventKind::Left(_) => tr(Text::SomebodyLeft).into(),
         EventKind::Message(_) | EventKind::Unknown => String::new(),
     }
 }
@@ -204,17 +218,17 @@ fn Me() -> impl IntoView {
     let status = state.link.status;
     let words = move || {
         let words = match status.get() {
-            Status::Open => "Connected",
-            Status::Connecting => "Connecting…",
-            Status::Waiting { .. } => "Reconnecting…",
-            Status::Offline => "Offline",
-            Status::Idle | Status::Ended(_) => "Not connected",
+            Status::Open => Text::Connected,
+            Status::Connecting => Text::Connecting,
+            Status::Waiting { .. } => Text::Reconnecting,
+            Status::Offline => Text::Offline,
+            Status::Idle | Status::Ended(_) => Text::NotConnected,
         };
-        words.to_owned()
+        tr(words).to_owned()
     };
     view! {
         {part(move || match state.session.problem.get() {
-            Some(problem) => view! { <p class="signin__alert" role="alert">{problem}</p> }.into_any(),
+            Some(problem) => view! { <p class="form__alert" role="alert">{problem}</p> }.into_any(),
             None => ().into_any(),
         })}
         <div class="sidebar__foot">
@@ -228,7 +242,10 @@ fn Me() -> impl IntoView {
                     </p>
                 </div>
             }).into_any())}
-            <button type="button" class="icon-button" aria-label="Sign out" title="Sign out" on:click=move |_| state.session.sign_out(state)>
+            <a href="/settings" class="icon-button" aria-label=tr(Text::Settings) title=tr(Text::Settings)>
+                <Icon picture=Picture::Settings />
+            </a>
+            <button type="button" class="icon-button" aria-label=tr(Text::SignOut) title=tr(Text::SignOut) on:click=move |_| state.session.sign_out(state)>
                 <Icon picture=Picture::Leave />
             </button>
         </div>

@@ -2,6 +2,7 @@
 
 use crate::browser;
 use crate::dynamic::{part, part_if, text};
+use crate::i18n::{Text, count, tr, with};
 use crate::state::State;
 use client::connection::{Connection, Ended, Status};
 use leptos::prelude::*;
@@ -35,8 +36,8 @@ pub(crate) fn StatusBar() -> impl IntoView {
             view! {
                 <div class="status status--quiet">
                     {text(move || match seconds() {
-                        0 => "Sending…".to_owned(),
-                        seconds => format!("The server asks for a little patience. Sending goes on in {seconds} s"),
+                        0 => tr(Text::SendingNow).to_owned(),
+                        seconds => count(Text::Patience, seconds, &[]),
                     })}
                 </div>
             }
@@ -44,28 +45,28 @@ pub(crate) fn StatusBar() -> impl IntoView {
         }
         Status::Open | Status::Idle => ().into_any(),
         Status::Connecting if is_patient.get() => ().into_any(),
-        Status::Connecting => view! { <div class="status status--quiet">"Connecting…"</div> }.into_any(),
+        Status::Connecting => view! { <div class="status status--quiet">{tr(Text::Connecting)}</div> }.into_any(),
         Status::Waiting { until } => {
             let seconds = move || until.saturating_sub(now.get().max(browser::monotonic())).div_ceil(1_000);
             view! {
                 <div class="status">
                     <span>{text(move || match seconds() {
-                        0 => "Reconnecting…".to_owned(),
-                        seconds => format!("Connection lost. Reconnecting in {seconds} s"),
+                        0 => tr(Text::Reconnecting).to_owned(),
+                        seconds => count(Text::ConnectionLost, seconds, &[]),
                     })}</span>
-                    <button type="button" class="status__button" on:click=restart>"Reconnect now"</button>
+                    <button type="button" class="status__button" on:click=restart>{tr(Text::ReconnectNow)}</button>
                 </div>
             }
             .into_any()
         }
         Status::Offline => view! {
-            <div class="status">"You are offline. What you write is sent when you are back."</div>
+            <div class="status">{tr(Text::YouAreOffline)}</div>
         }
         .into_any(),
         Status::Ended(Ended::SignedOut) => view! {
             <div class="status status--bad">
-                <span>"You are signed out."</span>
-                <button type="button" class="status__button" on:click=sign_in>"Sign in again"</button>
+                <span>{tr(Text::SignedOut)}</span>
+                <button type="button" class="status__button" on:click=sign_in>{tr(Text::SignInAgain)}</button>
             </div>
         }
         .into_any(),
@@ -74,9 +75,9 @@ pub(crate) fn StatusBar() -> impl IntoView {
                 <span>{ended(code)}</span>
                 {match code {
                     shared::close::TOO_MANY_SOCKETS => {
-                        view! { <button type="button" class="status__button" on:click=restart>"Use it here"</button> }.into_any()
+                        view! { <button type="button" class="status__button" on:click=restart>{tr(Text::UseItHere)}</button> }.into_any()
                     }
-                    _ => view! { <button type="button" class="status__button" on:click=reload>"Reload"</button> }.into_any(),
+                    _ => view! { <button type="button" class="status__button" on:click=reload>{tr(Text::Reload)}</button> }.into_any(),
                 }}
             </div>
         }
@@ -89,7 +90,7 @@ pub(crate) fn StatusBar() -> impl IntoView {
             {part(bar)}
             {part_if(is_at_risk, || view! {
                 <div class="status" data-kept="false">
-                    "This browser keeps no unsent messages. Leave the page open until all is sent."
+                    {tr(Text::NothingIsKept)}
                 </div>
             }.into_any())}
         </div>
@@ -99,9 +100,9 @@ pub(crate) fn StatusBar() -> impl IntoView {
 /// Why the server does not want this page back, in words.
 fn ended(code: u16) -> String {
     match code {
-        shared::close::TOO_MANY_SOCKETS => "Confab is open in too many places. This one was closed.".into(),
-        shared::close::BANNED => "This account cannot connect.".into(),
-        code => format!("The connection was ended ({code}). Reloading may help."),
+        shared::close::TOO_MANY_SOCKETS => tr(Text::TooManyPlaces).into(),
+        shared::close::BANNED => tr(Text::Banned).into(),
+        code => with(Text::ConnectionEnded, &[("code", &code.to_string())]),
     }
 }
 

@@ -2,18 +2,28 @@
 //!
 //! Only a part of the conversation is in the page: what is near to where one reads. Near the first or
 //! last row more is loaded, and what is far is let go; see `client::timeline::window`.
+//!
+//! Rows are reached with the arrow keys; what can be done with one is in a bar on it, and has keys of its own
+//! ([`Action::of_key`]).
 
+use super::actions::Action;
 use super::anchor::Anchored;
 use super::icon::{Icon, Picture};
 use super::message::MessageRow;
 use super::rows;
+use crate::browser;
 use crate::dynamic::{part, part_if, text};
+use crate::i18n::{Text, count, tr};
+use crate::router::{Address, Router};
 use crate::state::State;
-use crate::state::timeline::ViewState;
+use crate::state::timeline::{Aim, ViewState, Why};
+use client::Millis;
 use client::timeline::Load;
 use leptos::html;
 use leptos::prelude::*;
-use shared::ids::ConversationId;
+use shared::ids::{ConversationId, Seq};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, Event};
 
 /// So near to the end counts as being there, in pixels.
 const NEAR_END: i32 = 48;
@@ -22,6 +32,8 @@ const NEAR_EDGE: i32 = 1_200;
 /// For so many frames the end is held once it was gone to: a browser that was scrolling smoothly may go on with that
 /// for as long as three quarters of a second, whatever the page has set meanwhile.
 const HOLD_FRAMES: u32 = 50;
+/// A focus that went so long ago, in milliseconds, did not go because rows were moved.
+const MOVING: Millis = 50;
 
 #[component]
 pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
@@ -85,15 +97,77 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
     let let_loose = move || held.set_value(0);
     let on_key = move |event: leptos::ev::KeyboardEvent| {
         let_loose();
-        if event.key() == "End" && !is_at_end.get_untracked() {
+        let is_plain = !(event.ctrl_key() || event.meta_key() || event.alt_key());
+        let key = event.key();
+        let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+        // In what is inside a row, keys are for that.
+        let (Some(target), true) = (target, is_plain) else { return };
+        let row = Some(&target).filter(|target| target.tag_name() == ROW);
+        let is_pane = pane.get_untracked().is_some_and(|pane| AsRef::<Element>::as_ref(&pane) == &target);
+        if row.is_none() && !is_pane {
+            if key == "Escape"
+                && let Some(row) = target.closest("article").ok().flatten()
+            {
+                focus(&row);
+            }
+            return;
+        }
+        let is_handled = match key.as_str() {
+            "End" if !is_at_end.get_untracked() => {
+                to_end();
+                true
+            }
+            "ArrowUp" | "ArrowDown" => {
+                let next = match row {
+                    Some(row) => neighbour(row, key == "ArrowUp"),
+                    None => pane.get_untracked().and_then(|pane| last_in_view(&pane)),
+                };
+                next.as_ref().map(focus).is_some()
+            }
+            _ => match (row.and_then(|row| seq_of(state, conversation, row)), Action::of_key(&key)) {
+                (Some(seq), Some(action)) => {
+                    action.run(state, conversation, seq);
+                    true
+                }
+                _ => false,
+            },
+        };
+        if is_handled {
             event.prevent_default();
-            to_end();
+        }
+    };
+    // What is pointed at, touched, or has the focus.
+    let activate = move |event: &Event| {
+        let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+        let row = target.and_then(|target| target.closest(".timeline article").ok().flatten());
+        let key = row.and_then(|row| row.get_attribute("data-key")).and_then(|key| key.parse().ok());
+        if key.is_some() && state.active.get_untracked() != key {
+            state.active.set(key);
+        }
+    };
+    on_cleanup(move || _ = state.active.try_set(None));
+    // Rows that are put before others move those in the document, and what moves loses the focus.
+    let lost = StoredValue::new_local(None::<(Element, Millis)>);
+    let on_focus_out = move |event: leptos::ev::FocusEvent| {
+        let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+        lost.set_value(target.map(|target| (target, browser::monotonic())));
+    };
+    let refocus = move || {
+        let Some((element, at)) = lost.try_update_value(Option::take).flatten() else { return };
+        let is_nowhere = document().active_element().is_none_or(|active| active.tag_name() == "BODY");
+        if is_nowhere && element.is_connected() && browser::monotonic() - at < MOVING {
+            focus(&element);
         }
     };
     let (pages, ends) = (view.pages, view.to_end);
     Effect::new(move |_| {
         if let (Some(pane), Some(list)) = (pane.get(), list.get()) {
-            anchored.with_value(|anchored| anchored.watch(pane.into(), &list, look_soon));
+            anchored.with_value(|anchored| {
+                anchored.watch(pane.into(), &list, move || {
+                    refocus();
+                    look_soon();
+                })
+            });
         }
     });
     Effect::new(move |_| {
@@ -112,32 +186,57 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
         count
     });
 
+    let aims = view.aim;
+    Effect::new(move |before: Option<Option<Aim>>| {
+        let aim = aims.get();
+        if let Some(aim) = aim
+            && before.flatten() != Some(aim)
+            && pane.get_untracked().is_some()
+        {
+            anchored.with_value(Anchored::let_go);
+            held.set_value(0);
+            // The rows are there with the next frame.
+            request_animation_frame(move || go_to(pane, aim));
+        }
+        // The pane may not be there yet.
+        aim.filter(|_| pane.get().is_some())
+    });
+    let router = expect_context::<Router>();
+    Effect::new(move |_| {
+        if let Address::Message(id, seq) = router.address()
+            && id == conversation
+        {
+            state.show(conversation, seq, Why::Asked);
+        }
+    });
+
     let reload = move |_| state.load(conversation, Load::Newest);
     let (rows, view_state, has_older, has_newer) = (view.rows, view.state, view.has_older, view.has_newer);
     let is_empty = {
         let rows = rows.clone();
         Memo::new(move |_| rows.with(Vec::is_empty))
     };
-    let note = move || match (view_state.get(), is_empty.get()) {
-        (ViewState::Loading, true) => view! { <p class="timeline__note">"Loading…"</p> }.into_any(),
+    let note = move || {
+        match (view_state.get(), is_empty.get()) {
+        (ViewState::Loading, true) => view! { <p class="timeline__note">{tr(Text::Loading)}</p> }.into_any(),
         (ViewState::Failed, _) => view! {
             <p class="timeline__note">
-                "These messages could not be loaded. "
-                <button type="button" class="button button--quiet button--small" on:click=reload>"Try again"</button>
+                {tr(Text::NotLoaded)} " "
+                <button type="button" class="button button--quiet button--small" on:click=reload>{tr(Text::TryAgain)}</button>
             </p>
         }
         .into_any(),
         (ViewState::Missing, _) => {
-            view! { <p class="timeline__note">"There is no conversation here that you can see."</p> }.into_any()
+            view! { <p class="timeline__note">{tr(Text::NoConversation)}</p> }.into_any()
         }
-        (ViewState::Ready, true) => view! { <p class="timeline__note">"No messages yet. Say hello!"</p> }.into_any(),
+        (ViewState::Ready, true) => view! { <p class="timeline__note">{tr(Text::SayHello)}</p> }.into_any(),
         _ => ().into_any(),
+    }
     };
     let summary = state.conversations.get(conversation);
     let way_down = move || match summary.with(|summary| summary.as_ref().map_or(0, |summary| summary.unread)) {
-        0 => "Latest messages".to_owned(),
-        1 => "1 new message".to_owned(),
-        count => format!("{count} new messages"),
+        0 => tr(Text::LatestMessages).to_owned(),
+        unread => count(Text::NewMessages, unread, &[]),
     };
     view! {
         <div
@@ -146,9 +245,16 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
             on:scroll=on_scroll
             on:keydown=on_key
             on:wheel=move |_| let_loose()
-            on:pointerdown=move |_| let_loose()
+            on:pointerdown=move |event| {
+                let_loose();
+                activate(&event);
+            }
+            on:pointerover=move |event| activate(&event)
+            on:pointerleave=move |_| state.active.set(None)
+            on:focusin=move |event| activate(&event)
+            on:focusout=on_focus_out
             tabindex="0"
-            aria-label="Messages"
+            aria-label=tr(Text::Messages)
             role="region"
         >
             // It is there all the time: what comes and goes in a pane ends a scrolling that is going on.
@@ -170,7 +276,7 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
             >
                 {part_if(move || has_older.get(), move || view! {
                     <button type="button" class="timeline__note button button--quiet button--small" on:click=move |_| load_older()>
-                        "Show earlier messages"
+                        {tr(Text::ShowEarlier)}
                     </button>
                 }.into_any())}
                 {part(note)}
@@ -181,11 +287,61 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
                 )}
                 {part_if(move || has_newer.get(), move || view! {
                     <button type="button" class="timeline__note button button--quiet button--small" on:click=move |_| load_newer()>
-                        "Show later messages"
+                        {tr(Text::ShowLater)}
                     </button>
                 }.into_any())}
             </div>
         </div>
+    }
+}
+
+/// What a row is, in the document.
+const ROW: &str = "ARTICLE";
+
+/// The row before or after a row.
+fn neighbour(row: &Element, is_before: bool) -> Option<Element> {
+    let next = |at: &Element| if is_before { at.previous_element_sibling() } else { at.next_element_sibling() };
+    std::iter::successors(next(row), next).find(|other| other.tag_name() == ROW)
+}
+
+/// The last row that is in view.
+fn last_in_view(pane: &Element) -> Option<Element> {
+    let rows = pane.get_elements_by_tag_name("article");
+    let bottom = pane.get_bounding_client_rect().bottom();
+    let rows = (0..rows.length()).rev().filter_map(|index| rows.item(index));
+    rows.into_iter().find(|row| row.get_bounding_client_rect().top() < bottom)
+}
+
+fn focus(row: &Element) {
+    if let Some(row) = row.dyn_ref::<web_sys::HtmlElement>() {
+        let _ = row.focus();
+    }
+}
+
+/// The number of a row's message.
+fn seq_of(state: State, conversation: ConversationId, row: &Element) -> Option<Seq> {
+    let key = row.get_attribute("data-key")?.parse().ok()?;
+    state.timelines.seq(conversation, key)
+}
+
+/// Scrolls a row into view: one that was asked for to the middle, where it is seen to be meant; the first new one to
+/// the top.
+fn go_to(pane: NodeRef<html::Div>, aim: Aim) {
+    let Some(Some(pane)) = pane.try_get_untracked() else { return };
+    let Some(row) = pane.query_selector(&format!("article[data-key='{}']", aim.key)).ok().flatten() else { return };
+    let (pane_box, row_box) = (pane.get_bounding_client_rect(), row.get_bounding_client_rect());
+    let from_top = match aim.why {
+        Why::Asked => (pane_box.height() - row_box.height()).max(0.0) / 2.0,
+        Why::New => (pane_box.height() / 5.0).min(96.0),
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "pixels of a page")]
+    pane.set_scroll_top(pane.scroll_top() + (row_box.top() - pane_box.top() - from_top).round() as i32);
+    if aim.why == Why::Asked {
+        focus(&row);
+        // Taken away first, so that it is shown again if it was just shown.
+        let _ = row.remove_attribute("data-aimed");
+        let _ = row.get_bounding_client_rect();
+        let _ = row.set_attribute("data-aimed", "");
     }
 }
 

@@ -69,7 +69,13 @@ impl Link {
                 self.drive(state, |machine| machine.handle_visible(now()));
             }),
         );
-        on("pagehide", Box::new(move || self.outbox.sleep()));
+        on(
+            "pagehide",
+            Box::new(move || {
+                state.delete_all_now();
+                self.outbox.sleep();
+            }),
+        );
         let on_visible = move || {
             if browser::is_visible() {
                 self.drive(state, |machine| machine.handle_visible(now()));

@@ -1,10 +1,14 @@
 //! The frame around every conversation: the list beside what is open, or one at a time.
 
+use crate::components::emoji::EmojiPicker;
 use crate::components::sidebar::Sidebar;
 use crate::components::status::StatusBar;
+use crate::components::switcher::Overlays;
 use crate::dynamic::{part, part_if, text};
+use crate::i18n::{Text, tr};
 use crate::pages::conversation::ConversationPage;
 use crate::pages::new::New;
+use crate::pages::setting::SettingsPage;
 use crate::router::{Address, Redirect, Router};
 use crate::state::State;
 use crate::state::session::Session;
@@ -18,9 +22,14 @@ pub(crate) fn Chat() -> impl IntoView {
     let router = expect_context::<Router>();
     let is_something_open = move || (router.address() != Address::List).to_string();
     // Another conversation is another pane: nothing of the one before stays in it.
-    let open = move || match router.address() {
+    let shown = Memo::new(move |_| match router.address() {
+        Address::Message(id, _) => Address::Conversation(id),
+        address => address,
+    });
+    let open = move || match shown.get() {
         Address::Conversation(id) => view! { <ConversationPage id /> }.into_any(),
         Address::New => view! { <New /> }.into_any(),
+        Address::Settings => view! { <SettingsPage /> }.into_any(),
         _ => view! { <NothingOpen /> }.into_any(),
     };
     Effect::new(move |_| {
@@ -37,6 +46,8 @@ pub(crate) fn Chat() -> impl IntoView {
                     <Sidebar />
                     {part(open)}
                 </div>
+                <EmojiPicker />
+                <Overlays />
             </div>
         }.into_any())}
     }
@@ -47,9 +58,9 @@ fn NothingOpen() -> impl IntoView {
     view! {
         <main class="pane pane--empty">
             <div class="shell__empty">
-                <h2>"Pick a conversation"</h2>
-                <p>"or write to somebody new."</p>
-                <a href="/new" class="button">"New message"</a>
+                <h2>{tr(Text::PickConversation)}</h2>
+                <p>{tr(Text::OrSomebodyNew)}</p>
+                <a href="/new" class="button">{tr(Text::NewMessage)}</a>
             </div>
         </main>
     }

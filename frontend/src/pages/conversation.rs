@@ -4,11 +4,14 @@ use crate::browser;
 use crate::components::avatar::Avatar;
 use crate::components::back::BackToList;
 use crate::components::composer::Composer;
+use crate::components::purpose::PurposeLine;
 use crate::components::sidebar::{face, title};
 use crate::components::timeline::TimelinePane;
 use crate::components::typing::TypingLine;
 use crate::dynamic::text;
+use crate::i18n::{Text, count, tr, with};
 use crate::state::State;
+use crate::state::session::Session;
 use leptos::prelude::*;
 use shared::conversation::{ConversationKind, Summary};
 use shared::ids::{ConversationId, UserId};
@@ -30,9 +33,27 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
         move || summary.with(|summary| summary.as_ref().map(|summary| detail(state, summary)).unwrap_or_default());
     let label = Signal::derive(move || {
         let name = name.get();
-        if name.is_empty() { "Write a message".to_owned() } else { format!("Message to {name}") }
+        if name.is_empty() { tr(Text::WriteMessage).to_owned() } else { with(Text::MessageTo, &[("name", &name)]) }
     });
-    let draft = state.timelines.draft(id);
+    let draft = state.drafts.get(id, state.session.me());
+    let me = state.session.session;
+    Effect::new(move |_| state.drafts.keep(id, me.with(Session::user)));
+    // With nothing written, the way up leads to what was written last.
+    let on_up = move |()| {
+        let last = state.session.me().and_then(|me| state.timelines.last_of(id, me));
+        if let Some((seq, row)) = last.and_then(|row| Some((row.seq()?, row))) {
+            draft.edit(seq, row.content);
+        }
+    };
+    let on_escape = move |()| draft.cancel();
+    let submit = move |content| {
+        let is_taken = state.submit(id, content);
+        if is_taken {
+            draft.done();
+        }
+        is_taken
+    };
+    let purpose = Signal::derive(move || draft.purpose.get());
     view! {
         <main class="pane">
             <header class="pane__head">
@@ -45,7 +66,8 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
             </header>
             <TimelinePane conversation=id />
             <TypingLine conversation=id />
-            <Composer label text=draft submit=move |content| state.send(id, content) on_input=move |()| state.typing(id) />
+            <PurposeLine conversation=id draft />
+            <Composer label text=draft.text purpose submit on_input=move |()| state.typing(id) on_up on_escape />
         </main>
     }
 }
@@ -56,24 +78,24 @@ fn detail(state: State, summary: &Summary) -> String {
     let other = summary.members.iter().flatten().find(|user| Some(user.id) != me);
     let members = summary.members.as_ref().map_or(0, Vec::len);
     match summary.kind {
-        ConversationKind::Everyone => "Everybody on this server".into(),
-        ConversationKind::Direct if members < 2 => "Only you see this".into(),
+        ConversationKind::Everyone => tr(Text::EverybodyHere).into(),
+        ConversationKind::Direct if members < 2 => tr(Text::OnlyYou).into(),
         ConversationKind::Direct => other.map(|other| presence(state, other.id)).unwrap_or_default(),
-        ConversationKind::Group => format!("{members} people"),
-        ConversationKind::Channel => "Channel".into(),
+        ConversationKind::Group => count(Text::People, members as u64, &[]),
+        ConversationKind::Channel => tr(Text::Channel).into(),
     }
 }
 
 /// How the other person is, in words.
 fn presence(state: State, user: UserId) -> String {
-    let Some(presence) = state.presence.of(user) else { return "Between the two of you".into() };
+    let Some(presence) = state.presence.of(user) else { return tr(Text::BetweenYou).into() };
     match (presence.state, presence.last_seen_at) {
-        (There::Online, _) => "Online".into(),
-        (There::Away, _) => "Away".into(),
-        (There::Offline, None) => "Offline".into(),
+        (There::Online, _) => tr(Text::Online).into(),
+        (There::Away, _) => tr(Text::Away).into(),
+        (There::Offline, None) => tr(Text::Offline).into(),
         (There::Offline, Some(at)) if browser::day(at) == browser::day(browser::now()) => {
-            format!("Last here at {}", browser::time(at))
+            with(Text::LastHereAt, &[("time", &browser::time(at))])
         }
-        (There::Offline, Some(at)) => format!("Last here on {}", browser::short_day(at)),
+        (There::Offline, Some(at)) => with(Text::LastHereOn, &[("day", &browser::short_day(at))]),
     }
 }

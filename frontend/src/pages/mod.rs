@@ -3,4 +3,5 @@
 pub(crate) mod chat;
 pub(crate) mod conversation;
 pub(crate) mod new;
+pub(crate) mod setting;
 pub(crate) mod signin;

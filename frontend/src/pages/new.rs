@@ -7,6 +7,7 @@ use crate::components::composer::Composer;
 use crate::components::markup::{Body, fill, uncover};
 use crate::components::message::NotSent;
 use crate::dynamic::{part, text};
+use crate::i18n::{Text, tr, with};
 use crate::router::{Address, Router};
 use crate::state::{FirstMessage, FirstState, State};
 use leptos::prelude::*;
@@ -23,7 +24,7 @@ pub(crate) fn New() -> impl IntoView {
     let state = expect_context::<State>();
     let search = RwSignal::new(String::new());
     let found = RwSignal::new(None::<Result<Vec<User>, api::Error>>);
-    let chosen = RwSignal::new(Vec::<User>::new());
+    let chosen = RwSignal::new(state.beginning.try_update_value(std::mem::take).unwrap_or_default());
     let text = RwSignal::new(String::new());
     let sent = RwSignal::new(None::<CommandId>);
 
@@ -76,10 +77,10 @@ pub(crate) fn New() -> impl IntoView {
     };
     let label = Signal::derive(move || {
         chosen.with(|chosen| match &chosen[..] {
-            [] => "Pick somebody to write to".to_owned(),
+            [] => tr(Text::PickSomebody).to_owned(),
             chosen => {
                 let names: Vec<_> = chosen.iter().map(|user| user.display_name.as_str()).collect();
-                format!("Message to {}", names.join(", "))
+                with(Text::MessageTo, &[("name", &names.join(", "))])
             }
         })
     });
@@ -93,7 +94,7 @@ pub(crate) fn New() -> impl IntoView {
     };
     let chip = move |user: User| {
         let name = user.display_name.clone();
-        let remove = format!("Remove {name}");
+        let remove = with(Text::Remove, &[("name", &name)]);
         view! {
             <button type="button" class="chip" aria-label=remove on:click=move |_| toggle(user.clone())>
                 <bdi>{name}</bdi>
@@ -104,17 +105,17 @@ pub(crate) fn New() -> impl IntoView {
     };
     let is_nobody = Signal::derive(move || chosen.with(Vec::is_empty));
     let people = move || match found.get() {
-        None => view! { <p class="timeline__note">"Looking for people…"</p> }.into_any(),
+        None => view! { <p class="timeline__note">{tr(Text::LookingForPeople)}</p> }.into_any(),
         Some(Err(error)) => view! { <p class="field__error" role="alert">{error.message()}</p> }.into_any(),
         Some(Ok(users)) => {
             let me = state.session.me();
             let is_empty = users.iter().all(|user| Some(user.id) == me);
             let users = users.into_iter().filter(|user| Some(user.id) != me);
             view! {
-                <ul class="people" aria-label="People">
+                <ul class="people" aria-label=tr(Text::PeopleList)>
                     {users.map(|user| view! { <li><Person user chosen toggle /></li> }.into_any()).collect::<Vec<_>>()}
                 </ul>
-                {is_empty.then(|| view! { <p class="timeline__note">"Nobody by this name. Others appear here once they have signed up."</p> }.into_any())}
+                {is_empty.then(|| view! { <p class="timeline__note">{tr(Text::Nobody)}</p> }.into_any())}
             }
             .into_any()
         }
@@ -124,21 +125,21 @@ pub(crate) fn New() -> impl IntoView {
             <header class="pane__head">
                 <BackToList />
                 <div class="pane__title">
-                    <h2 class="pane__name">"New message"</h2>
-                    <p class="pane__detail">"Pick one person, or several for a group"</p>
+                    <h2 class="pane__name">{tr(Text::NewMessage)}</h2>
+                    <p class="pane__detail">{tr(Text::PickPeople)}</p>
                 </div>
             </header>
             <div class="new">
-                <div class="chips" aria-label="Chosen people" role="group">
+                <div class="chips" aria-label=tr(Text::ChosenPeople) role="group">
                     {part(move || chosen.get().into_iter().map(chip).collect::<Vec<_>>().into_any())}
                 </div>
-                <label class="visually-hidden" for="people-search">"Find people by name"</label>
+                <label class="visually-hidden" for="people-search">{tr(Text::FindPeople)}</label>
                 <input
                     class="field__input"
                     id="people-search"
                     type="search"
                     autocomplete="off"
-                    placeholder="Find people by name"
+                    placeholder=tr(Text::FindPeople)
                     dir="auto"
                     prop:value=search
                     on:input=move |event| {

@@ -10,6 +10,15 @@ use shared::ids::{ConversationId, Cursor, UserId};
 use shared::receipt::UpTo;
 use std::collections::HashMap;
 
+/// How a conversation stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    pub(crate) last_seq: Cursor,
+    pub(crate) read_seq: Cursor,
+    /// Others' messages after what is read.
+    pub(crate) unread: u64,
+}
+
 #[derive(Clone, Copy)]
 pub(crate) struct ConversationState {
     list: StoredValue<Conversations>,
@@ -49,6 +58,24 @@ impl ConversationState {
 
     pub(crate) fn kind(self, id: ConversationId) -> Option<ConversationKind> {
         self.list.with_value(|list| list.get(id).map(|summary| summary.kind))
+    }
+
+    /// How far it goes, how far it is read, and how much of it is not.
+    pub(crate) fn standing(self, id: ConversationId) -> Option<Standing> {
+        self.list.with_value(|list| {
+            let Summary { last_seq, read_seq, unread, .. } = list.get(id)?;
+            Some(Standing { last_seq: *last_seq, read_seq: *read_seq, unread: *unread })
+        })
+    }
+
+    /// The direct conversation with somebody, if it is in the list.
+    pub(crate) fn direct(self, user: UserId, me: Option<UserId>) -> Option<ConversationId> {
+        let is_theirs = |summary: &&Summary| {
+            summary.kind == ConversationKind::Direct
+                && summary.members.iter().flatten().any(|member| member.id == user)
+                && (Some(user) != me || summary.members.iter().flatten().count() == 1)
+        };
+        self.list.with_value(|list| list.iter().find(is_theirs).map(|summary| summary.id))
     }
 
     pub(crate) fn everyone(self) -> Option<ConversationId> {

@@ -1,26 +1,40 @@
 //! What the page knows, as signals. Frames are applied here, by one `match`; components read signals
 //! and call the verbs below. Nothing here touches the DOM.
 
+pub(crate) mod changing;
 pub(crate) mod conversation;
+pub(crate) mod draft;
+pub(crate) mod emoji;
 pub(crate) mod person;
 pub(crate) mod presence;
+pub(crate) mod quote;
 mod reading;
 pub(crate) mod session;
+pub(crate) mod setting;
 pub(crate) mod timeline;
 mod writing;
 
+use crate::components::switcher::Overlay;
 use crate::connection::Link;
 use crate::{api, browser};
+use changing::Changes;
+use client::command::Command;
 use client::timeline::{Load, Missing};
 use conversation::ConversationState;
+use draft::Drafts;
+use emoji::EmojiState;
 use leptos::prelude::*;
 use person::People;
 use presence::PresenceState;
+use quote::Quotes;
+use reading::Wanted;
 use session::SessionState;
+use setting::Settings;
+use shared::account::User;
 use shared::conversation::{ConversationKind, Summary};
 use shared::event::{Event, EventKind};
 use shared::frame::ServerFrame;
-use shared::ids::{ConversationId, Cursor};
+use shared::ids::{CommandId, ConversationId, Cursor};
 use shared::limits::Limits;
 use shared::message::Accepted;
 use shared::welcome::Welcome;
@@ -33,6 +47,8 @@ const LOAD_AGAIN: std::time::Duration = std::time::Duration::from_secs(3);
 /// Everything the page knows. `Copy`: what is behind it lives as long as the page.
 #[derive(Clone, Copy)]
 pub(crate) struct State {
+    /// How the page looks and speaks.
+    pub(crate) settings: Settings,
     /// Who is signed in.
     pub(crate) session: SessionState,
     /// The connection.
@@ -41,33 +57,64 @@ pub(crate) struct State {
     pub(crate) conversations: ConversationState,
     /// The rows of those that were opened.
     pub(crate) timelines: Timelines,
+    /// What is being written.
+    pub(crate) drafts: Drafts,
+    /// What is being done to messages.
+    pub(crate) changes: Changes,
+    /// Messages that are answered.
+    quotes: Quotes,
     /// Names.
     pub(crate) people: People,
     /// Who is there, and who is writing.
     pub(crate) presence: PresenceState,
     /// What the server takes.
     pub(crate) limits: RwSignal<Limits>,
+    /// What is over the page.
+    pub(crate) overlay: RwSignal<Option<Overlay>>,
+    /// Whom a new message begins with.
+    pub(crate) beginning: StoredValue<Vec<User>>,
+    /// Emoji.
+    pub(crate) emoji: EmojiState,
+    /// The row that is pointed at, or has the focus.
+    pub(crate) active: RwSignal<Option<CommandId>>,
+    /// Who waits for an emoji.
+    pub(crate) picking: RwSignal<Option<Callback<String>>>,
     /// Messages to people whose conversation is not known yet, and what became of them.
     pub(crate) first_messages: RwSignal<Vec<FirstMessage>>,
     /// The conversation that is on the screen, and whether its end is, or is about to be.
     open: StoredValue<Option<(ConversationId, bool)>>,
+    /// The conversation that was opened before it was known what is new in it.
+    opened_early: StoredValue<Option<ConversationId>>,
     /// The conversation whose end is shown as soon as it is loaded.
     going: StoredValue<Option<ConversationId>>,
+    /// The message that is shown as soon as it is loaded.
+    wanted: StoredValue<Option<Wanted>>,
 }
 
 impl State {
     pub(crate) fn new() -> Self {
         Self {
+            settings: Settings::new(),
             session: SessionState::new(),
             link: Link::new(),
             conversations: ConversationState::new(),
             timelines: Timelines::new(),
+            drafts: Drafts::new(),
+            changes: Changes::new(),
+            quotes: Quotes::new(),
             people: People::new(),
             presence: PresenceState::new(),
             limits: RwSignal::new(Limits::default()),
+            overlay: RwSignal::new(None),
+            beginning: StoredValue::new(Vec::new()),
+            emoji: EmojiState::new(),
+            active: RwSignal::new(None),
+            picking: RwSignal::new(None),
             first_messages: RwSignal::new(Vec::new()),
             open: StoredValue::new(None),
+            opened_early: StoredValue::new(None),
             going: StoredValue::new(None),
+            wanted: StoredValue::new(None),
         }
     }
 
@@ -99,6 +146,7 @@ impl State {
         let Welcome { user, limits, conversations, more, presence, .. } = welcome;
         let me = user.id;
         self.session.set_in(user);
+        self.drafts.restore(me);
         self.presence.welcome(&presence);
         self.limits.set(limits);
         for summary in &conversations {
@@ -125,6 +173,10 @@ impl State {
             if self.conversations.kind(open).is_none() {
                 self.ask_for(open);
             }
+            let is_early = self.opened_early.try_update_value(Option::take).flatten() == Some(open);
+            if is_early && self.begin_at_new(open) {
+                return self.link.outbox.take_over(self, me);
+            }
             if is_at_end {
                 self.to_end(open);
             }
@@ -140,6 +192,7 @@ impl State {
             self.ask_for(event.conversation);
         }
         self.presence.event(&event);
+        self.quotes.event(&event);
         let conversation = event.conversation;
         if self.conversations.kind(conversation).is_some_and(|kind| kind != ConversationKind::Everyone) {
             self.link.drive(self, |machine| machine.note_delivered(conversation, event.seq, browser::monotonic()));
@@ -175,6 +228,7 @@ impl State {
     /// follows loads it again.
     pub(crate) fn begin_anew(self) {
         self.conversations.forget();
+        self.quotes.forget();
         for id in self.timelines.opened() {
             self.timelines.reset(id);
         }
@@ -183,14 +237,22 @@ impl State {
     fn accepted(self, accepted: Accepted) {
         let Some(me) = self.session.me() else { return };
         let command = self.link.drive(self, |machine| machine.take_accepted(accepted.id, browser::monotonic()));
+        let changed = command.as_ref().and_then(Command::changes);
         let Some(event) = command.and_then(|command| command.into_event(accepted, me)) else {
+            if let Some(target) = changed {
+                self.settle((accepted.conversation, target));
+            }
             // It was discarded, or changed nothing new.
             return self.look_after(accepted.conversation, accepted.seq.into());
         };
         if !self.conversations.event(&event, me) {
             self.ask_for(accepted.conversation);
         }
+        self.quotes.event(&event);
         let missing = self.timelines.accepted(event);
+        if let Some(target) = changed {
+            self.settle((accepted.conversation, target));
+        }
         self.fetch(accepted.conversation, missing);
         self.set_first(accepted.id, FirstState::Accepted(accepted.conversation));
     }
@@ -237,6 +299,9 @@ impl State {
         self.link.outbox.leave();
         self.conversations.forget();
         self.timelines.forget();
+        self.drafts.forget(None);
+        self.changes.forget();
+        self.quotes.forget();
         self.first_messages.set(Vec::new());
     }
 }

@@ -1,23 +1,54 @@
 //! What is on the screen: the open conversation, whether its end is in view, what of it is loaded, and what counts as
 //! read.
 
-use super::{LOAD_AGAIN, State};
+use super::LOAD_AGAIN;
+use super::State;
+use super::timeline::Why;
 use crate::{api, browser};
 use client::timeline::Load;
 use leptos::prelude::*;
 use shared::ids::{ConversationId, Seq};
 
+/// Events of one page.
+const PAGE: u32 = 60;
+/// How often a message that is wanted is asked for: an answer does not count where something else came in between.
+const TRIES: u32 = 4;
+
+/// A message that is shown as soon as it is loaded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    conversation: ConversationId,
+    seq: Seq,
+    why: Why,
+    tries: u32,
+}
+
 impl State {
-    /// A conversation comes on the screen.
+    /// A conversation comes on the screen: at what is new, or at its end.
     pub(crate) fn open(self, id: ConversationId) {
         self.open.set_value(Some((id, true)));
         if self.conversations.kind(id).is_none() && self.conversations.is_loaded() {
             self.ask_for(id);
         }
-        if self.timelines.open(id) {
+        let is_known = self.conversations.standing(id).is_some();
+        self.opened_early.set_value(Some(id).filter(|_| !is_known));
+        if !self.begin_at_new(id) && self.timelines.open(id) {
             self.load(id, Load::Newest);
         }
         self.read_what_is_open();
+    }
+
+    /// Shows what is new in the open conversation from its beginning on. `false`: nothing is.
+    pub(super) fn begin_at_new(self, id: ConversationId) -> bool {
+        let Some(standing) = self.conversations.standing(id) else { return false };
+        self.timelines.last_seq(id, standing.last_seq);
+        let is_new = standing.unread > 0;
+        self.timelines.set_new_after(id, Some(standing.read_seq).filter(|_| is_new));
+        // Whoever was sent to a message is there.
+        if is_new && self.wanted.get_value().is_none_or(|wanted| wanted.conversation != id) {
+            self.show(id, standing.read_seq.next(), Why::New);
+        }
+        is_new
     }
 
     /// It leaves the screen.
@@ -26,6 +57,19 @@ impl State {
             self.open.set_value(None);
         }
         self.timelines.rest(id);
+        self.timelines.set_new_after(id, None);
+    }
+
+    /// Shows a message of the open conversation, wherever in the log it stands.
+    pub(crate) fn show(self, id: ConversationId, seq: Seq, why: Why) {
+        self.going.set_value(None);
+        self.set_at_end(id, false);
+        if self.timelines.aim(id, seq, why) {
+            return;
+        }
+        self.wanted.set_value(Some(Wanted { conversation: id, seq, why, tries: 0 }));
+        // Where the log ends has to be known before a place in it can be shown.
+        self.load(id, if self.timelines.can_go(id) { Load::Around(seq) } else { Load::Newest });
     }
 
     /// Whether the newest row is on the screen.
@@ -40,6 +84,7 @@ impl State {
 
     /// Shows the newest rows, wherever one has read.
     pub(crate) fn to_end(self, id: ConversationId) {
+        self.wanted.set_value(None);
         self.set_at_end(id, true);
         self.timelines.to_end(id);
         if !self.timelines.is_at_newest(id) {
@@ -63,7 +108,7 @@ impl State {
     pub(crate) fn load(self, id: ConversationId, load: Load) {
         let Some(loading) = self.timelines.begin(id, load) else { return };
         leptos::task::spawn_local(async move {
-            match api::events(id, load).await {
+            match api::events(id, load, PAGE).await {
                 Ok(page) => {
                     for event in &page.events {
                         self.people.want(event.sender, self);
@@ -76,6 +121,7 @@ impl State {
                         self.set_at_end(id, true);
                         self.timelines.to_end(id);
                     }
+                    self.show_wanted(id, load);
                     self.read_what_is_open();
                 }
                 Err(error) => {
@@ -86,11 +132,29 @@ impl State {
                         self.ask_for(id);
                     }
                     // A gap is not left open. Without a connection the next welcome asks again.
-                    if is_wanted && is_there && load == Load::Newest && self.link.is_open() {
+                    let is_needed = load == Load::Newest || matches!(load, Load::Around(_)) && !self.timelines.open(id);
+                    if is_wanted && is_there && is_needed && self.link.is_open() {
                         set_timeout(move || self.load(id, load), LOAD_AGAIN);
                     }
                 }
             }
         });
+    }
+
+    /// Goes to the message that is wanted, if this load has brought it; or asks for it.
+    fn show_wanted(self, id: ConversationId, load: Load) {
+        let Some(wanted) = self.wanted.get_value().filter(|wanted| wanted.conversation == id) else { return };
+        let Wanted { seq, why, tries, .. } = wanted;
+        if self.timelines.aim(id, seq, why) {
+            return self.wanted.set_value(None);
+        }
+        if load == Load::Around(seq) && tries >= TRIES {
+            // It is not to be had; the end is.
+            return self.to_end(id);
+        }
+        if matches!(load, Load::Newest | Load::Around(_)) && self.timelines.can_go(id) {
+            self.wanted.set_value(Some(Wanted { tries: tries + 1, ..wanted }));
+            self.load(id, Load::Around(seq));
+        }
     }
 }

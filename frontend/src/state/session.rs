@@ -1,6 +1,7 @@
 //! Who is signed in.
 
 use super::State;
+use crate::i18n::{Text, with};
 use crate::{api, browser};
 use leptos::prelude::*;
 use shared::account::{SignIn, SignUp, User};
@@ -93,11 +94,18 @@ impl SessionState {
         self.problem.set(None);
         leptos::task::spawn_local(async move {
             match api::sign_out().await {
-                Ok(()) => self.leave(state),
-                Err(error) if error.is(Code::Unauthenticated) => self.leave(state),
-                Err(error) => self.problem.set(Some(format!("You are still signed in. {}", error.message()))),
+                Ok(()) => self.leave_for_good(state),
+                Err(error) if error.is(Code::Unauthenticated) => self.leave_for_good(state),
+                Err(error) => self.problem.set(Some(with(Text::StillSignedIn, &[("reason", &error.message())]))),
             }
         });
+    }
+
+    /// The person has signed out: nothing of what they were writing stays in this browser.
+    pub(crate) fn leave_for_good(self, state: State) {
+        state.delete_all_now();
+        state.drafts.forget(self.me());
+        self.leave(state);
     }
 
     /// The session is over: forgets its person and shows the sign-in.
@@ -108,7 +116,9 @@ impl SessionState {
 
     fn begin(self, state: State, user: User) {
         state.people.learn([&user]);
+        let me = user.id;
         self.set_in(user);
+        state.drafts.restore(me);
         state.link.drive(state, |machine| machine.start(browser::monotonic()));
     }
 }

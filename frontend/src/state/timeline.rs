@@ -7,7 +7,7 @@ use client::timeline::{Change, Load, Loading, Missing, Row, RowState, Timeline};
 use leptos::prelude::*;
 use shared::conversation::EventList;
 use shared::event::Event;
-use shared::ids::{CommandId, ConversationId, Cursor, Timestamp, UserId};
+use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::message::Send;
 use std::collections::HashMap;
 
@@ -36,6 +36,8 @@ pub(crate) struct Place {
     pub(crate) begins_day: bool,
     /// It is the first of its sender's.
     pub(crate) begins_group: bool,
+    /// It is the first that was not read when the conversation was opened.
+    pub(crate) begins_new: bool,
 }
 
 /// What is shown of one conversation.
@@ -50,6 +52,26 @@ pub(crate) struct View {
     pub(crate) pages: ArcRwSignal<u32>,
     /// Grows whenever the end is to be shown.
     pub(crate) to_end: ArcRwSignal<u32>,
+    /// A row that is to be shown.
+    pub(crate) aim: ArcRwSignal<Option<Aim>>,
+}
+
+/// A row that is gone to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Aim {
+    pub(crate) key: CommandId,
+    pub(crate) why: Why,
+    /// Another one each time.
+    count: u32,
+}
+
+/// Why a row is gone to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The person wants to see it.
+    Asked,
+    /// It is the first that is new.
+    New,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,24 +87,18 @@ pub(crate) enum ViewState {
 struct Entry {
     timeline: Timeline,
     view: View,
+    /// How far it was read when it was opened, if anything was new then.
+    new_after: Option<Cursor>,
 }
 
 #[derive(Clone, Copy)]
 pub(crate) struct Timelines {
     entries: StoredValue<HashMap<ConversationId, Entry>>,
-    drafts: StoredValue<HashMap<ConversationId, RwSignal<String>>>,
-    /// Drafts outlive the pane that shows them, so they belong to the page and not to the pane.
-    owner: StoredValue<Owner>,
 }
 
 impl Timelines {
     pub(crate) fn new() -> Self {
-        let owner = Owner::current().expect("the state is made inside the page");
-        Self {
-            entries: StoredValue::new(HashMap::new()),
-            drafts: StoredValue::new(HashMap::new()),
-            owner: StoredValue::new(owner),
-        }
+        Self { entries: StoredValue::new(HashMap::new()) }
     }
 
     /// What to show of a conversation.
@@ -90,10 +106,46 @@ impl Timelines {
         self.with(id, |entry| entry.view.clone())
     }
 
-    /// What is being written there; it stays while one looks elsewhere.
-    pub(crate) fn draft(self, id: ConversationId) -> RwSignal<String> {
-        let make = || self.owner.with_value(|owner| owner.with(|| RwSignal::new(String::new())));
-        self.drafts.try_update_value(|all| *all.entry(id).or_insert_with(make)).unwrap_or_else(make)
+    /// A message, if it is among the rows.
+    pub(crate) fn row(self, id: ConversationId, seq: Seq) -> Option<Row> {
+        self.known(id, |entry| entry.timeline.get(seq).cloned())?
+    }
+
+    /// The number of a row, if it is in the log.
+    pub(crate) fn seq(self, id: ConversationId, key: CommandId) -> Option<Seq> {
+        self.known(id, |entry| entry.timeline.rows().iter().find(|row| row.key == key)?.seq())?
+    }
+
+    /// The newest message somebody wrote there that is in the log and not deleted, if it is among the rows.
+    pub(crate) fn last_of(self, id: ConversationId, user: UserId) -> Option<Row> {
+        let is_theirs = |row: &&Row| row.sender == user && row.deleted_at.is_none();
+        self.known(id, |entry| entry.timeline.committed().iter().rev().find(is_theirs).cloned())?
+    }
+
+    /// Notes how far it was read before it is shown; `None`: nothing is new.
+    pub(crate) fn set_new_after(self, id: ConversationId, read: Option<Cursor>) {
+        self.with(id, |entry| {
+            if entry.new_after != read {
+                entry.new_after = read;
+                entry.view.rows.with_untracked(|rows| place(rows, read));
+            }
+        });
+    }
+
+    /// Goes to a message, or the next row after it. `false`: it is not among the rows.
+    pub(crate) fn aim(self, id: ConversationId, seq: Seq, why: Why) -> bool {
+        let aimed = self.known(id, |entry| {
+            let rows = entry.timeline.committed();
+            let is_inside = rows.first().is_some_and(|row| row.seq() <= Some(seq));
+            let row = rows.iter().filter(|_| is_inside).find(|row| row.seq() >= Some(seq))?;
+            let key = row.key;
+            entry.view.aim.update(|aim| {
+                let count = aim.map_or(0, |aim| aim.count) + 1;
+                *aim = Some(Aim { key, why, count });
+            });
+            Some(())
+        });
+        aimed.flatten().is_some()
     }
 
     /// `true`: nothing of it was loaded yet.
@@ -164,6 +216,11 @@ impl Timelines {
     /// Whether somebody reads above the end. It decides which rows are let go.
     pub(crate) fn set_reading(self, id: ConversationId, is_reading: bool) {
         self.known(id, |entry| entry.timeline.set_reading(is_reading));
+    }
+
+    /// Whether it is known where the log ends, so that any place in it can be gone to.
+    pub(crate) fn can_go(self, id: ConversationId) -> bool {
+        self.known(id, |entry| entry.timeline.knows_end()).unwrap_or(false)
     }
 
     /// Whether its newest row is among those that are shown.
@@ -240,7 +297,6 @@ impl Timelines {
 
     pub(crate) fn forget(self) {
         self.entries.update_value(HashMap::clear);
-        self.drafts.update_value(HashMap::clear);
     }
 
     /// Acts on a conversation's timeline, if there is one. (Without one, what comes in is loaded when
@@ -265,8 +321,9 @@ impl Entry {
             has_newer: ArcRwSignal::new(false),
             pages: ArcRwSignal::new(0),
             to_end: ArcRwSignal::new(0),
+            aim: ArcRwSignal::new(None),
         };
-        Self { timeline: Timeline::new(id).windowed(ROWS_MAX), view }
+        Self { timeline: Timeline::new(id).windowed(ROWS_MAX), view, new_after: None }
     }
 
     fn mirror(&self, changes: Vec<Change>) {
@@ -284,7 +341,7 @@ impl Entry {
             // The rows' own signals tell what is in them; the list's only which there are.
             return view.rows.with_untracked(|rows| {
                 changes.into_iter().for_each(|change| apply(change, rows));
-                place(rows);
+                place(rows, self.new_after);
             });
         }
         view.rows.update(|rows| {
@@ -305,7 +362,7 @@ impl Entry {
                     Change::Update(..) => apply(change, rows),
                 }
             }
-            place(rows);
+            place(rows, self.new_after);
         });
     }
 }
@@ -325,21 +382,27 @@ fn handle(gone: &mut HashMap<CommandId, RowHandle>, row: Row) -> RowHandle {
         }
         return handle;
     }
-    let place = Place { day: browser::day(row.at), at: row.at, begins_day: false, begins_group: false };
+    let day = browser::day(row.at);
+    let place = Place { day, at: row.at, begins_day: false, begins_group: false, begins_new: false };
     RowHandle { key: row.key, row: ArcRwSignal::new(row), place: ArcRwSignal::new(place) }
 }
 
 /// Says where each row stands; only what changed is told. There are never many rows.
-fn place(rows: &[RowHandle]) {
+fn place(rows: &[RowHandle], new_after: Option<Cursor>) {
     let mut before: Option<(UserId, u64, i64)> = None;
+    let mut has_new = false;
     for handle in rows {
-        let (sender, at) = handle.row.with_untracked(|row| (row.sender, row.at));
+        let (sender, at, seq) = handle.row.with_untracked(|row| (row.sender, row.at, row.seq()));
         let known = handle.place.get_untracked();
         let day = if known.at == at { known.day } else { browser::day(at) };
         let begins_day = before.is_none_or(|(_, _, other)| other != day);
+        let is_new = new_after.is_some_and(|read| seq.is_some_and(|seq| Cursor::from(seq) > read));
+        let begins_new = is_new && !has_new;
+        has_new |= is_new;
         let begins_group = begins_day
+            || begins_new
             || before.is_none_or(|(other, then, _)| other != sender || at.as_millis().saturating_sub(then) > GROUP_MS);
-        let place = Place { day, at, begins_day, begins_group };
+        let place = Place { day, at, begins_day, begins_group, begins_new };
         if known != place {
             handle.place.set(place);
         }

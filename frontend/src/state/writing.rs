@@ -2,7 +2,9 @@
 //! was closed.
 
 use super::State;
+use super::draft::{Editing, Purpose};
 use crate::browser;
+use crate::i18n;
 use client::command::Command;
 use client::outbox::Kept;
 use client::timeline::RowState;
@@ -30,14 +32,29 @@ pub(crate) enum FirstState {
 }
 
 impl State {
+    /// Does with a text what the draft is for. `false`: too much is waiting; the text is kept.
+    pub(crate) fn submit(self, id: ConversationId, content: String) -> bool {
+        let draft = self.drafts.get(id, self.session.me());
+        match draft.purpose.get_untracked() {
+            Purpose::New => self.send(id, content, None),
+            Purpose::Reply(target) => self.send(id, content, Some(target)),
+            Purpose::Edit(Editing { target, .. }) => {
+                // The same text is no change.
+                let is_same = self.timelines.row(id, target).is_some_and(|row| row.content == content.trim());
+                is_same || self.edit(id, target, content)
+            }
+        }
+    }
+
     /// Sends a message to a conversation. `false`: too many are waiting; the text is kept.
-    pub(crate) fn send(self, id: ConversationId, content: String) -> bool {
+    fn send(self, id: ConversationId, content: String, reply_to: Option<Seq>) -> bool {
         let Some(me) = self.session.me() else { return false };
         let to = match self.conversations.kind(id) {
             Some(ConversationKind::Everyone) => Target::Everyone,
             _ => Target::Conversation(id),
         };
-        let send = Send { id: browser::new_command_id(), to, content, reply_to: None, attachments: Vec::new() };
+        let send = Send { id: browser::new_command_id(), to, content, reply_to, attachments: Vec::new() };
+        self.timelines.set_new_after(id, None);
         self.timelines.pending(id, &send, me);
         let is_taken = self.queue(&send);
         if is_taken {
@@ -68,13 +85,8 @@ impl State {
     /// Sets one's own reaction on a message, or takes it back.
     pub(crate) fn react(self, conversation: ConversationId, target: Seq, emoji: String, on: bool) {
         let id = browser::new_command_id();
-        let Some(me) = self.session.me() else { return };
-        let command = Command::React(React { id, conversation, target, emoji, on });
-        let write = |machine: &mut client::connection::Connection| {
-            machine.write(command, me, browser::now(), browser::monotonic())
-        };
         // A full outbox says so where messages are written.
-        let _ = self.link.drive(self, write);
+        self.write(Command::React(React { id, conversation, target, emoji, on }));
     }
 
     /// Something is being written in a conversation: the others are told, now and then.
@@ -112,7 +124,7 @@ impl State {
         });
         self.timelines.discard(conversation, id);
         if let Some(text) = text {
-            self.timelines.draft(conversation).update(|draft| {
+            self.drafts.get(conversation, self.session.me()).text.update(|draft| {
                 let separator = if draft.is_empty() { "" } else { "\n" };
                 *draft = format!("{text}{separator}{draft}");
             });
@@ -126,8 +138,11 @@ impl State {
             return;
         }
         for kept in &left {
-            let Some(send) = kept.command.as_send() else { continue };
-            let failed = kept.failed.as_ref().map(|rejection| rejection.message.clone());
+            let failed = kept.failed.as_ref().map(i18n::refusal);
+            let Some(send) = kept.command.as_send() else {
+                self.restore_change(&kept.command, failed);
+                continue;
+            };
             match self.conversation_of(&send.to) {
                 Some(conversation) => {
                     self.timelines.pending(conversation, send, me);
@@ -151,17 +166,21 @@ impl State {
 
     /// The server refused a message for good.
     pub(crate) fn fail(self, command: &Command, rejection: &Rejection) {
-        let Command::Send(Send { id, to, .. }) = command else { return };
+        let Command::Send(Send { id, to, .. }) = command else { return self.refuse_change(command, rejection) };
         let id = *id;
         if let Some(conversation) = self.conversation_of(to) {
-            self.timelines.state(conversation, id, RowState::Failed(rejection.message.clone()));
+            self.timelines.state(conversation, id, RowState::Failed(i18n::refusal(rejection)));
         }
-        self.set_first(id, FirstState::Failed(rejection.message.clone()));
+        self.set_first(id, FirstState::Failed(i18n::refusal(rejection)));
     }
 
     fn queue(self, send: &Send) -> bool {
+        self.write(Command::Send(send.clone()))
+    }
+
+    /// Asks for something to be stored. `false`: too much is waiting.
+    pub(super) fn write(self, command: Command) -> bool {
         let Some(me) = self.session.me() else { return false };
-        let command = Command::Send(send.clone());
         let write = |machine: &mut client::connection::Connection| {
             machine.write(command, me, browser::now(), browser::monotonic())
         };

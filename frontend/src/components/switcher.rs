@@ -1,0 +1,246 @@
+//! Going somewhere by name: conversations and people, with a few keys.
+
+use super::avatar::Avatar;
+use super::dialog::Dialog;
+use super::sidebar::{face, title};
+use crate::dynamic::{part, text};
+use crate::i18n::{Text, tr};
+use crate::router::{Address, Router};
+use crate::state::State;
+use crate::{api, browser};
+use leptos::prelude::*;
+use shared::account::User;
+use shared::ids::ConversationId;
+use std::time::Duration;
+
+/// How long typing may pause before people are searched.
+const PAUSE: Duration = Duration::from_millis(120);
+/// So many are shown.
+const SHOWN_MAX: usize = 12;
+
+/// Where one can go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Conversation(ConversationId, String),
+    /// Somebody one has no conversation with.
+    Person(User),
+}
+
+#[component]
+pub(crate) fn Switcher(close: Callback<()>) -> impl IntoView {
+    let state = expect_context::<State>();
+    let router = expect_context::<Router>();
+    let search = RwSignal::new(String::new());
+    let people = RwSignal::new(Vec::<User>::new());
+    let at = RwSignal::new(0_usize);
+    let mut look_later = leptos::leptos_dom::helpers::debounce(PAUSE, move |()| {
+        let asked = search.get_untracked();
+        if asked.trim().is_empty() {
+            return people.set(Vec::new());
+        }
+        leptos::task::spawn_local(async move {
+            if let Ok(found) = api::search_users(&asked).await
+                // An answer to an older question is not shown over a newer one's.
+                && search.try_get_untracked().as_ref() == Some(&asked)
+            {
+                people.try_set(found);
+            }
+        });
+    });
+    let places = Memo::new(move |_| {
+        let wanted = search.with(|search| browser::lower(search.trim()));
+        let named = |id: &ConversationId| {
+            let summary = state.conversations.get(*id).get()?;
+            let name = title(state, Some(&summary));
+            fits(&name, &wanted).then_some(Place::Conversation(*id, name))
+        };
+        let mut places: Vec<_> = state.conversations.order.get().iter().filter_map(named).take(SHOWN_MAX).collect();
+        let me = state.session.me();
+        let is_known = |user: &User| state.conversations.direct(user.id, me).is_some();
+        let others = people.get().into_iter().filter(|user| Some(user.id) != me && !is_known(user));
+        places.extend(others.map(Place::Person));
+        places.truncate(SHOWN_MAX);
+        places
+    });
+    let go = move |place: Place| {
+        close.run(());
+        match place {
+            Place::Conversation(id, _) => router.go(Address::Conversation(id)),
+            Place::Person(user) => {
+                state.beginning.set_value(vec![user]);
+                router.go(Address::New);
+            }
+        }
+    };
+    let on_key = move |event: leptos::ev::KeyboardEvent| {
+        let last = places.with_untracked(Vec::len).saturating_sub(1);
+        match event.key().as_str() {
+            "ArrowDown" => at.update(|at| *at = (*at + 1).min(last)),
+            "ArrowUp" => at.update(|at| *at = at.saturating_sub(1)),
+            "Enter" => {
+                if let Some(place) = places.with_untracked(|places| places.get(at.get_untracked()).cloned()) {
+                    go(place);
+                }
+            }
+            _ => return,
+        }
+        event.prevent_default();
+    };
+    let line = move |(index, place): (usize, Place)| {
+        let (picture, name) = match &place {
+            Place::Conversation(id, name) => {
+                let summary = state.conversations.get(*id).get_untracked();
+                (face(state, *id, summary.as_ref()), name.clone())
+            }
+            Place::Person(user) => (*user.id.as_bytes(), user.display_name.clone()),
+        };
+        let is_at = text(move || (at.get() == index).to_string());
+        view! {
+            <div
+                class="switcher__place"
+                role="option"
+                id=format!("place-{index}")
+                aria-selected=is_at
+                on:click=move |_| go(place.clone())
+                on:pointermove=move |_| at.set(index)
+            >
+                <Avatar id=picture name=name.clone() is_small=true />
+                <bdi class="switcher__name">{name}</bdi>
+            </div>
+        }
+        .into_any()
+    };
+    let list = move || {
+        let places = places.get();
+        if places.is_empty() {
+            return view! { <p class="settings__note">{tr(Text::NothingFound)}</p> }.into_any();
+        }
+        places.into_iter().enumerate().map(line).collect::<Vec<_>>().into_any()
+    };
+    view! {
+        <Dialog title=tr(Text::GoTo) class="dialog" close>
+            <input
+                class="field__input"
+                type="text"
+                autofocus
+                autocomplete="off"
+                dir="auto"
+                role="combobox"
+                aria-expanded="true"
+                aria-controls="places"
+                aria-activedescendant=text(move || format!("place-{}", at.get()))
+                aria-label=tr(Text::GoToHint)
+                placeholder=tr(Text::GoToHint)
+                prop:value=search
+                on:input=move |event| {
+                    search.set(event_target_value(&event));
+                    at.set(0);
+                    look_later(());
+                }
+                on:keydown=on_key
+            />
+            <div class="switcher__list" id="places" role="listbox" aria-label=tr(Text::GoTo)>{part(list)}</div>
+        </Dialog>
+    }
+}
+
+/// Whether each word that is wanted begins a word of the name.
+fn fits(name: &str, wanted: &str) -> bool {
+    let name = browser::lower(name);
+    wanted.split_whitespace().all(|word| {
+        let begins = |at: usize| at == 0 || name[..at].ends_with(|c: char| !c.is_alphanumeric());
+        // In scripts that put no spaces between words a word begins anywhere.
+        name.match_indices(word).any(|(at, _)| begins(at) || !word.is_ascii())
+    })
+}
+
+/// What is over the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overlay {
+    Switcher,
+    Shortcuts,
+}
+
+/// The overlays, and the keys that open them.
+#[component]
+pub(crate) fn Overlays() -> impl IntoView {
+    let state = expect_context::<State>();
+    let keys = window_event_listener(leptos::ev::keydown, move |event| {
+        if !(event.ctrl_key() || event.meta_key()) || event.alt_key() || event.shift_key() {
+            return;
+        }
+        let overlay = match event.key().as_str() {
+            "k" => Overlay::Switcher,
+            "/" => Overlay::Shortcuts,
+            _ => return,
+        };
+        event.prevent_default();
+        // Over another dialog there is none.
+        let is_free = document().query_selector("dialog[open]").is_ok_and(|open| open.is_none());
+        if is_free {
+            state.overlay.set(Some(overlay));
+        }
+    });
+    on_cleanup(move || keys.remove());
+    let close = Callback::new(move |()| state.overlay.set(None));
+    part(move || match state.overlay.get() {
+        None => ().into_any(),
+        Some(Overlay::Switcher) => view! { <Switcher close /> }.into_any(),
+        Some(Overlay::Shortcuts) => view! { <Shortcuts close /> }.into_any(),
+    })
+}
+
+/// Every key that does something.
+#[component]
+fn Shortcuts(close: Callback<()>) -> impl IntoView {
+    let is_mac = browser::window().navigator().platform().is_ok_and(|platform| platform.starts_with("Mac"));
+    let [go, help] = if is_mac { ["⌘ K", "⌘ /"] } else { ["Ctrl K", "Ctrl /"] };
+    let keys = [
+        (go, Text::GoTo),
+        (help, Text::Shortcuts),
+        ("Enter", Text::Send),
+        ("Shift Enter", Text::NewLine),
+        ("↑", Text::EditLast),
+        ("Esc", Text::Cancel),
+        ("↑ ↓", Text::MoveInMessages),
+        ("End", Text::LatestMessages),
+        ("+", Text::React),
+        ("R", Text::Reply),
+        ("E", Text::Edit),
+        ("Delete", Text::Delete),
+        ("C L", Text::CopyEither),
+    ];
+    let line = |(keys, what): (&'static str, Text)| {
+        let keys: Vec<_> = keys.split(' ').map(|key| view! { <kbd>{key}</kbd> }.into_any()).collect();
+        view! { <div class="shortcut"><dt>{keys}</dt><dd>{tr(what)}</dd></div> }.into_any()
+    };
+    view! {
+        <Dialog title=tr(Text::Shortcuts) class="dialog" close>
+            <dl class="shortcuts">{keys.into_iter().map(line).collect::<Vec<_>>()}</dl>
+        </Dialog>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn words_are_found_where_words_begin() {
+        let table = [
+            ("Ada Lovelace", "lov", true),
+            ("Ada Lovelace", "lov a", true),
+            ("Ada Lovelace", "ove", false),
+            ("Ada Lovelace", "", true),
+            ("team/design-review", "rev", true),
+            ("Ada, Ben Okafor", "ben oka", true),
+            ("李雷和韩梅梅", "韩", true),
+            ("Zoë", "zoë", true),
+            ("Zoë", "ë", true),
+            ("", "a", false),
+        ];
+        for (name, wanted, expected) in table {
+            assert_eq!(fits(name, wanted), expected, "{wanted} in {name}");
+        }
+    }
+}

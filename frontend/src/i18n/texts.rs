@@ -1,0 +1,237 @@
+//! Every text the page shows, in English. The other languages are in `languages/`, in the same order.
+//!
+//! `{name}` and the like are filled in. A text that depends on a number has a form for each category of the
+//! language's plural rules (CLDR): `one:{n} day|other:{n} days`.
+
+macro_rules! texts {
+    ($($name:ident = $english:literal;)*) => {
+        /// One of the page's texts.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u16)]
+        pub(crate) enum Text { $($name),* }
+
+        /// All of them, by [`Text`].
+        pub(super) const ENGLISH: &[&str] = &[$($english),*];
+
+        /// What they are called where they are translated.
+        #[cfg(test)]
+        pub(super) const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+        /// Tells whether a translation is of these texts.
+        pub(super) const FINGERPRINT: u32 = {
+            let mut fingerprint = super::FINGERPRINT_START;
+            $(fingerprint = super::add_to_fingerprint(fingerprint, stringify!($name));)*
+            fingerprint
+        };
+    };
+}
+
+texts! {
+    // Signing in and up.
+    SignInTitle = "Welcome back";
+    SignInLead = "Sign in to go on talking.";
+    SignIn = "Sign in";
+    SigningIn = "Signing in…";
+    NewHere = "New here?";
+    CreateAnAccount = "Create an account";
+    SignUpTitle = "Create your account";
+    SignUpLead = "A name, an address, a password: that is all.";
+    CreateAccount = "Create account";
+    CreatingAccount = "Creating your account…";
+    YourName = "Your name";
+    YourNameHint = "This is what others see.";
+    AlreadyHere = "Already have an account?";
+    Email = "E-mail";
+    Password = "Password";
+    PasswordHint = "At least 8 characters.";
+    SignOut = "Sign out";
+    StillSignedIn = "You are still signed in. {reason}";
+
+    // The connection.
+    Connected = "Connected";
+    Connecting = "Connecting…";
+    Reconnecting = "Reconnecting…";
+    Offline = "Offline";
+    NotConnected = "Not connected";
+    SendingNow = "Sending…";
+    Patience = "The server asks for a little patience. Sending goes on in {n} s";
+    ConnectionLost = "Connection lost. Reconnecting in {n} s";
+    ReconnectNow = "Reconnect now";
+    YouAreOffline = "You are offline. What you write is sent when you are back.";
+    SignedOut = "You are signed out.";
+    SignInAgain = "Sign in again";
+    TooManyPlaces = "Confab is open in too many places. This one was closed.";
+    UseItHere = "Use it here";
+    Banned = "This account cannot connect.";
+    ConnectionEnded = "The connection was ended ({code}). Reloading may help.";
+    Reload = "Reload";
+    NothingIsKept = "This browser keeps no unsent messages. Leave the page open until all is sent.";
+    Unreachable = "The server cannot be reached. Please check your connection and try again";
+
+    // The list.
+    Conversations = "Conversations";
+    NewMessage = "New message";
+    ShowMore = "Show more";
+    Everyone = "Everyone";
+    Notes = "Notes to yourself";
+    JustYou = "Just you";
+    AndMore = "one:{names} and {n} more|other:{names} and {n} more";
+    NoMessages = "No messages yet";
+    You = "You";
+    Deleted = "This message was deleted";
+    Unread = "one:{n} unread|other:{n} unread";
+    ChangedMessage = "{name} changed a message";
+    DeletedMessage = "{name} deleted a message";
+    Reacted = "{name} reacted {emoji}";
+    TookReactionBack = "{name} took a reaction back";
+    MadeConversation = "{name} made this conversation";
+    NamedIt = "{name} named it {title}";
+    SomebodyJoined = "Somebody joined";
+    SomebodyLeft = "Somebody left";
+    PickConversation = "Pick a conversation";
+    OrSomebodyNew = "or write to somebody new.";
+    BackToList = "Back to the list";
+
+    // A conversation.
+    WriteMessage = "Write a message";
+    MessageTo = "Message to {name}";
+    EverybodyHere = "Everybody on this server";
+    OnlyYou = "Only you see this";
+    BetweenYou = "Between the two of you";
+    Channel = "Channel";
+    People = "one:{n} person|other:{n} people";
+    Online = "Online";
+    Away = "Away";
+    LastHereAt = "Last here at {time}";
+    LastHereOn = "Last here on {day}";
+    IsWriting = "{name} is writing…";
+    TwoAreWriting = "{name} and {other} are writing…";
+    SeveralAreWriting = "Several people are writing…";
+    Messages = "Messages";
+    Loading = "Loading…";
+    NotLoaded = "These messages could not be loaded.";
+    TryAgain = "Try again";
+    NoConversation = "There is no conversation here that you can see.";
+    SayHello = "No messages yet. Say hello!";
+    LatestMessages = "Latest messages";
+    NewMessages = "one:{n} new message|other:{n} new messages";
+    ShowEarlier = "Show earlier messages";
+    ShowLater = "Show later messages";
+    NewSince = "New";
+
+    // A message.
+    Sending = "Sending";
+    NotSent = "Not sent";
+    Sent = "Sent";
+    NotSentBecause = "Not sent. {reason}";
+    Edit = "Edit";
+    Discard = "Discard";
+    Edited = "(edited)";
+    ShowHidden = "Show hidden text";
+    ReactionCount = "one:{emoji}, {n} person|other:{emoji}, {n} people";
+    MessageActions = "Message actions";
+    React = "Add a reaction";
+    Reply = "Reply";
+    Delete = "Delete";
+    CopyLink = "Copy link";
+    CopyContent = "Copy text";
+    Undo = "Undo";
+    Deleting = "Message deleted.";
+    Saving = "Saving…";
+    NotSaved = "Your change was not saved. {reason}";
+    QuoteLoading = "Loading the message…";
+    QuoteMissing = "This message cannot be shown";
+    GoToMessage = "Show the message this answers";
+
+    // Writing.
+    Send = "Send";
+    Save = "Save";
+    Cancel = "Cancel";
+    Close = "Close";
+    OutboxFull = "Too many messages are waiting to be sent";
+    TooLong = "one:{n} byte too long. Please send it in parts|other:{n} bytes too long. Please send it in parts";
+    BytesLeft = "one:{n} byte left|other:{n} bytes left";
+    EditingMessage = "Editing your message";
+    Emoji = "Emoji";
+    SearchEmoji = "Find an emoji";
+    NoEmoji = "No emoji by this name";
+    SkinTone = "Skin tone";
+
+    // A new message.
+    PickSomebody = "Pick somebody to write to";
+    PickPeople = "Pick one person, or several for a group";
+    ChosenPeople = "Chosen people";
+    FindPeople = "Find people by name";
+    LookingForPeople = "Looking for people…";
+    PeopleList = "People";
+    Nobody = "Nobody by this name. Others appear here once they have signed up.";
+    Remove = "Remove {name}";
+
+    // Getting around.
+    GoTo = "Go to";
+    GoToHint = "A conversation or a person";
+    NothingFound = "Nothing by this name";
+    Shortcuts = "Keyboard shortcuts";
+    NewLine = "New line";
+    EditLast = "Edit the last message (with nothing written)";
+    MoveInMessages = "Move between messages";
+    CopyEither = "Copy text, copy link";
+
+    // Settings.
+    Settings = "Settings";
+    Appearance = "Appearance";
+    Theme = "Theme";
+    ThemeSystem = "As the system";
+    ThemeLight = "Light";
+    ThemeDark = "Dark";
+    ThemeContrast = "High contrast";
+    Density = "Spacing";
+    DensityComfortable = "Comfortable";
+    DensityCompact = "Compact";
+    FontSize = "Text size";
+    SizeNormal = "Normal";
+    SizeSmall = "Small";
+    SizeLarge = "Large";
+    SizeHuge = "Very large";
+    Language = "Language";
+    Profile = "Profile";
+    CurrentPassword = "Current password";
+    ForEmailOnly = "Needed for another e-mail address.";
+    Saved = "Saved.";
+    ChangePassword = "Change password";
+    NewPassword = "New password";
+    EndsOthers = "At least 8 characters. All other devices are signed out.";
+    Devices = "Devices";
+    ThisDevice = "This device";
+    LastSeen = "Last seen {time}";
+    NoDevices = "No devices";
+    Tokens = "Tokens for programs";
+    TokensLead = "A token lets a program read and write as you. It manages nothing else.";
+    NoTokens = "No tokens yet.";
+    NeverUsed = "Never used";
+    TokenName = "What it is for";
+    CreateToken = "Create token";
+    TokenShownOnce = "This is your token. It is shown only now: keep it where others cannot read it.";
+    DeleteAccount = "Delete account";
+    DeletionLead = "Your name, address and password are deleted for good. What you wrote stays, without your name.";
+
+    // What the server refuses, by its code.
+    RefusedSignIn = "The address or the password is not right.";
+    RefusedUnauthenticated = "You are signed out. Please sign in again.";
+    RefusedForbidden = "You may not do this.";
+    RefusedNotFound = "It is not there, or not yours to see.";
+    RefusedConflict = "It contradicts what is already there.";
+    RefusedAddressTaken = "There is an account with this address already.";
+    RefusedTooLarge = "It is too large.";
+    RefusedRateLimited = "one:That was too fast. Please wait {n} second|other:That was too fast. Please wait {n} seconds";
+    RefusedOverloaded = "The server has too much to do. Please try again in a moment.";
+    RefusedStorageFull = "The server's disk is full. Nothing can be stored until there is room again.";
+    RefusedInternal = "Something went wrong on the server. Please try again.";
+    RefusedEmpty = "There is nothing to be read in it.";
+    RefusedTooLong = "The text is too long.";
+    RefusedReference = "The message it is about cannot be found.";
+    RefusedEmail = "That is not an e-mail address.";
+    RefusedName = "Please give a name of 1 to 64 characters.";
+    RefusedPassword = "Please choose a password of at least 8 characters.";
+    RefusedOther = "That did not work ({code}).";
+}

@@ -1,0 +1,178 @@
+//! What is being written in each conversation. It stays while one looks elsewhere, and is kept by the browser through
+//! a reload.
+
+use crate::browser;
+use leptos::prelude::*;
+use shared::ids::{ConversationId, Seq, UserId};
+use std::collections::HashMap;
+
+/// The longest draft that is kept, in bytes. (A longer one stays for as long as the page.)
+const KEPT_BYTES_MAX: usize = 64 * 1024;
+/// So many drafts are kept.
+const KEPT_MAX: usize = 200;
+
+/// What is being written in one conversation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Draft {
+    pub(crate) text: RwSignal<String>,
+    pub(crate) purpose: RwSignal<Purpose>,
+}
+
+/// What a draft is to become.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Purpose {
+    /// A message.
+    #[default]
+    New,
+    /// A message that answers this one.
+    Reply(Seq),
+    /// Another text for one's own message.
+    Edit(Editing),
+}
+
+/// A message whose text is being changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Editing {
+    /// Which.
+    pub(crate) target: Seq,
+    /// What was being written before, and what it answers: it comes back afterwards.
+    before: (String, Option<Seq>),
+}
+
+impl Draft {
+    /// It is to answer this message.
+    pub(crate) fn reply(self, target: Seq) {
+        self.end_edit();
+        self.purpose.set(Purpose::Reply(target));
+    }
+
+    /// It is to replace the text of this message.
+    pub(crate) fn edit(self, target: Seq, content: String) {
+        self.end_edit();
+        let before = (self.text.get_untracked(), self.purpose.with_untracked(Purpose::reply_to));
+        self.purpose.set(Purpose::Edit(Editing { target, before }));
+        self.text.set(content);
+    }
+
+    /// It is an ordinary message again; what was being written before an edit is there again.
+    pub(crate) fn cancel(self) {
+        if !self.end_edit() {
+            self.purpose.set(Purpose::New);
+        }
+    }
+
+    /// It was taken.
+    pub(crate) fn done(self) {
+        if !self.end_edit() {
+            self.purpose.set(Purpose::New);
+            self.text.set(String::new());
+        }
+    }
+
+    /// `false`: nothing was being edited.
+    fn end_edit(self) -> bool {
+        let Purpose::Edit(Editing { before: (text, reply_to), .. }) = self.purpose.get_untracked() else {
+            return false;
+        };
+        self.purpose.set(reply_to.map_or(Purpose::New, Purpose::Reply));
+        self.text.set(text);
+        true
+    }
+
+    /// What is kept of it: not an edit, but what was being written before.
+    fn kept(self) -> (String, Option<Seq>) {
+        match self.purpose.get() {
+            Purpose::Edit(Editing { before, .. }) => before,
+            purpose => (self.text.get(), purpose.reply_to()),
+        }
+    }
+}
+
+impl Purpose {
+    /// The message it answers.
+    pub(crate) fn reply_to(&self) -> Option<Seq> {
+        match self {
+            Purpose::Reply(target) => Some(*target),
+            Purpose::New | Purpose::Edit(_) => None,
+        }
+    }
+}
+
+/// All drafts.
+#[derive(Clone, Copy)]
+pub(crate) struct Drafts {
+    all: StoredValue<HashMap<ConversationId, Draft>>,
+    /// Drafts outlive the pane that shows them, so they belong to the page and not to the pane.
+    owner: StoredValue<Owner>,
+}
+
+impl Drafts {
+    pub(crate) fn new() -> Self {
+        let owner = Owner::current().expect("the state is made inside the page");
+        Self { all: StoredValue::new(HashMap::new()), owner: StoredValue::new(owner) }
+    }
+
+    /// What is being written in a conversation; if nothing is, what was kept by `me`.
+    pub(crate) fn get(self, id: ConversationId, me: Option<UserId>) -> Draft {
+        let make = || {
+            let (text, reply_to) = me.and_then(|me| recall(me, id)).unwrap_or_default();
+            self.owner.with_value(|owner| {
+                owner.with(|| Draft {
+                    text: RwSignal::new(text),
+                    purpose: RwSignal::new(reply_to.map_or(Purpose::New, Purpose::Reply)),
+                })
+            })
+        };
+        self.all.try_update_value(|all| *all.entry(id).or_insert_with(make)).unwrap_or_else(make)
+    }
+
+    /// It has become known who is in front of the page: what they had begun to write is there again.
+    pub(crate) fn restore(self, me: UserId) {
+        for (id, draft) in self.all.get_value() {
+            if draft.text.with_untracked(String::is_empty)
+                && let Some((text, reply_to)) = recall(me, id)
+            {
+                draft.text.set(text);
+                draft.purpose.set(reply_to.map_or(Purpose::New, Purpose::Reply));
+            }
+        }
+    }
+
+    /// Keeps a draft as it is: an effect, which follows it.
+    pub(crate) fn keep(self, id: ConversationId, me: Option<UserId>) {
+        let Some(draft) = self.all.with_value(|all| all.get(&id).copied()) else { return };
+        let (text, reply_to) = draft.kept();
+        let Some(me) = me else { return };
+        let key = key(me, id);
+        if text.is_empty() && reply_to.is_none() || text.len() > KEPT_BYTES_MAX {
+            return browser::forget(&key);
+        }
+        // A browser that keeps nothing keeps no drafts.
+        if browser::recall(&key).is_some() || browser::kept(&prefix(me)).len() < KEPT_MAX {
+            let reply_to = reply_to.map(|seq| seq.to_string()).unwrap_or_default();
+            browser::remember(&key, &format!("{reply_to}\n{text}"));
+        }
+    }
+
+    /// The person has gone; `me` has signed out for good.
+    pub(crate) fn forget(self, me: Option<UserId>) {
+        self.all.update_value(HashMap::clear);
+        for key in me.map(|me| browser::kept(&prefix(me))).unwrap_or_default() {
+            browser::forget(&key);
+        }
+    }
+}
+
+fn prefix(me: UserId) -> String {
+    format!("confab-draft-{me}-")
+}
+
+fn key(me: UserId, id: ConversationId) -> String {
+    format!("{}{id}", prefix(me))
+}
+
+fn recall(me: UserId, id: ConversationId) -> Option<(String, Option<Seq>)> {
+    let kept = browser::recall(&key(me, id))?;
+    let (reply_to, text) = kept.split_once('\n')?;
+    Some((text.to_owned(), reply_to.parse().ok().and_then(Seq::new)))
+}
