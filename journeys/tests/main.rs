@@ -5,11 +5,14 @@
 
 mod keyboard;
 mod looks;
+mod message;
 mod outbox;
 mod page;
 mod presence;
+mod reading;
 mod restart;
 mod scroll;
+mod setting;
 mod support;
 mod talk;
 mod writing;

@@ -49,14 +49,26 @@ async fn one_sees_the_other_come_write_and_react() {
     })
     .await;
     let chips = "return [...document.querySelectorAll('.reaction')].map((e) => e.ariaLabel + e.ariaPressed)";
-    eventually("reactions are there", || async { ada.js(chips).await == json!(["🎉, 1false", "👍, 1false"]) }).await;
+    eventually("reactions are there", || async {
+        ada.js(chips).await == json!(["🎉, 1 personfalse", "👍, 1 personfalse"])
+    })
+    .await;
     ada.clicks(".reaction").await;
-    eventually("one's own is added", || async { ada.js(chips).await == json!(["🎉, 2true", "👍, 1false"]) }).await;
-    eventually("and seen by the other", || async { ben.js(chips).await == json!(["🎉, 2true", "👍, 1true"]) }).await;
+    eventually("one's own is added", || async {
+        ada.js(chips).await == json!(["🎉, 2 peopletrue", "👍, 1 personfalse"])
+    })
+    .await;
+    eventually("and seen by the other", || async {
+        ben.js(chips).await == json!(["🎉, 2 peopletrue", "👍, 1 persontrue"])
+    })
+    .await;
     ada.picture("presence-reactions").await;
     ada.goes_to("/").await;
     ada.opens("Ben Okafor").await;
-    eventually("history has all of it", || async { ada.js(chips).await == json!(["🎉, 2true", "👍, 1false"]) }).await;
+    eventually("history has all of it", || async {
+        ada.js(chips).await == json!(["🎉, 2 peopletrue", "👍, 1 personfalse"])
+    })
+    .await;
     ada.leaves().await;
     ben.leaves().await;
 }

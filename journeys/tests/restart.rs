@@ -107,11 +107,11 @@ async fn signing_out_elsewhere_ends_it_here() {
     ada.goes_to("/").await;
     ada.is_connected().await;
     ada.clicks("button[aria-label='Sign out']").await;
-    ada.waits_for("form.signin__form").await;
+    ada.waits_for("form.form").await;
     ada.browser.switch_to_window(first).await.unwrap();
     ada.has_status("ended").await;
     ada.clicks_button("Sign in again").await;
-    ada.waits_for("form.signin__form").await;
+    ada.waits_for("form.form").await;
     ada.leaves().await;
 }
 
@@ -134,7 +134,7 @@ async fn a_session_that_ended_while_one_was_offline_asks_to_sign_in() {
     ada.has_network(true).await;
     ada.has_status("ended").await;
     ada.clicks_button("Sign in again").await;
-    ada.waits_for("form.signin__form").await;
+    ada.waits_for("form.form").await;
     ada.leaves().await;
 }
 

@@ -22,6 +22,18 @@ async fn fills(person: &Person, first: u32, last: u32) {
     person.browser.execute_async(fill, vec![json!(first), json!(last)]).await.unwrap();
 }
 
+/// Opens the conversation everybody is in and goes to its end: it opens at what is new.
+async fn opens_at_end(person: &Person) {
+    person.opens("Everyone").await;
+    let goes = "const latest = document.querySelector('.latest');
+        if (latest?.dataset.shown === 'true') latest.click();
+        return document.querySelector('.message') !== null && document.querySelector('.timeline').scrollTop > -5";
+    eventually(&format!("{} is at the end", person.name), || async {
+        person.js(goes).await == json!(true) && person.unread("Everyone").await == 0
+    })
+    .await;
+}
+
 /// Scrolls by so many pixels, again and again, until this text is there and it goes no further. Says how
 /// many pixels a row ever stood from where the scrolling should have left it, and how many rows there
 /// were at most.
@@ -87,7 +99,7 @@ async fn a_long_conversation_is_read_up_to_its_beginning_and_down_again_without_
         ada.window(width, height).await;
         ada.goes_to("/").await;
         ada.is_connected().await;
-        ada.opens("Everyone").await;
+        opens_at_end(&ada).await;
         ada.sees(last).await;
         for (by, until) in [(-400, "number 1"), (400, last)] {
             let (worst, most) = scrolls(&ada, by, until).await;
@@ -111,7 +123,7 @@ async fn what_comes_while_history_is_read_does_not_move_it() {
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
     fills(&ben, 1, 150).await;
-    ada.opens("Everyone").await;
+    opens_at_end(&ada).await;
     ada.sees("number 150").await;
     ada.js("document.querySelector('.timeline').scrollTop = -1500").await;
     ada.waits_for(".latest").await;
@@ -142,7 +154,7 @@ async fn at_the_end_the_view_follows_and_the_page_does_not_grow() {
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
     fills(&ben, 1, 60).await;
-    ada.opens("Everyone").await;
+    opens_at_end(&ada).await;
     ada.sees("number 60").await;
     let nodes = "return document.querySelectorAll('*').length";
     for last in [360, 660] {
@@ -165,7 +177,7 @@ async fn what_one_writes_is_in_view_wherever_one_was() {
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
     fills(&ben, 1, 450).await;
-    ada.opens("Everyone").await;
+    opens_at_end(&ada).await;
     ada.sees("number 450").await;
     scrolls(&ada, -400, "number 1").await;
     ada.says("from far above").await;
@@ -196,7 +208,7 @@ async fn history_is_read_with_the_keyboard() {
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
     fills(&ben, 1, 300).await;
-    ada.opens("Everyone").await;
+    opens_at_end(&ada).await;
     ada.sees("number 300").await;
     ada.js("document.querySelector('.timeline').focus()").await;
     let scrolled = "return document.querySelector('.timeline').scrollTop";

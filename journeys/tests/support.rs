@@ -10,8 +10,11 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use thirtyfour::prelude::*;
 
-/// Nothing that works takes this long, not even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Nothing that works takes this long, not even on a busy machine. (`CONFAB_PATIENCE`, in seconds, says otherwise.)
+fn patience() -> Duration {
+    let asked = std::env::var("CONFAB_PATIENCE").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(asked.unwrap_or(60))
+}
 
 /// A server on a port that stays its own through restarts.
 pub(crate) struct Server {
@@ -134,7 +137,7 @@ impl Drop for Driver {
 pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let started = Instant::now();
     while !holds().await {
-        assert!(started.elapsed() < PATIENCE, "it did not come true: {what}");
+        assert!(started.elapsed() < patience(), "it did not come true: {what}");
         tokio::time::sleep(Duration::from_millis(40)).await;
     }
 }
@@ -151,7 +154,7 @@ impl Person {
         let person = Self::sits_at(driver.browser().await, name, server);
         person.window(1280, 800).await;
         person.goes_to("/signin").await;
-        person.waits_for("form.signin__form").await;
+        person.waits_for("form.form").await;
         person
     }
 
@@ -178,17 +181,17 @@ impl Person {
         self.types("#displayName", self.name).await;
         self.types("#email", &self.email()).await;
         self.types("#password", "correct horse").await;
-        self.clicks("form.signin__form button[type='submit']").await;
+        self.clicks("form.form button[type='submit']").await;
     }
 
     /// Signs in, or up if there is no account yet.
     pub(crate) async fn signs_in_or_up(&self) {
         self.goes_to("/signin").await;
-        self.waits_for("form.signin__form").await;
+        self.waits_for("form.form").await;
         self.types("#email", &self.email()).await;
         self.types("#password", "correct horse").await;
-        self.clicks("form.signin__form button[type='submit']").await;
-        let has_failed = "return document.querySelector('.signin__alert') !== null";
+        self.clicks("form.form button[type='submit']").await;
+        let has_failed = "return document.querySelector('.form__alert') !== null";
         eventually("signed in or not", || async {
             self.status().await == "open" || self.js(has_failed).await == json!(true)
         })
@@ -286,6 +289,11 @@ impl Person {
         self.browser.active_element().await.unwrap().send_keys(key + "").await.unwrap();
     }
 
+    /// Presses a key that writes something, where the focus is.
+    pub(crate) async fn strikes(&self, key: &str) {
+        self.browser.active_element().await.unwrap().send_keys(key).await.unwrap();
+    }
+
     pub(crate) async fn status(&self) -> String {
         self.js("return document.querySelector('[data-status]')?.dataset.status ?? 'none'")
             .await
@@ -327,6 +335,13 @@ impl Person {
     /// Writes into what is open.
     pub(crate) async fn says(&self, text: &str) {
         self.pastes(text).await;
+        self.presses(Key::Enter).await;
+    }
+
+    /// Writes in place of what is written, and sends it.
+    pub(crate) async fn rewrites(&self, text: &str) {
+        self.js("document.querySelector('.composer__text').select()").await;
+        self.browser.cdp().send_raw("Input.insertText", json!({"text": text})).await.unwrap();
         self.presses(Key::Enter).await;
     }
 

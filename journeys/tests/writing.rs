@@ -13,7 +13,7 @@ async fn a_bad_password_is_said_and_the_form_can_be_used_again() {
     ada.types("#email", "ADA.lovelace@example.org").await;
     ada.types("#password", "wrong horse").await;
     ada.presses(Key::Enter).await;
-    let said = ada.waits_for(".signin__alert").await.text().await.unwrap();
+    let said = ada.waits_for(".form__alert").await.text().await.unwrap();
     assert_eq!(said, "The e-mail address or the password is not right");
     ada.picture("signin-wrong-password").await;
     let field = ada.waits_for("#password").await;
@@ -34,7 +34,7 @@ async fn errors_stand_beside_their_fields() {
     ada.types("#email", "ada").await;
     ada.types("#password", "short").await;
     for (id, text) in [("email", "e-mail address"), ("password", "at least 8 characters")] {
-        ada.clicks("form.signin__form button[type='submit']").await;
+        ada.clicks("form.form button[type='submit']").await;
         let error = ada.waits_for(&format!("#{id}-error .field__error")).await;
         assert!(error.text().await.unwrap().contains(text));
         let field = ada.waits_for(&format!("#{id}")).await;
@@ -43,7 +43,7 @@ async fn errors_stand_beside_their_fields() {
         ada.picture(&format!("signup-bad-{id}")).await;
         field.send_keys("@example.org and long enough".split_at(if id == "email" { 12 } else { 28 }).0).await.unwrap();
     }
-    ada.clicks("form.signin__form button[type='submit']").await;
+    ada.clicks("form.form button[type='submit']").await;
     ada.is_connected().await;
     ada.leaves().await;
 }
@@ -59,7 +59,7 @@ async fn a_message_of_the_full_length_arrives_and_one_byte_more_is_not_sent() {
     assert_eq!(full.len(), 16_384);
     ada.pastes(&format!("{full}?")).await;
     let note = ada.waits_for(".composer__note--bad").await.text().await.unwrap();
-    assert_eq!(note, "1 bytes too long. Please send it in parts");
+    assert_eq!(note, "1 byte too long. Please send it in parts");
     assert!(!ada.waits_for("button[aria-label='Send']").await.is_enabled().await.unwrap());
     ada.presses(Key::Backspace).await;
     ada.presses(Key::Enter).await;
@@ -137,7 +137,7 @@ async fn what_is_written_with_marks_is_shown_as_it_was_meant() {
 }
 
 #[tokio::test]
-async fn a_long_conversation_opens_at_its_end_and_loads_what_is_before() {
+async fn a_long_conversation_loads_what_is_before_its_end() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
@@ -152,6 +152,7 @@ async fn a_long_conversation_opens_at_its_end_and_loads_what_is_before() {
     })()";
     ben.browser.execute_async(fill, vec![]).await.unwrap();
     ada.opens("Everyone").await;
+    ada.clicks_button("230 new messages").await;
     ada.sees("number 230").await;
     let scroll =
         "const pane = document.querySelector('.timeline'); pane.scrollTop = -pane.scrollHeight; return pane.scrollTop";

@@ -1,0 +1,106 @@
+//! Where a conversation is opened: at what is new.
+
+use crate::support::{Driver, Person, Server, eventually};
+use serde_json::json;
+
+async fn fills(person: &Person, first: u32, last: u32) {
+    let fill = "const [first, last, done] = arguments; (async () => {
+        const list = await (await fetch('/api/conversations')).json();
+        const everyone = list.conversations.find((conversation) => conversation.kind === 'everyone');
+        const path = '/api/conversations/' + everyone.id + '/messages';
+        for (let i = first; i <= last; i++) {
+            const body = JSON.stringify({ id: crypto.randomUUID(), content: 'number ' + i });
+            await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+        }
+        done(true);
+    })()";
+    person.browser.execute_async(fill, vec![json!(first), json!(last)]).await.unwrap();
+}
+
+/// The message below the line that says what is new, if both are in view.
+async fn first_new(person: &Person) -> String {
+    let script = "const line = document.querySelector('.timeline__new');
+        if (!line) return '';
+        const pane = document.querySelector('.timeline').getBoundingClientRect();
+        let row = line;
+        while (row && row.tagName !== 'ARTICLE') row = row.nextElementSibling;
+        const seen = [line, row].every((e) => e.getBoundingClientRect().top >= pane.top && e.getBoundingClientRect().bottom <= pane.bottom);
+        return seen ? row.querySelector('.message__text').textContent : 'out of view'";
+    person.js(script).await.as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_conversation_opens_at_what_is_new_however_much_that_is() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    fills(&ben, 1, 40).await;
+    ada.opens("Everyone").await;
+    // Those forty are new, and there is room for a few.
+    eventually("the first of forty", || async { first_new(&ada).await == "number 1" }).await;
+    ada.clicks(".latest").await;
+    eventually("all is read", || async { ada.unread("Everyone").await == 0 }).await;
+
+    for (width, height, from, to) in [(1280, 800, 41, 300), (360, 740, 301, 330)] {
+        ada.window(width, height).await;
+        ada.goes_to("/").await;
+        ada.is_connected().await;
+        fills(&ben, from, to).await;
+        let count = u64::from(to - from + 1);
+        eventually("they are unread", || async { ada.unread("Everyone").await == count.min(99) }).await;
+        ada.opens("Everyone").await;
+        let first = format!("number {from}");
+        eventually("the first new one is in view", || async { first_new(&ada).await == first }).await;
+        ada.picture(&format!("reading-new-{width}")).await;
+        assert!(ada.unread("Everyone").await > 0, "what was not seen is not read");
+        // A reload is no reason to lose the place.
+        ada.browser.refresh().await.unwrap();
+        eventually("and again", || async { first_new(&ada).await == first }).await;
+        ada.clicks_button(&format!("{count} new messages")).await;
+        ada.sees(&format!("number {to}")).await;
+        eventually("all is read", || async { ada.unread("Everyone").await == 0 }).await;
+    }
+    // What one writes oneself ends it.
+    ada.says("Thank you").await;
+    eventually("nothing is new", || async { first_new(&ada).await.is_empty() }).await;
+    ada.leaves().await;
+    ben.leaves().await;
+}
+
+#[tokio::test]
+async fn what_was_being_written_is_there_again() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    ada.writes_to(&["Ben Okafor"], "hello").await;
+    ada.has_sent_all().await;
+    ada.js("document.querySelector('.timeline .message').focus()").await;
+    ada.strikes("r").await;
+    ada.waits_for(".purpose").await;
+    ada.pastes("and then I wanted to say\nthat").await;
+    ada.opens("Everyone").await;
+    ada.pastes("something else").await;
+    let written = "return document.querySelector('.composer__text')?.value";
+    for (title, text) in [("Ben Okafor", "and then I wanted to say\nthat"), ("Everyone", "something else")] {
+        ada.opens(title).await;
+        assert_eq!(ada.js(written).await, json!(text), "after looking elsewhere");
+        ada.browser.refresh().await.unwrap();
+        ada.is_connected().await;
+        eventually("it is there after a reload", || async { ada.js(written).await == json!(text) }).await;
+    }
+    ada.opens("Ben Okafor").await;
+    ada.waits_for(".purpose").await;
+    ada.presses(thirtyfour::Key::Enter).await;
+    ada.clicks(".composer__text").await;
+    ada.presses(thirtyfour::Key::Enter).await;
+    ada.sees("and then I wanted to say\nthat").await;
+    ada.has_sent_all().await;
+    // What was sent is not kept, and nothing is once she has signed out.
+    let kept = "return Object.keys(localStorage).filter((key) => key.startsWith('confab-draft')).length";
+    assert_eq!(ada.js(kept).await, json!(1));
+    ada.clicks("button[aria-label='Sign out']").await;
+    ada.waits_for("form.form").await;
+    assert_eq!(ada.js(kept).await, json!(0));
+    ada.leaves().await;
+    ben.leaves().await;
+}

@@ -1,0 +1,155 @@
+//! How the page looks and speaks, and what belongs to the account.
+
+use crate::support::{Driver, Person, Server, eventually};
+use serde_json::json;
+use thirtyfour::prelude::*;
+
+async fn chooses(person: &Person, select: &str, value: &str) {
+    person.clicks(&format!("#{select} option[value='{value}']")).await;
+}
+
+async fn shown(person: &Person, css: &str) -> String {
+    let script = format!("return [...document.querySelectorAll('{css}')].map((e) => e.innerText.trim()).join('|')");
+    person.js(&script).await.as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_theme_a_size_and_a_language_stay_chosen() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    ada.opens("Everyone").await;
+    ada.says("Hello").await;
+    ada.has_sent_all().await;
+    ada.clicks("a[href='/settings']").await;
+    for (value, colour) in
+        [("dark", "rgb(20, 22, 27)"), ("contrast", "rgb(255, 255, 255)"), ("light", "rgb(246, 247, 249)")]
+    {
+        chooses(&ada, "system", value).await;
+        let canvas = "return getComputedStyle(document.body).backgroundColor";
+        eventually(value, || async { ada.js(canvas).await == json!(colour) }).await;
+    }
+    chooses(&ada, "normal", "huge").await;
+    let size = "return getComputedStyle(document.documentElement).fontSize";
+    eventually("larger letters", || async { ada.js(size).await == json!("21px") }).await;
+    ada.browser.refresh().await.unwrap();
+    ada.is_connected().await;
+    assert_eq!(ada.js(size).await, json!("21px"));
+    chooses(&ada, "normal", "normal").await;
+
+    for (tag, title, direction) in [
+        ("de", "Einstellungen", "ltr"),
+        ("es", "Ajustes", "ltr"),
+        ("zh", "设置", "ltr"),
+        ("ja", "設定", "ltr"),
+        ("ar", "الإعدادات", "rtl"),
+    ] {
+        chooses(&ada, "language", tag).await;
+        eventually(tag, || async { shown(&ada, ".pane__name").await == title }).await;
+        let root = ada.js("return document.documentElement.lang + ' ' + document.documentElement.dir").await;
+        assert_eq!(root, json!(format!("{tag} {direction}")));
+    }
+    // All of the page, after a reload, too, and in both directions.
+    ada.goes_to("/").await;
+    ada.is_connected().await;
+    ada.opens("الجميع").await;
+    for (width, scheme) in [(1280, "light"), (360, "light")] {
+        ada.window(width, 740).await;
+        ada.picture(&format!("arabic-{width}-{scheme}")).await;
+        let fits = "return document.documentElement.scrollWidth <= innerWidth";
+        assert_eq!(ada.js(fits).await, json!(true));
+    }
+    ada.window(1280, 800).await;
+    ada.clicks("a[href='/settings']").await;
+    ada.picture("settings-arabic").await;
+    chooses(&ada, "language", "en").await;
+    eventually("English again", || async { shown(&ada, ".pane__name").await == "Settings" }).await;
+    for width in [1280, 360] {
+        ada.window(width, 800).await;
+        ada.picture(&format!("settings-{width}")).await;
+    }
+    ada.leaves().await;
+}
+
+#[tokio::test]
+async fn a_name_a_password_devices_and_tokens_are_managed_in_the_page() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let phone = Person::sits_at(driver.browser().await, "Ada Lovelace", &server);
+    phone.signs_in_or_up().await;
+    ada.clicks("a[href='/settings']").await;
+    let name = ada.waits_for("#displayName").await;
+    name.send_keys(Key::Control + "a").await.unwrap();
+    name.send_keys("Ada King").await.unwrap();
+    ada.presses(Key::Enter).await;
+    eventually("it is saved", || async { shown(&ada, ".settings__done").await.contains("Saved.") }).await;
+    eventually("the list has it", || async { shown(&ada, ".sidebar__name").await == "Ada King" }).await;
+
+    // A wrong password is said beside its field, and changes nothing.
+    ada.types("#password-current", "wrong password").await;
+    ada.types("#password", "a new and longer one").await;
+    ada.presses(Key::Enter).await;
+    ada.waits_for("#password-current-error .field__error").await;
+
+    // The other device is signed out from here, and its page says so.
+    eventually("two devices", || async {
+        shown(&ada, ".settings__section .settings__name").await.matches("Chrome").count() == 2
+    })
+    .await;
+    ada.clicks("button[aria-label^='Sign out: Chrome']").await;
+    phone.has_status("ended").await;
+    eventually("one device", || async {
+        shown(&ada, ".settings__section .settings__name").await.matches("Chrome").count() == 1
+    })
+    .await;
+
+    ada.types("#token-name", "weather bot").await;
+    ada.presses(Key::Enter).await;
+    let token = ada.waits_for(".settings__token code").await.text().await.unwrap();
+    let call = "const [token, done] = arguments;
+        fetch('/api/conversations', { headers: { authorization: 'Bearer ' + token }, credentials: 'omit' }).then((answer) => done(answer.status));";
+    assert_eq!(ada.browser.execute_async(call, vec![json!(token)]).await.unwrap().json(), &json!(200));
+    ada.picture("settings-token").await;
+    ada.clicks("button[aria-label='Delete: weather bot']").await;
+    eventually("the token is gone", || async { !shown(&ada, ".settings__name").await.contains("weather bot") }).await;
+    assert_eq!(ada.browser.execute_async(call, vec![json!(token)]).await.unwrap().json(), &json!(401));
+
+    ada.types("#deletion-password", "correct horse").await;
+    ada.presses(Key::Enter).await;
+    ada.waits_for("form.form").await;
+    assert_eq!(ada.js("return location.pathname").await, json!("/signin"));
+    ada.leaves().await;
+    phone.leaves().await;
+}
+
+#[tokio::test]
+async fn one_goes_anywhere_with_a_few_keys() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    let go =
+        "document.dispatchEvent(new KeyboardEvent('keydown', { key: arguments[0], ctrlKey: true, bubbles: true }))";
+    let strikes = async |person: &Person, key: &str| {
+        person.browser.execute(go, vec![json!(key)]).await.unwrap();
+    };
+    strikes(&ada, "k").await;
+    ada.waits_for(".switcher__place").await;
+    ada.strikes("ever").await;
+    eventually("one is left", || async { shown(&ada, ".switcher__name").await == "Everyone" }).await;
+    ada.presses(Key::Enter).await;
+    eventually("it is open", || async { shown(&ada, ".pane__name").await == "Everyone" }).await;
+    // Somebody one has not written to yet.
+    strikes(&ada, "k").await;
+    ada.waits_for(".switcher__place").await;
+    ada.strikes("oka").await;
+    eventually("Ben is found", || async { shown(&ada, ".switcher__name").await == "Ben Okafor" }).await;
+    ada.picture("switcher").await;
+    ada.presses(Key::Enter).await;
+    eventually("he is written to", || async { shown(&ada, ".chip bdi").await == "Ben Okafor" }).await;
+    strikes(&ada, "/").await;
+    ada.waits_for(".shortcut").await;
+    ada.picture("shortcuts").await;
+    ada.presses(Key::Escape).await;
+    eventually("it is closed", || async { shown(&ada, ".shortcut").await.is_empty() }).await;
+    ada.leaves().await;
+    ben.leaves().await;
+}
