@@ -361,7 +361,7 @@ impl Person {
     pub(crate) async fn unread(&self, title: &str) -> u64 {
         let script = "const line = [...document.querySelectorAll('.conversation')]
                 .find((e) => e.querySelector('.conversation__name').textContent === arguments[0]);
-            return parseInt(line?.querySelector('.badge')?.textContent ?? '0')";
+            return parseInt(line?.querySelector('.badge [aria-hidden]')?.textContent ?? '0')";
         let answer = self.browser.execute(script, vec![json!(title)]).await.unwrap();
         answer.json().as_u64().unwrap()
     }

@@ -33,7 +33,7 @@ const NEAR_EDGE: i32 = 1_200;
 /// for as long as three quarters of a second, whatever the page has set meanwhile.
 const HOLD_FRAMES: u32 = 50;
 /// A focus that went so long ago, in milliseconds, did not go because rows were moved.
-const MOVING: Millis = 50;
+const MOVING: Millis = 500;
 
 #[component]
 pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
