@@ -1,7 +1,7 @@
 //! Who is writing just now. Oneself is told at most every three seconds, others are shown for five.
 
 use crate::Millis;
-use shared::event::Event;
+use shared::event::{Event, EventKind};
 use shared::ids::{ConversationId, UserId};
 use shared::typing::{Typing as TypingFrame, UserTyping};
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ impl Typing {
 
     /// Something was written: its writer is not typing any more.
     pub fn handle_event(&mut self, event: &Event) {
-        if event.kind.as_message().is_some() {
+        if matches!(event.kind, EventKind::Message(_) | EventKind::Edited(_)) {
             self.others.remove(&(event.conversation, event.sender));
         }
     }

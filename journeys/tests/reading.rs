@@ -60,6 +60,15 @@ async fn a_conversation_opens_at_what_is_new_however_much_that_is() {
         ada.sees(&format!("number {to}")).await;
         eventually("all is read", || async { ada.unread("Everyone").await == 0 }).await;
     }
+    // A few that fit are read when they are seen.
+    ada.goes_to("/").await;
+    ada.is_connected().await;
+    fills(&ben, 331, 332).await;
+    eventually("two are unread", || async { ada.unread("Everyone").await == 2 }).await;
+    ada.opens("Everyone").await;
+    ada.sees("number 332").await;
+    eventually("both are read", || async { ada.unread("Everyone").await == 0 }).await;
+    assert_eq!(first_new(&ada).await, "number 331", "and still said to be new");
     // What one writes oneself ends it.
     ada.says("Thank you").await;
     eventually("nothing is new", || async { first_new(&ada).await.is_empty() }).await;

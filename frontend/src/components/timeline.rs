@@ -77,8 +77,9 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
             });
         }
     };
-    let on_scroll = move |_| {
-        let (Some(pane), Some(list)) = (pane.get_untracked(), list.get_untracked()) else { return };
+    let note_place = move || {
+        // It may be gone by the time of the next frame.
+        let (Some(Some(pane)), Some(Some(list))) = (pane.try_get_untracked(), list.try_get_untracked()) else { return };
         let is_near = -pane.scroll_top() < NEAR_END;
         if !is_near && held.get_value() > 0 {
             return pane.set_scroll_top(0);
@@ -92,6 +93,7 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
         anchored.with_value(|anchored| if at_end { anchored.let_go() } else { anchored.note(&pane, &list) });
         look();
     };
+    let on_scroll = move |_| note_place();
     let to_end = move || state.to_end(conversation);
     // Whoever scrolls goes where they want.
     let let_loose = move || held.set_value(0);
@@ -195,8 +197,13 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
         {
             anchored.with_value(Anchored::let_go);
             held.set_value(0);
+            is_at_end.set(false);
             // The rows are there with the next frame.
-            request_animation_frame(move || go_to(pane, aim));
+            request_animation_frame(move || {
+                go_to(pane, aim);
+                // Where nothing had to be scrolled, nobody else says where the pane stands.
+                note_place();
+            });
         }
         // The pane may not be there yet.
         aim.filter(|_| pane.get().is_some())
