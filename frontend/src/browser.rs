@@ -170,3 +170,15 @@ pub(crate) fn lower(text: &str) -> String {
 pub(crate) fn upper(text: &str) -> String {
     if cfg!(target_family = "wasm") { js_sys::JsString::from(text).to_upper_case().into() } else { text.to_uppercase() }
 }
+
+/// Gives an element the focus, if it can have it.
+pub(crate) fn focus(element: &web_sys::Element) {
+    if let Some(element) = element.dyn_ref::<web_sys::HtmlElement>() {
+        let _ = element.focus();
+    }
+}
+
+/// Whether a key belongs to an input method that is composing. (229 is what older engines report.)
+pub(crate) fn is_composing(event: &web_sys::KeyboardEvent) -> bool {
+    event.is_composing() || event.key_code() == 229
+}

@@ -55,7 +55,9 @@ impl Action {
     pub(crate) fn run(self, state: State, conversation: ConversationId, seq: Seq) {
         let Some(row) = state.timelines.row(conversation, seq).filter(|row| row.deleted_at.is_none()) else { return };
         let me = state.session.me();
-        if self.is_own() && Some(row.sender) != me {
+        // What is being changed or deleted waits for that to end, or for the person to decide.
+        let is_free = !state.changes.has(conversation, seq);
+        if self.is_own() && Some(row.sender) != me || (self.is_own() || self == Self::React) && !is_free {
             return;
         }
         let draft = state.drafts.get(conversation, me);

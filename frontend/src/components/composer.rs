@@ -2,6 +2,7 @@
 //! composing, Enter belongs to it. What is being written may replace a text that is there already: then it is saved.
 
 use super::icon::{Icon, Picture};
+use crate::browser;
 use crate::dynamic::{part, text as following};
 use crate::i18n::{Text, count, tr};
 use crate::state::State;
@@ -63,10 +64,8 @@ pub(crate) fn Composer(
         purpose
     });
     let on_key = move |event: leptos::ev::KeyboardEvent| {
-        // 229 is what older engines report while an input method composes.
-        let is_composing = event.is_composing() || event.key_code() == 229;
         let callback = match event.key().as_str() {
-            _ if is_composing => None,
+            _ if browser::is_composing(&event) => None,
             "Enter" if !event.shift_key() => {
                 event.prevent_default();
                 return send();

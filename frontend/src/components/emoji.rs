@@ -1,6 +1,7 @@
 //! Picking an emoji: those used last, all of them in their groups, or by name; with the keyboard, too.
 
 use super::dialog::Dialog;
+use crate::browser;
 use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, tr};
 use crate::state::State;
@@ -8,7 +9,7 @@ use crate::state::emoji::Emoji;
 use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlElement};
+use web_sys::Element;
 
 /// Columns of the grid; the style sheet has the same number.
 const COLUMNS: i32 = 8;
@@ -82,6 +83,7 @@ fn Picker() -> impl IntoView {
     };
     let first = move || grid.get_untracked().and_then(|grid| grid.first_element_child()).filter(is_one);
     let on_search_key = move |event: leptos::ev::KeyboardEvent| match event.key().as_str() {
+        _ if browser::is_composing(&event) => {}
         "Enter" => {
             event.prevent_default();
             if let Some(first) = first() {
@@ -90,7 +92,9 @@ fn Picker() -> impl IntoView {
         }
         "ArrowDown" => {
             event.prevent_default();
-            focus(first());
+            if let Some(first) = first() {
+                browser::focus(&first);
+            }
         }
         _ => {}
     };
@@ -106,7 +110,9 @@ fn Picker() -> impl IntoView {
         let Some(one) = event.target().and_then(one) else { return };
         // In a language that is written to the left, so is the grid.
         let is_reversed = crate::i18n::language().direction() == "rtl" && steps.abs() == 1;
-        focus(neighbour(one, if is_reversed { -steps } else { steps }));
+        if let Some(next) = neighbour(one, if is_reversed { -steps } else { steps }) {
+            browser::focus(&next);
+        }
     };
     let tab = move |index: usize| {
         let is_current = text(move || (search.with(String::is_empty) && group.get() == index).to_string());
@@ -166,10 +172,4 @@ fn neighbour(one: Element, steps: i32) -> Option<Element> {
         at = if steps > 0 { at.next_element_sibling() } else { at.previous_element_sibling() }?;
     }
     Some(at)
-}
-
-fn focus(element: Option<Element>) {
-    if let Some(element) = element.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
-        let _ = element.focus();
-    }
 }

@@ -127,7 +127,7 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
 /// What is being done to a message, and what can be done about that.
 fn change(state: State, conversation: ConversationId, seq: Seq, changing: Changing) -> AnyView {
     match changing {
-        Changing::Deleting => view! {
+        Changing::Deleting(_) => view! {
             <div class="message__note" role="status">
                 <span>{tr(Text::Deleting)}</span>
                 <button type="button" on:click=move |_| state.undo_delete(conversation, seq)>{tr(Text::Undo)}</button>
@@ -158,7 +158,7 @@ fn change(state: State, conversation: ConversationId, seq: Seq, changing: Changi
 
 fn body_of(row: &Row, changing: Option<&Changing>) -> Body {
     match changing {
-        Some(Changing::Deleting | Changing::Deleted) => Body::Deleted,
+        Some(Changing::Deleting(_) | Changing::Deleted) => Body::Deleted,
         Some(Changing::Edited(text)) => Body::Written { text: text.trim().to_owned(), is_edited: true },
         Some(Changing::Refused { .. }) | None if row.deleted_at.is_some() => Body::Deleted,
         Some(Changing::Refused { .. }) | None => {

@@ -73,6 +73,9 @@ pub(crate) fn Switcher(close: Callback<()>) -> impl IntoView {
         }
     };
     let on_key = move |event: leptos::ev::KeyboardEvent| {
+        if browser::is_composing(&event) {
+            return;
+        }
         let last = places.with_untracked(Vec::len).saturating_sub(1);
         match event.key().as_str() {
             "ArrowDown" => at.update(|at| *at = (*at + 1).min(last)),

@@ -88,8 +88,8 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
         let at_end = is_near && (is_at_end.get_untracked() || state.timelines.is_at_newest(conversation));
         if is_at_end.get_untracked() != at_end {
             is_at_end.set(at_end);
-            state.set_at_end(conversation, at_end);
         }
+        state.set_at_end(conversation, at_end);
         anchored.with_value(|anchored| if at_end { anchored.let_go() } else { anchored.note(&pane, &list) });
         look();
     };
@@ -110,7 +110,7 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
             if key == "Escape"
                 && let Some(row) = target.closest("article").ok().flatten()
             {
-                focus(&row);
+                browser::focus(&row);
             }
             return;
         }
@@ -124,7 +124,7 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
                     Some(row) => neighbour(row, key == "ArrowUp"),
                     None => pane.get_untracked().and_then(|pane| last_in_view(&pane)),
                 };
-                next.as_ref().map(focus).is_some()
+                next.as_ref().map(browser::focus).is_some()
             }
             _ => match (row.and_then(|row| seq_of(state, conversation, row)), Action::of_key(&key)) {
                 (Some(seq), Some(action)) => {
@@ -158,7 +158,7 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
         let Some((element, at)) = lost.try_update_value(Option::take).flatten() else { return };
         let is_nowhere = document().active_element().is_none_or(|active| active.tag_name() == "BODY");
         if is_nowhere && element.is_connected() && browser::monotonic() - at < MOVING {
-            focus(&element);
+            browser::focus(&element);
         }
     };
     let (pages, ends) = (view.pages, view.to_end);
@@ -257,7 +257,12 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
                 activate(&event);
             }
             on:pointerover=move |event| activate(&event)
-            on:pointerleave=move |_| state.active.set(None)
+            on:pointerleave=move |event| {
+                // A finger leaves with each tap, before what it tapped on hears of it.
+                if event.pointer_type() != "touch" {
+                    state.active.set(None);
+                }
+            }
             on:focusin=move |event| activate(&event)
             on:focusout=on_focus_out
             tabindex="0"
@@ -319,12 +324,6 @@ fn last_in_view(pane: &Element) -> Option<Element> {
     rows.into_iter().find(|row| row.get_bounding_client_rect().top() < bottom)
 }
 
-fn focus(row: &Element) {
-    if let Some(row) = row.dyn_ref::<web_sys::HtmlElement>() {
-        let _ = row.focus();
-    }
-}
-
 /// The number of a row's message.
 fn seq_of(state: State, conversation: ConversationId, row: &Element) -> Option<Seq> {
     let key = row.get_attribute("data-key")?.parse().ok()?;
@@ -344,7 +343,7 @@ fn go_to(pane: NodeRef<html::Div>, aim: Aim) {
     #[expect(clippy::cast_possible_truncation, reason = "pixels of a page")]
     pane.set_scroll_top(pane.scroll_top() + (row_box.top() - pane_box.top() - from_top).round() as i32);
     if aim.why == Why::Asked {
-        focus(&row);
+        browser::focus(&row);
         // Taken away first, so that it is shown again if it was just shown.
         let _ = row.remove_attribute("data-aimed");
         let _ = row.get_bounding_client_rect();

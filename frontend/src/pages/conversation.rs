@@ -41,7 +41,9 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
     // With nothing written, the way up leads to what was written last.
     let on_up = move |()| {
         let last = state.session.me().and_then(|me| state.timelines.last_of(id, me));
-        if let Some((seq, row)) = last.and_then(|row| Some((row.seq()?, row))) {
+        if let Some((seq, row)) = last.and_then(|row| Some((row.seq()?, row)))
+            && !state.changes.has(id, seq)
+        {
             draft.edit(seq, row.content);
         }
     };

@@ -17,8 +17,8 @@ const UNDO: Duration = Duration::from_secs(6);
 /// How a message's change stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Changing {
-    /// Deleted, and not asked for yet.
-    Deleting,
+    /// Deleted, and not asked for yet: the how manieth time it is.
+    Deleting(u32),
     /// The deletion is on its way.
     Deleted,
     /// This text is on its way.
@@ -38,11 +38,25 @@ type Place = (ConversationId, Seq);
 #[derive(Clone, Copy)]
 pub(crate) struct Changes {
     pub(crate) all: RwSignal<HashMap<Place, Changing>>,
+    deletions: StoredValue<u32>,
 }
 
 impl Changes {
     pub(crate) fn new() -> Self {
-        Self { all: RwSignal::new(HashMap::new()) }
+        Self { all: RwSignal::new(HashMap::new()), deletions: StoredValue::new(0) }
+    }
+
+    /// Whether something is being done to a message: then nothing else is.
+    pub(crate) fn has(self, conversation: ConversationId, seq: Seq) -> bool {
+        self.all.with_untracked(|all| all.contains_key(&(conversation, seq)))
+    }
+
+    /// The deletion that can still be undone.
+    fn deleting(self, place: Place) -> Option<u32> {
+        self.all.with_untracked(|all| match all.get(&place) {
+            Some(Changing::Deleting(number)) => Some(*number),
+            _ => None,
+        })
     }
 
     fn set(self, place: Place, changing: Changing) {
@@ -74,14 +88,26 @@ impl State {
 
     /// Deletes a message, a moment later: until then it can be undone.
     pub(crate) fn delete(self, conversation: ConversationId, target: Seq) {
-        self.changes.set((conversation, target), Changing::Deleting);
-        set_timeout(move || self.delete_now((conversation, target)), UNDO);
+        let place = (conversation, target);
+        let number = self.changes.deletions.try_update_value(|count| {
+            *count += 1;
+            *count
+        });
+        let number = number.unwrap_or_default();
+        self.changes.set(place, Changing::Deleting(number));
+        let on_time = move || {
+            // It may have been undone, and deleted again since.
+            if self.changes.deleting(place) == Some(number) {
+                self.delete_now(place);
+            }
+        };
+        set_timeout(on_time, UNDO);
     }
 
     /// The message stays after all.
     pub(crate) fn undo_delete(self, conversation: ConversationId, target: Seq) {
         let place = (conversation, target);
-        if self.changes.all.with_untracked(|all| all.get(&place) == Some(&Changing::Deleting)) {
+        if self.changes.deleting(place).is_some() {
             self.changes.remove(place);
         }
     }
@@ -93,7 +119,7 @@ impl State {
     }
 
     fn delete_now(self, place: Place) {
-        if self.changes.all.with_untracked(|all| all.get(&place) != Some(&Changing::Deleting)) {
+        if self.changes.deleting(place).is_none() {
             return;
         }
         let (conversation, target) = place;
@@ -129,7 +155,7 @@ impl State {
     /// A command is in the log, and what it did is shown.
     pub(super) fn settle(self, place: Place) {
         // One that was deleted meanwhile, and is not asked for yet, goes on.
-        if self.changes.all.with_untracked(|all| all.get(&place) != Some(&Changing::Deleting)) {
+        if self.changes.deleting(place).is_none() {
             self.changes.remove(place);
         }
     }
@@ -137,6 +163,11 @@ impl State {
     /// The server does not take a change.
     pub(super) fn refuse_change(self, command: &Command, rejection: &Rejection) {
         let Some((place, text)) = place(command) else { return };
+        if self.changes.deleting(place).is_some() {
+            // It is going to be deleted anyway.
+            self.link.drive(self, |machine| machine.discard(command.id(), browser::monotonic()));
+            return;
+        }
         let reason = i18n::refusal(rejection);
         self.changes.set(place, Changing::Refused { command: command.id(), reason, text });
     }

@@ -70,7 +70,7 @@ impl Draft {
     }
 
     /// `false`: nothing was being edited.
-    fn end_edit(self) -> bool {
+    pub(super) fn end_edit(self) -> bool {
         let Purpose::Edit(Editing { before: (text, reply_to), .. }) = self.purpose.get_untracked() else {
             return false;
         };
@@ -130,6 +130,7 @@ impl Drafts {
     pub(crate) fn restore(self, me: UserId) {
         for (id, draft) in self.all.get_value() {
             if draft.text.with_untracked(String::is_empty)
+                && draft.purpose.with_untracked(|purpose| *purpose == Purpose::New)
                 && let Some((text, reply_to)) = recall(me, id)
             {
                 draft.text.set(text);

@@ -173,10 +173,10 @@ impl State {
             if self.conversations.kind(open).is_none() {
                 self.ask_for(open);
             }
-            let is_early = self.opened_early.try_update_value(Option::take).flatten() == Some(open);
-            if is_early && self.begin_at_new(open) {
+            if self.begin_late(open) {
                 return self.link.outbox.take_over(self, me);
             }
+            self.ask_for_wanted(open);
             if is_at_end {
                 self.to_end(open);
             }
@@ -285,6 +285,7 @@ impl State {
             let is_certain = self.conversations.answer(asking, summary);
             if let Some(last_seq) = last_seq {
                 self.look_after(id, last_seq);
+                self.begin_late(id);
                 self.read_what_is_open();
             }
             if !is_certain && self.link.is_open() {

@@ -51,8 +51,28 @@ impl State {
         is_new
     }
 
+    /// What is new in a conversation that was opened early has become known. `true`: something is, and is shown.
+    pub(super) fn begin_late(self, id: ConversationId) -> bool {
+        let is_early = self.opened_early.get_value() == Some(id) && self.conversations.standing(id).is_some();
+        if is_early {
+            self.opened_early.set_value(None);
+        }
+        let is_open = self.open.with_value(|open| open.is_some_and(|(open, _)| open == id));
+        is_early && is_open && self.begin_at_new(id)
+    }
+
+    /// Asks again for a message that is still wanted: the connection it was asked on is gone.
+    pub(super) fn ask_for_wanted(self, id: ConversationId) {
+        if let Some(wanted) = self.wanted.get_value().filter(|wanted| wanted.conversation == id) {
+            self.show(id, wanted.seq, wanted.why);
+        }
+    }
+
     /// It leaves the screen.
     pub(crate) fn close(self, id: ConversationId) {
+        if self.wanted.get_value().is_some_and(|wanted| wanted.conversation == id) {
+            self.wanted.set_value(None);
+        }
         if self.open.with_value(|open| open.is_some_and(|(open, _)| open == id)) {
             self.open.set_value(None);
         }
@@ -96,7 +116,8 @@ impl State {
     /// What is on the screen, down to its end, is read.
     pub(crate) fn read_what_is_open(self) {
         let Some((id, true)) = self.open.get_value() else { return };
-        if !browser::is_visible() || !self.timelines.is_at_newest(id) {
+        // What is not loaded is on no screen.
+        if !browser::is_visible() || self.timelines.open(id) || !self.timelines.is_at_newest(id) {
             return;
         }
         if let Some(seq) = self.conversations.read_all(id).and_then(|cursor| Seq::new(cursor.get())) {

@@ -92,6 +92,8 @@ impl SessionState {
 
     pub(crate) fn sign_out(self, state: State) {
         self.problem.set(None);
+        // While there is a session to ask with.
+        state.delete_all_now();
         leptos::task::spawn_local(async move {
             match api::sign_out().await {
                 Ok(()) => self.leave_for_good(state),
@@ -103,13 +105,14 @@ impl SessionState {
 
     /// The person has signed out: nothing of what they were writing stays in this browser.
     pub(crate) fn leave_for_good(self, state: State) {
-        state.delete_all_now();
         state.drafts.forget(self.me());
         self.leave(state);
     }
 
     /// The session is over: forgets its person and shows the sign-in.
     pub(crate) fn leave(self, state: State) {
+        // The outbox keeps it for when they are back.
+        state.delete_all_now();
         state.forget();
         self.session.set(Session::Out);
     }

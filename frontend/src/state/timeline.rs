@@ -136,7 +136,9 @@ impl Timelines {
     pub(crate) fn aim(self, id: ConversationId, seq: Seq, why: Why) -> bool {
         let aimed = self.known(id, |entry| {
             let rows = entry.timeline.committed();
-            let is_inside = rows.first().is_some_and(|row| row.seq() <= Some(seq));
+            // Before the first row there may be events that show as nothing.
+            let is_whole = entry.timeline.is_loaded() && !entry.timeline.has_older();
+            let is_inside = is_whole || rows.first().is_some_and(|row| row.seq() <= Some(seq));
             let row = rows.iter().filter(|_| is_inside).find(|row| row.seq() >= Some(seq))?;
             let key = row.key;
             entry.view.aim.update(|aim| {
@@ -241,6 +243,8 @@ impl Timelines {
         self.known(id, |entry| {
             let changes = entry.timeline.rest(ROWS_AT_REST);
             entry.mirror(changes);
+            // Whoever comes back is not sent there again.
+            entry.view.aim.set(None);
         });
     }
 

@@ -118,16 +118,21 @@ impl State {
 
     /// The person does not want it as it is: its text goes back to where it is written.
     pub(crate) fn take_back(self, conversation: ConversationId, id: CommandId) {
-        let text = self.link.drive(self, |machine| {
-            let content = machine.discard(id, browser::monotonic())?.as_send()?.content.clone();
-            Some(content)
+        let taken = self.link.drive(self, |machine| {
+            let send = machine.discard(id, browser::monotonic())?.as_send()?.clone();
+            Some((send.content, send.reply_to))
         });
         self.timelines.discard(conversation, id);
-        if let Some(text) = text {
-            self.drafts.get(conversation, self.session.me()).text.update(|draft| {
+        if let Some((text, reply_to)) = taken {
+            let draft = self.drafts.get(conversation, self.session.me());
+            draft.end_edit();
+            draft.text.update(|draft| {
                 let separator = if draft.is_empty() { "" } else { "\n" };
                 *draft = format!("{text}{separator}{draft}");
             });
+            if let Some(target) = reply_to {
+                draft.reply(target);
+            }
         }
     }
 
