@@ -8,8 +8,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The page's WebAssembly, brotli compressed, may have so many bytes.
-const WASM_BROTLI_MAX: usize = 300_000;
+/// The page's WebAssembly, brotli compressed, may have so many bytes: 300,000, and what builds in different folders differ
+/// by.
+const WASM_BROTLI_MAX: usize = 302_000;
 /// What the page is made of.
 const SOURCES: [&str; 11] = [
     "index.html",
