@@ -18,14 +18,9 @@ async fn points_at(person: &Person, text: &str) {
     person.waits_for(".actions").await;
 }
 
-async fn shown(person: &Person, css: &str) -> String {
-    let script = format!("return [...document.querySelectorAll('{css}')].map((e) => e.innerText.trim()).join('|')");
-    person.js(&script).await.as_str().unwrap().to_owned()
-}
-
 async fn shows(person: &Person, css: &str, text: &str) {
     let what = format!("{} sees {text} in {css}", person.name);
-    eventually(&what, || async { shown(person, css).await == text }).await;
+    eventually(&what, || async { person.shown(css).await == text }).await;
 }
 
 #[tokio::test]
@@ -39,7 +34,7 @@ async fn an_answer_shows_what_it_answers_and_leads_there() {
     does(&ben, "Let me look", "Reply").await;
     shows(&ben, ".purpose .quote__text", "Let me look").await;
     ben.presses(Key::Escape).await;
-    eventually("it is no answer any more", || async { shown(&ben, ".purpose").await.is_empty() }).await;
+    eventually("it is no answer any more", || async { ben.shown(".purpose").await.is_empty() }).await;
     ben.js("document.querySelector('.timeline .message').focus()").await;
     ben.strikes("r").await;
     shows(&ben, ".purpose .quote__text", "Shall we take the early train?").await;
@@ -49,7 +44,7 @@ async fn an_answer_shows_what_it_answers_and_leads_there() {
         person.sees("The early one is full").await;
         shows(person, ".message .quote", "Ada Lovelace\nShall we take the early train?").await;
     }
-    assert_eq!(shown(&ben, ".purpose").await, "", "the next one answers nothing");
+    assert_eq!(ben.shown(".purpose").await, "", "the next one answers nothing");
     // What is answered is changed: so is its quote.
     does(&ada, "Shall we take the early train?", "Edit").await;
     ada.rewrites("Shall we walk?").await;
@@ -143,7 +138,7 @@ async fn a_message_is_changed_with_the_key_up_and_everybody_sees_it() {
     ada.is_kept(1).await;
     ada.has_network(true).await;
     ben.sees("See you at two (edited)").await;
-    eventually("it is saved", || async { shown(&ada, ".message__note").await.is_empty() }).await;
+    eventually("it is saved", || async { ada.shown(".message__note").await.is_empty() }).await;
     // What is another's cannot be changed.
     points_at(&ben, "See you at two").await;
     assert_eq!(

@@ -3,20 +3,6 @@
 use crate::support::{Driver, Person, Server, eventually};
 use serde_json::json;
 
-async fn fills(person: &Person, first: u32, last: u32) {
-    let fill = "const [first, last, done] = arguments; (async () => {
-        const list = await (await fetch('/api/conversations')).json();
-        const everyone = list.conversations.find((conversation) => conversation.kind === 'everyone');
-        const path = '/api/conversations/' + everyone.id + '/messages';
-        for (let i = first; i <= last; i++) {
-            const body = JSON.stringify({ id: crypto.randomUUID(), content: 'number ' + i });
-            await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-        }
-        done(true);
-    })()";
-    person.browser.execute_async(fill, vec![json!(first), json!(last)]).await.unwrap();
-}
-
 /// The message below the line that says what is new, if both are in view.
 async fn first_new(person: &Person) -> String {
     let script = "const line = document.querySelector('.timeline__new');
@@ -34,7 +20,7 @@ async fn a_conversation_opens_at_what_is_new_however_much_that_is() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
-    fills(&ben, 1, 40).await;
+    ben.fills(1, 40).await;
     ada.opens("Everyone").await;
     // Those forty are new, and there is room for a few.
     eventually("the first of forty", || async { first_new(&ada).await == "number 1" }).await;
@@ -45,7 +31,7 @@ async fn a_conversation_opens_at_what_is_new_however_much_that_is() {
         ada.window(width, height).await;
         ada.goes_to("/").await;
         ada.is_connected().await;
-        fills(&ben, from, to).await;
+        ben.fills(from, to).await;
         let count = u64::from(to - from + 1);
         eventually("they are unread", || async { ada.unread("Everyone").await == count.min(99) }).await;
         ada.opens("Everyone").await;
@@ -63,7 +49,7 @@ async fn a_conversation_opens_at_what_is_new_however_much_that_is() {
     // A few that fit are read when they are seen.
     ada.goes_to("/").await;
     ada.is_connected().await;
-    fills(&ben, 331, 332).await;
+    ben.fills(331, 332).await;
     eventually("two are unread", || async { ada.unread("Everyone").await == 2 }).await;
     ada.opens("Everyone").await;
     ada.sees("number 332").await;

@@ -7,21 +7,6 @@ use thirtyfour::prelude::*;
 /// So many rows are in the page at most, and one's own that are on their way.
 const ROWS_MAX: u64 = 200;
 
-/// Writes "number n" into the conversation everybody is in, for each number.
-async fn fills(person: &Person, first: u32, last: u32) {
-    let fill = "const [first, last, done] = arguments; (async () => {
-        const list = await (await fetch('/api/conversations')).json();
-        const everyone = list.conversations.find((conversation) => conversation.kind === 'everyone');
-        const path = '/api/conversations/' + everyone.id + '/messages';
-        for (let i = first; i <= last; i++) {
-            const body = JSON.stringify({ id: crypto.randomUUID(), content: 'number ' + i });
-            await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-        }
-        done(true);
-    })()";
-    person.browser.execute_async(fill, vec![json!(first), json!(last)]).await.unwrap();
-}
-
 /// Opens the conversation everybody is in and goes to its end: it opens at what is new.
 async fn opens_at_end(person: &Person) {
     person.opens("Everyone").await;
@@ -94,7 +79,7 @@ async fn a_long_conversation_is_read_up_to_its_beginning_and_down_again_without_
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
-    fills(&ben, 1, 520).await;
+    ben.fills(1, 520).await;
     for (width, height, last) in [(1280, 800, "number 520"), (360, 740, "seen at 1280")] {
         ada.window(width, height).await;
         ada.goes_to("/").await;
@@ -122,7 +107,7 @@ async fn what_comes_while_history_is_read_does_not_move_it() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
-    fills(&ben, 1, 150).await;
+    ben.fills(1, 150).await;
     opens_at_end(&ada).await;
     ada.sees("number 150").await;
     // Somebody's hand, as the page can tell: what it scrolls is not taken back.
@@ -134,7 +119,7 @@ async fn what_comes_while_history_is_read_does_not_move_it() {
     eventually("older ones are loaded", || async { rows(&ada).await > 100 }).await;
     let before = view(&ada).await;
     // More than there is room for.
-    fills(&ben, 151, 450).await;
+    ben.fills(151, 450).await;
     eventually("Ada hears of them", || async {
         ada.js("return document.querySelector('.latest').innerText.trim()").await == json!("300 new messages")
     })
@@ -157,12 +142,12 @@ async fn at_the_end_the_view_follows_and_the_page_does_not_grow() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
-    fills(&ben, 1, 60).await;
+    ben.fills(1, 60).await;
     opens_at_end(&ada).await;
     ada.sees("number 60").await;
     let nodes = "return document.querySelectorAll('*').length";
     for last in [360, 660] {
-        fills(&ben, last - 299, last).await;
+        ben.fills(last - 299, last).await;
         ada.sees(&format!("number {last}")).await;
         is_at_end(&ada).await;
         assert!(rows(&ada).await <= ROWS_MAX);
@@ -180,7 +165,7 @@ async fn what_one_writes_is_in_view_wherever_one_was() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
-    fills(&ben, 1, 450).await;
+    ben.fills(1, 450).await;
     opens_at_end(&ada).await;
     ada.sees("number 450").await;
     scrolls(&ada, -400, "number 1").await;
@@ -211,7 +196,7 @@ async fn history_is_read_with_the_keyboard() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
-    fills(&ben, 1, 300).await;
+    ben.fills(1, 300).await;
     opens_at_end(&ada).await;
     ada.sees("number 300").await;
     ada.js("document.querySelector('.timeline').focus()").await;

@@ -8,11 +8,6 @@ async fn chooses(person: &Person, select: &str, value: &str) {
     person.clicks(&format!("#{select} option[value='{value}']")).await;
 }
 
-async fn shown(person: &Person, css: &str) -> String {
-    let script = format!("return [...document.querySelectorAll('{css}')].map((e) => e.innerText.trim()).join('|')");
-    person.js(&script).await.as_str().unwrap().to_owned()
-}
-
 #[tokio::test]
 async fn a_theme_a_size_and_a_language_stay_chosen() {
     let (server, driver) = (Server::start(), Driver::start().await);
@@ -44,7 +39,7 @@ async fn a_theme_a_size_and_a_language_stay_chosen() {
         ("ar", "الإعدادات", "rtl"),
     ] {
         chooses(&ada, "language", tag).await;
-        eventually(tag, || async { shown(&ada, ".pane__name").await == title }).await;
+        eventually(tag, || async { ada.shown(".pane__name").await == title }).await;
         let root = ada.js("return document.documentElement.lang + ' ' + document.documentElement.dir").await;
         assert_eq!(root, json!(format!("{tag} {direction}")));
     }
@@ -62,7 +57,7 @@ async fn a_theme_a_size_and_a_language_stay_chosen() {
     ada.clicks("a[href='/settings']").await;
     ada.picture("settings-arabic").await;
     chooses(&ada, "language", "en").await;
-    eventually("English again", || async { shown(&ada, ".pane__name").await == "Settings" }).await;
+    eventually("English again", || async { ada.shown(".pane__name").await == "Settings" }).await;
     for width in [1280, 360] {
         ada.window(width, 800).await;
         ada.picture(&format!("settings-{width}")).await;
@@ -81,8 +76,8 @@ async fn a_name_a_password_devices_and_tokens_are_managed_in_the_page() {
     name.send_keys(Key::Control + "a").await.unwrap();
     name.send_keys("Ada King").await.unwrap();
     ada.presses(Key::Enter).await;
-    eventually("it is saved", || async { shown(&ada, ".settings__done").await.contains("Saved.") }).await;
-    eventually("the list has it", || async { shown(&ada, ".sidebar__name").await == "Ada King" }).await;
+    eventually("it is saved", || async { ada.shown(".settings__done").await.contains("Saved.") }).await;
+    eventually("the list has it", || async { ada.shown(".sidebar__name").await == "Ada King" }).await;
 
     // A wrong password is said beside its field, and changes nothing.
     ada.types("#password-current", "wrong password").await;
@@ -92,13 +87,13 @@ async fn a_name_a_password_devices_and_tokens_are_managed_in_the_page() {
 
     // The other device is signed out from here, and its page says so.
     eventually("two devices", || async {
-        shown(&ada, ".settings__section .settings__name").await.matches("Chrome").count() == 2
+        ada.shown(".settings__section .settings__name").await.matches("Chrome").count() == 2
     })
     .await;
     ada.clicks("button[aria-label^='Sign out: Chrome']").await;
     phone.has_status("ended").await;
     eventually("one device", || async {
-        shown(&ada, ".settings__section .settings__name").await.matches("Chrome").count() == 1
+        ada.shown(".settings__section .settings__name").await.matches("Chrome").count() == 1
     })
     .await;
 
@@ -110,7 +105,7 @@ async fn a_name_a_password_devices_and_tokens_are_managed_in_the_page() {
     assert_eq!(ada.browser.execute_async(call, vec![json!(token)]).await.unwrap().json(), &json!(200));
     ada.picture("settings-token").await;
     ada.clicks("button[aria-label='Delete: weather bot']").await;
-    eventually("the token is gone", || async { !shown(&ada, ".settings__name").await.contains("weather bot") }).await;
+    eventually("the token is gone", || async { !ada.shown(".settings__name").await.contains("weather bot") }).await;
     assert_eq!(ada.browser.execute_async(call, vec![json!(token)]).await.unwrap().json(), &json!(401));
 
     ada.types("#deletion-password", "correct horse").await;
@@ -134,22 +129,22 @@ async fn one_goes_anywhere_with_a_few_keys() {
     strikes(&ada, "k").await;
     ada.waits_for(".switcher__place").await;
     ada.strikes("ever").await;
-    eventually("one is left", || async { shown(&ada, ".switcher__name").await == "Everyone" }).await;
+    eventually("one is left", || async { ada.shown(".switcher__name").await == "Everyone" }).await;
     ada.presses(Key::Enter).await;
-    eventually("it is open", || async { shown(&ada, ".pane__name").await == "Everyone" }).await;
+    eventually("it is open", || async { ada.shown(".pane__name").await == "Everyone" }).await;
     // Somebody one has not written to yet.
     strikes(&ada, "k").await;
     ada.waits_for(".switcher__place").await;
     ada.strikes("oka").await;
-    eventually("Ben is found", || async { shown(&ada, ".switcher__name").await == "Ben Okafor" }).await;
+    eventually("Ben is found", || async { ada.shown(".switcher__name").await == "Ben Okafor" }).await;
     ada.picture("switcher").await;
     ada.presses(Key::Enter).await;
-    eventually("he is written to", || async { shown(&ada, ".chip bdi").await == "Ben Okafor" }).await;
+    eventually("he is written to", || async { ada.shown(".chip bdi").await == "Ben Okafor" }).await;
     strikes(&ada, "/").await;
     ada.waits_for(".shortcut").await;
     ada.picture("shortcuts").await;
     ada.presses(Key::Escape).await;
-    eventually("it is closed", || async { shown(&ada, ".shortcut").await.is_empty() }).await;
+    eventually("it is closed", || async { ada.shown(".shortcut").await.is_empty() }).await;
     ada.leaves().await;
     ben.leaves().await;
 }

@@ -345,6 +345,27 @@ impl Person {
         self.presses(Key::Enter).await;
     }
 
+    /// Writes "number n" into the conversation everybody is in, for each number.
+    pub(crate) async fn fills(&self, first: u32, last: u32) {
+        let fill = "const [first, last, done] = arguments; (async () => {
+            const list = await (await fetch('/api/conversations')).json();
+            const everyone = list.conversations.find((conversation) => conversation.kind === 'everyone');
+            const path = '/api/conversations/' + everyone.id + '/messages';
+            for (let i = first; i <= last; i++) {
+                const body = JSON.stringify({ id: crypto.randomUUID(), content: 'number ' + i });
+                await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+            }
+            done(true);
+        })()";
+        self.browser.execute_async(fill, vec![json!(first), json!(last)]).await.unwrap();
+    }
+
+    /// What stands in everything of this kind, with bars in between.
+    pub(crate) async fn shown(&self, css: &str) -> String {
+        let script = format!("return [...document.querySelectorAll('{css}')].map((e) => e.innerText.trim()).join('|')");
+        self.js(&script).await.as_str().unwrap().to_owned()
+    }
+
     /// The texts of the open conversation, in order.
     pub(crate) async fn texts(&self) -> Vec<String> {
         let all = "return [...document.querySelectorAll('.timeline .message__text')].map((e) => e.textContent)";
