@@ -68,18 +68,12 @@ async fn a_quote_leads_to_a_message_that_is_far_away_and_so_does_its_link() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
-    let fill = "const done = arguments[0]; (async () => {
-        const list = await (await fetch('/api/conversations')).json();
-        const path = '/api/conversations/' + list.conversations[0].id + '/messages';
-        for (let i = 1; i <= 400; i++) {
-            const replyTo = i === 400 ? 20 : undefined;
-            const body = JSON.stringify({ id: crypto.randomUUID(), content: 'number ' + i, replyTo });
-            await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-        }
-        done(list.conversations[0].id);
-    })()";
-    let id = ben.browser.execute_async(fill, vec![]).await.unwrap();
-    let id = id.json().as_str().unwrap().to_owned();
+    let id = ben.fills(1, 399).await;
+    let answers = "const [id, done] = arguments;
+        const body = JSON.stringify({ id: crypto.randomUUID(), content: 'number 400', replyTo: 20 });
+        const headers = { 'content-type': 'application/json' };
+        fetch('/api/conversations/' + id + '/messages', { method: 'POST', headers, body }).then(() => done(true));";
+    ben.browser.execute_async(answers, vec![json!(id)]).await.unwrap();
     ben.opens("Everyone").await;
     ben.sees("number 400").await;
     shows(&ben, ".message .quote", "Ben Okafor\nnumber 20").await;

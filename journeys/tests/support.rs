@@ -345,8 +345,8 @@ impl Person {
         self.presses(Key::Enter).await;
     }
 
-    /// Writes "number n" into the conversation everybody is in, for each number.
-    pub(crate) async fn fills(&self, first: u32, last: u32) {
+    /// Writes "number n" into the conversation everybody is in, for each number. Gives its id.
+    pub(crate) async fn fills(&self, first: u32, last: u32) -> String {
         let fill = "const [first, last, done] = arguments; (async () => {
             const list = await (await fetch('/api/conversations')).json();
             const everyone = list.conversations.find((conversation) => conversation.kind === 'everyone');
@@ -355,9 +355,10 @@ impl Person {
                 const body = JSON.stringify({ id: crypto.randomUUID(), content: 'number ' + i });
                 await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
             }
-            done(true);
+            done(everyone.id);
         })()";
-        self.browser.execute_async(fill, vec![json!(first), json!(last)]).await.unwrap();
+        let id = self.browser.execute_async(fill, vec![json!(first), json!(last)]).await.unwrap();
+        id.json().as_str().unwrap().to_owned()
     }
 
     /// What stands in everything of this kind, with bars in between.

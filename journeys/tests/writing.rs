@@ -141,16 +141,7 @@ async fn a_long_conversation_loads_what_is_before_its_end() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
-    let fill = "const done = arguments[0]; (async () => {
-        const list = await (await fetch('/api/conversations')).json();
-        const path = '/api/conversations/' + list.conversations[0].id + '/messages';
-        for (let i = 1; i <= 230; i++) {
-            const body = JSON.stringify({ id: crypto.randomUUID(), content: 'number ' + i });
-            await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-        }
-        done(true);
-    })()";
-    ben.browser.execute_async(fill, vec![]).await.unwrap();
+    ben.fills(1, 230).await;
     ada.opens("Everyone").await;
     ada.clicks_button("230 new messages").await;
     ada.sees("number 230").await;

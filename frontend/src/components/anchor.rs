@@ -11,6 +11,9 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{Element, MutationObserver, MutationObserverInit, ResizeObserver};
 
+/// What a row is, in the document. Notes and days come and go between them; messages stay.
+pub(super) const ROW: &str = "ARTICLE";
+
 /// A row that is in view, and where.
 struct Anchor {
     row: Element,
@@ -102,10 +105,8 @@ impl Anchor {
             let is_above = children.item(middle)?.get_bounding_client_rect().bottom() <= top;
             (low, high) = if is_above { (middle + 1, high) } else { (low, middle) };
         }
-        // Notes and days come and go; messages stay.
-        let row = (low..children.length())
-            .filter_map(|index| children.item(index))
-            .find(|row| row.tag_name() == "ARTICLE")?;
+        let row =
+            (low..children.length()).filter_map(|index| children.item(index)).find(|row| row.tag_name() == ROW)?;
         Some(Self { distance: distance(pane, &row), scrolled: pane.scroll_top(), row })
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn Composer(
     #[prop(into)]
     label: Signal<String>,
     text: RwSignal<String>,
-    /// Takes the text; `false`: it could not be taken.
+    /// Takes the text, and clears it; `false`: it could not be taken.
     submit: impl Fn(String) -> bool + Copy + Send + Sync + 'static,
     #[prop(optional, into)] is_disabled: Signal<bool>,
     /// What the text is for.
@@ -49,9 +49,6 @@ pub(crate) fn Composer(
         }
         let is_taken = submit(text.get_untracked());
         is_full.set(!is_taken);
-        if is_taken && on_escape.is_none() {
-            text.set(String::new());
-        }
         // The button had the focus; the next sentence goes on here.
         focus(area);
     };

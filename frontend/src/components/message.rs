@@ -166,6 +166,7 @@ fn body_of(row: &Row, changing: Option<&Changing>) -> Body {
         }
     }
 }
+
 /// Who reacted with what. A click sets one's own reaction of that kind, or takes it back.
 fn reactions(state: State, conversation: ConversationId, row: &Row) -> AnyView {
     let RowState::Accepted(target) = row.state else { return ().into_any() };

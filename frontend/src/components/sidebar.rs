@@ -2,20 +2,19 @@
 
 use super::avatar::Avatar;
 use super::icon::{Icon, Picture};
-use super::switcher::Overlay;
 use crate::browser;
 use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, count, tr, with};
 use crate::router::{Address, Router};
-use crate::state::State;
+use crate::state::quote::in_short;
 use crate::state::session::Session;
+use crate::state::{Overlay, State};
 use client::connection::Status;
 use leptos::prelude::*;
 use shared::account::User;
 use shared::conversation::{ConversationKind, Summary};
 use shared::event::EventKind;
 use shared::ids::{ConversationId, UserId};
-use shared::markdown;
 
 #[component]
 pub(crate) fn Sidebar() -> impl IntoView {
@@ -175,9 +174,7 @@ fn last_line(state: State, summary: Option<&Summary>) -> String {
     if message.deleted_at.is_some() {
         return tr(Text::Deleted).into();
     }
-    // A line shows less than this; a message may have sixteen thousand. (Cut afterwards, or it could end within
-    // something hidden and show it.)
-    let text: String = markdown::plain(&message.content).chars().take(120).collect();
+    let text = in_short(&message.content);
     if summary.kind == ConversationKind::Direct && !is_own {
         return text;
     }

@@ -6,7 +6,7 @@ use super::sidebar::{face, title};
 use crate::dynamic::{part, text};
 use crate::i18n::{Text, tr};
 use crate::router::{Address, Router};
-use crate::state::State;
+use crate::state::{Overlay, State};
 use crate::{api, browser};
 use leptos::prelude::*;
 use shared::account::User;
@@ -155,13 +155,6 @@ fn fits(name: &str, wanted: &str) -> bool {
         // In scripts that put no spaces between words a word begins anywhere.
         name.match_indices(word).any(|(at, _)| begins(at) || !word.is_ascii())
     })
-}
-
-/// What is over the page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Overlay {
-    Switcher,
-    Shortcuts,
 }
 
 /// The overlays, and the keys that open them.

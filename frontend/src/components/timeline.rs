@@ -7,7 +7,7 @@
 //! ([`Action::of_key`]).
 
 use super::actions::Action;
-use super::anchor::Anchored;
+use super::anchor::{Anchored, ROW};
 use super::icon::{Icon, Picture};
 use super::message::MessageRow;
 use super::rows;
@@ -306,9 +306,6 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
         </div>
     }
 }
-
-/// What a row is, in the document.
-const ROW: &str = "ARTICLE";
 
 /// The row before or after a row.
 fn neighbour(row: &Element, is_before: bool) -> Option<Element> {

@@ -91,15 +91,16 @@ pub(crate) async fn speak(language: Language) -> bool {
 }
 
 async fn fetch(language: Language) -> Option<&'static [&'static str]> {
-    let file = crate::api::text(&format!("/languages/{}.txt", language.tag())).await.ok()?;
     // There are a handful of languages, and each stays for as long as the page: this is no leak that grows.
     thread_local!(static KNOWN: RefCell<Vec<(Language, &'static [&'static str])>> = const { RefCell::new(Vec::new()) });
     let known = KNOWN.with_borrow(|known| known.iter().find(|(other, _)| *other == language).map(|(_, texts)| *texts));
-    known.or_else(|| {
-        let texts: &'static [&'static str] = Vec::leak(parse(String::leak(file))?);
-        KNOWN.with_borrow_mut(|known| known.push((language, texts)));
-        Some(texts)
-    })
+    if known.is_some() {
+        return known;
+    }
+    let file = crate::api::text(&format!("/languages/{}.txt", language.tag())).await.ok()?;
+    let texts: &'static [&'static str] = Vec::leak(parse(String::leak(file))?);
+    KNOWN.with_borrow_mut(|known| known.push((language, texts)));
+    Some(texts)
 }
 
 /// The texts of a translation: a line each, `Name: text`; `None` if they are not these texts in this order.

@@ -89,6 +89,7 @@ pub(crate) fn New() -> impl IntoView {
         let id = state.send_to(&users, content);
         if id.is_some() {
             sent.set(id);
+            text.set(String::new());
         }
         id.is_some()
     };

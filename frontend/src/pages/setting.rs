@@ -127,6 +127,28 @@ fn typed(value: RwSignal<String>) -> Option<Password> {
     Some(value.get_untracked()).filter(|text| !text.is_empty()).map(Password::new)
 }
 
+/// The password as it is, asked for before something of the account is changed.
+#[component]
+fn CurrentPassword(
+    id: &'static str,
+    #[prop(optional)] hint: &'static str,
+    value: RwSignal<String>,
+    form: Form,
+) -> impl IntoView {
+    view! {
+        <Field
+            name="currentPassword"
+            id
+            label=tr(Text::CurrentPassword)
+            kind="password"
+            autocomplete="current-password"
+            hint
+            value
+            error=form.error_of("currentPassword")
+        />
+    }
+}
+
 #[component]
 fn Profile() -> impl IntoView {
     let state = expect_context::<State>();
@@ -160,16 +182,7 @@ fn Profile() -> impl IntoView {
         <FormBody form submit button=tr(Text::Save) busy=tr(Text::Saving)>
             <Field name="displayName" label=tr(Text::YourName) autocomplete="name" value=name error=form.error_of("displayName") />
             <Field name="email" label=tr(Text::Email) kind="email" autocomplete="username" value=email error=form.error_of("email") />
-            <Field
-                name="currentPassword"
-                id="profile-password"
-                label=tr(Text::CurrentPassword)
-                kind="password"
-                autocomplete="current-password"
-                hint=tr(Text::ForEmailOnly)
-                value=password
-                error=form.error_of("currentPassword")
-            />
+            <CurrentPassword id="profile-password" hint=tr(Text::ForEmailOnly) value=password form />
             <Done is_done />
         </FormBody>
     }
@@ -198,15 +211,7 @@ fn NewPassword() -> impl IntoView {
     };
     view! {
         <FormBody form submit button=tr(Text::ChangePassword) busy=tr(Text::Saving)>
-            <Field
-                name="currentPassword"
-                id="password-current"
-                label=tr(Text::CurrentPassword)
-                kind="password"
-                autocomplete="current-password"
-                value=current
-                error=form.error_of("currentPassword")
-            />
+            <CurrentPassword id="password-current" value=current form />
             <Field
                 name="password"
                 label=tr(Text::NewPassword)
@@ -415,15 +420,7 @@ fn Deletion() -> impl IntoView {
         <p class="settings__note">{tr(Text::DeletionLead)}</p>
         <div class="settings__danger">
             <FormBody form submit button=tr(Text::DeleteAccount) busy=tr(Text::Saving)>
-                <Field
-                    name="currentPassword"
-                    id="deletion-password"
-                    label=tr(Text::CurrentPassword)
-                    kind="password"
-                    autocomplete="current-password"
-                    value=password
-                    error=form.error_of("currentPassword")
-                />
+                <CurrentPassword id="deletion-password" value=password form />
             </FormBody>
         </div>
     }

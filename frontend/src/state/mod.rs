@@ -14,7 +14,6 @@ pub(crate) mod setting;
 pub(crate) mod timeline;
 mod writing;
 
-use crate::components::switcher::Overlay;
 use crate::connection::Link;
 use crate::{api, browser};
 use changing::Changes;
@@ -43,6 +42,13 @@ pub(crate) use writing::{FirstMessage, FirstState};
 
 /// How long until a part of a conversation that could not be loaded is asked for again.
 const LOAD_AGAIN: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// What is over the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overlay {
+    Switcher,
+    Shortcuts,
+}
 
 /// Everything the page knows. `Copy`: what is behind it lives as long as the page.
 #[derive(Clone, Copy)]

@@ -11,8 +11,13 @@ use std::collections::HashMap;
 
 /// So many are remembered; then they are asked for anew.
 const KNOWN_MAX: usize = 1_000;
-/// A line shows less than this.
+/// A line shows less than this; a message may have sixteen thousand.
 const CHARS_MAX: usize = 120;
+
+/// A text in one line. (Cut after its marks were taken away, or it could end within something hidden and show it.)
+pub(crate) fn in_short(content: &str) -> String {
+    markdown::plain(content).chars().take(CHARS_MAX).collect()
+}
 
 /// A message in short.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +37,7 @@ impl Quote {
         if is_deleted {
             return Quote::Deleted(sender);
         }
-        Quote::Said(sender, markdown::plain(content).chars().take(CHARS_MAX).collect())
+        Quote::Said(sender, in_short(content))
     }
 
     fn of_event(event: &Event) -> Self {
@@ -86,10 +91,10 @@ impl State {
     /// A message in short. It is asked for, if it is not among the rows.
     pub(crate) fn quote(self, conversation: ConversationId, target: Seq) -> ArcRwSignal<Quote> {
         let place = (conversation, target);
-        let row = self.timelines.row(conversation, target);
         if let Some(known) = self.quotes.known.with_value(|known| known.get(&place).cloned()) {
             return known;
         }
+        let row = self.timelines.row(conversation, target);
         let signal = ArcRwSignal::new(row.as_ref().map_or(Quote::Loading, Quote::of_row));
         self.quotes.known.update_value(|known| {
             if known.len() >= KNOWN_MAX {

@@ -1,9 +1,8 @@
 //! What is on the screen: the open conversation, whether its end is in view, what of it is loaded, and what counts as
 //! read.
 
-use super::LOAD_AGAIN;
-use super::State;
 use super::timeline::Why;
+use super::{LOAD_AGAIN, State};
 use crate::{api, browser};
 use client::timeline::Load;
 use leptos::prelude::*;
