@@ -3,6 +3,7 @@
 
 use super::deliver::{Answer, Asker};
 use crate::app::App;
+use crate::clock;
 use crate::store::writer::Change;
 use crate::store::{self, SessionRow};
 use shared::code::{Code, Rejection};
@@ -86,6 +87,8 @@ pub async fn leave_all(app: &App, user: UserId) -> Result<(), Rejection> {
 /// # Errors
 /// When the database fails.
 pub async fn tell_contacts(app: &App, user: UserId) -> Result<(), store::Error> {
+    // What was committed before has the old name and may not be delivered yet: it must not come after this.
+    app.writer.flushed(|| Asker::Nobody, clock::id(UserId::v7)).await;
     for summary in app.store.conversations(user, None, PAGE_MAX).await?.conversations {
         let members: Vec<_> = summary.members.iter().flatten().map(|member| member.id).collect();
         let connected = app.registry.connected(&members);
