@@ -137,6 +137,8 @@ impl App {
         });
         tokio::spawn(presence::run(app.clone()));
         tokio::spawn(session::watch(app.clone()));
+        let (store, stopping) = (app.store.clone(), app.stopping.clone());
+        tokio::spawn(async move { store.follow_log(stopping).await });
         Ok(app)
     }
 }

@@ -112,6 +112,59 @@ pub struct RenameConversation {
     pub name: String,
 }
 
+/// What somebody may do in a conversation beyond talking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// Whoever made it, or has inherited it: appoints others, and cannot be sent away.
+    Owner,
+    /// Looks after it: deletes messages, sends people away.
+    Moderator,
+    /// Talks.
+    Member,
+}
+
+impl Role {
+    /// All of them, the mightiest first.
+    pub const ALL: [Role; 3] = [Role::Owner, Role::Moderator, Role::Member];
+
+    /// Whether they may delete what others wrote, and send others away.
+    #[must_use]
+    pub fn looks_after(self) -> bool {
+        matches!(self, Role::Owner | Role::Moderator)
+    }
+}
+
+/// Somebody in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Member {
+    /// Who.
+    pub user: User,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// The answer of `GET /api/conversations/{id}/members`: by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MemberList {
+    /// At most 100.
+    #[cfg_attr(feature = "schema", schemars(length(max = limits::PAGE_MAX)))]
+    pub members: Vec<Member>,
+    /// Whether there are further ones.
+    pub more: bool,
+}
+
+/// The body of `PATCH /api/conversations/{id}/members/{userId}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ChangeMember {
+    /// What they may do from now on.
+    pub role: Role,
+}
+
 /// The answer of `GET /api/conversations/{id}` and of making or renaming one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

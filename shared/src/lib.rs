@@ -12,6 +12,7 @@
 //!   [`welcome`] — the payloads of one feature each.
 //! * [`account`], [`attachment`], [`search`] — HTTP bodies.
 //! * [`ids`], [`code`], [`close`], [`limits`], [`text`] — what all of the above are made of.
+//! * [`markdown`], [`mention`] — what stands in a message's text.
 //! * `schema` (with the feature of this name) — all of it as JSON Schema.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -37,6 +38,7 @@ pub mod code;
 pub mod ids;
 pub mod limits;
 pub mod markdown;
+pub mod mention;
 pub mod text;
 
 mod strict;

@@ -37,6 +37,8 @@ pub const EMAIL_BYTES_MAX: usize = 254;
 pub const REACTIONS_MAX: usize = 20;
 /// One reaction, in bytes.
 pub const EMOJI_BYTES_MAX: usize = 64;
+/// People one message names.
+pub const MENTIONS_MAX: usize = 50;
 /// The name of a conversation, in characters after trimming.
 pub const CONVERSATION_NAME_CHARS_MAX: usize = 64;
 /// What a list answers when no limit is asked for.

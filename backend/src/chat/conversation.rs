@@ -7,7 +7,7 @@ use crate::clock;
 use crate::store::writer::Change;
 use crate::store::{self, SessionRow};
 use shared::code::{Code, Rejection};
-use shared::conversation::{ConversationKind, CreateConversation};
+use shared::conversation::{ConversationKind, CreateConversation, Role};
 use shared::ids::{ConversationId, UserId};
 use shared::limits::{CONVERSATION_NAME_CHARS_MAX, MEMBERS_MAX, PAGE_MAX};
 use tokio::sync::oneshot;
@@ -63,6 +63,20 @@ pub async fn add(app: &App, session: &SessionRow, id: ConversationId, member: Us
 /// `not_found`, `forbidden` or `conflict`.
 pub async fn remove(app: &App, session: &SessionRow, id: ConversationId, member: UserId) -> Result<(), Rejection> {
     change(app, session, Change::Remove(id, member)).await.map(drop)
+}
+
+/// Gives somebody another role.
+///
+/// # Errors
+/// `not_found`, `forbidden` or `conflict`.
+pub async fn appoint(
+    app: &App,
+    session: &SessionRow,
+    id: ConversationId,
+    member: UserId,
+    role: Role,
+) -> Result<(), Rejection> {
+    change(app, session, Change::Appoint(id, member, role)).await.map(drop)
 }
 
 /// Leaves every group and channel.

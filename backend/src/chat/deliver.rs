@@ -77,6 +77,7 @@ fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Arc<Registry>) {
     match effect {
         Effect::Stored(stored) => {
             let place = stored.place;
+            store.note_growth();
             event(store, registry, asker.socket(), user, stored);
             // Last, so that who is told of it may rely on it being on its way to everybody else.
             answer(asker, Ok(Answer::Stored(place)));

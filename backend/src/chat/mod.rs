@@ -8,6 +8,7 @@ pub mod message;
 pub mod presence;
 pub mod receipt;
 pub mod resume;
+pub mod search;
 pub mod session;
 pub mod typing;
 pub mod welcome;

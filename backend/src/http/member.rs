@@ -1,15 +1,49 @@
 //! Who is in a conversation: bringing people in, sending them away, leaving.
 
-use super::conversation::parse;
+use super::conversation::{bad_query, body_of_member, parse};
 use super::error::Refused;
 use super::extract::SignedIn;
 use crate::app::App;
 use crate::chat;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use shared::code::Rejection;
+use shared::conversation::ChangeMember;
 use shared::ids::UserId;
+use shared::limits;
 use std::sync::Arc;
+
+/// Which members are asked for.
+#[derive(Debug, Deserialize)]
+pub struct Page {
+    #[serde(default)]
+    search: String,
+    /// So many of them are not told again.
+    #[serde(default)]
+    skip: u32,
+    limit: Option<i64>,
+}
+
+/// `GET /api/conversations/{id}/members?search=&skip=&limit=`: by name, with their roles.
+///
+/// # Errors
+/// 401 without a session, 404 if the conversation is not there or not yours, 422 for a query that
+/// cannot be read.
+pub async fn list(
+    State(app): State<Arc<App>>,
+    SignedIn { session }: SignedIn,
+    Path(id): Path<String>,
+    query: Result<Query<Page>, QueryRejection>,
+) -> Result<Response, Refused> {
+    let member = app.store.member(session.user.id, parse(&id)?).await?.ok_or_else(Rejection::not_found)?;
+    let Query(Page { search, skip, limit }) = query.map_err(bad_query)?;
+    let end = search.floor_char_boundary(limits::SEARCH_CHARS_MAX);
+    let page = app.store.member_page(&member, &search[..end], skip, limits::page(limit)).await?;
+    Ok(axum::Json(page).into_response())
+}
 
 /// `PUT /api/conversations/{id}/members/{userId}`: any member brings somebody in.
 ///
@@ -36,6 +70,22 @@ pub async fn remove(
     Path((id, user)): Path<(String, String)>,
 ) -> Result<StatusCode, Refused> {
     chat::conversation::remove(&app, &session, parse(&id)?, person(&user)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `PATCH /api/conversations/{id}/members/{userId}`: an owner gives somebody another role.
+///
+/// # Errors
+/// 401 without a session, 403 for who is no owner, 404 if the conversation or the member is not there
+/// or not yours, 409 if there are no roles, or it is one's own.
+pub async fn change(
+    State(app): State<Arc<App>>,
+    SignedIn { session }: SignedIn,
+    Path((id, user)): Path<(String, String)>,
+    request: Request,
+) -> Result<StatusCode, Refused> {
+    let (id, body) = body_of_member::<ChangeMember>(&app, &session, &id, request).await?;
+    chat::conversation::appoint(&app, &session, id, person(&user)?, body.role).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

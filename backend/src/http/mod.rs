@@ -10,6 +10,8 @@ pub mod health;
 pub mod member;
 pub mod message;
 pub mod page;
+pub mod receipt;
+pub mod search;
 pub mod session;
 pub mod token;
 pub mod user;

@@ -3,7 +3,8 @@
 use super::gate;
 use crate::app::App;
 use crate::http::{
-    account, conversation, document, event, extract, health, member, message, page, session, token, user,
+    account, conversation, document, event, extract, health, member, message, page, receipt, search, session, token,
+    user,
 };
 use crate::socket::upgrade;
 use axum::Router;
@@ -44,10 +45,14 @@ routes! {
     POST "/api/conversations" => conversation::create,
     GET "/api/conversations/{id}" => conversation::show,
     PATCH "/api/conversations/{id}" => conversation::rename,
+    GET "/api/conversations/{id}/members" => member::list,
     PUT "/api/conversations/{id}/members/{user}" => member::add,
+    PATCH "/api/conversations/{id}/members/{user}" => member::change,
     DELETE "/api/conversations/{id}/members/{user}" => member::remove,
+    GET "/api/conversations/{id}/receipts" => receipt::list,
     GET "/api/conversations/{id}/events" => event::list,
     POST "/api/conversations/{id}/messages" => message::create,
+    GET "/api/search" => search::list,
     GET "/api/openapi.json" => document::openapi,
     GET "/api/socket.json" => document::socket,
     GET "/ws" => upgrade::upgrade,

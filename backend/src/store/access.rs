@@ -2,33 +2,14 @@
 //! does it, about people who are known to be members.
 
 use shared::code::{Code, Rejection};
-use shared::conversation::ConversationKind;
+use shared::conversation::{ConversationKind, Role};
 
-/// What somebody may do in a conversation beyond talking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum Role {
-    /// Whoever made it, or has inherited it.
-    Owner,
-    /// Looks after it.
-    Moderator,
-    /// Talks.
-    Member,
-}
-
-impl Role {
-    pub(in crate::store) const ALL: [Role; 3] = [Role::Owner, Role::Moderator, Role::Member];
-
-    /// The role as it stands in the database.
-    pub(in crate::store) fn name(self) -> &'static str {
-        match self {
-            Role::Owner => "owner",
-            Role::Moderator => "moderator",
-            Role::Member => "member",
-        }
-    }
-
-    fn looks_after(self) -> bool {
-        matches!(self, Role::Owner | Role::Moderator)
+/// The role as it stands in the database.
+pub(in crate::store) fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "owner",
+        Role::Moderator => "moderator",
+        Role::Member => "member",
     }
 }
 
@@ -59,6 +40,20 @@ pub(in crate::store) fn may_remove(is_self: bool, role: Role, of: Role) -> Resul
     }
     if of == Role::Owner {
         return Err(Rejection::new(Code::Forbidden, "An owner can only leave by themselves"));
+    }
+    Ok(())
+}
+
+/// Giving somebody another role: the owner, to others.
+pub(in crate::store) fn may_appoint(is_self: bool, role: Role) -> Result<(), Rejection> {
+    if role != Role::Owner {
+        return Err(Rejection::new(Code::Forbidden, "Only an owner can change what others may do here"));
+    }
+    if is_self {
+        return Err(Rejection::new(
+            Code::Conflict,
+            "Make somebody else an owner first; then they can change your role",
+        ));
     }
     Ok(())
 }
@@ -98,6 +93,14 @@ mod tests {
                 assert_eq!(may_remove(false, role, of).is_ok(), expected, "{role:?} removes {of:?}");
             }
             assert!(may_remove(true, role, role).is_ok(), "anybody leaves");
+        }
+    }
+
+    #[test]
+    fn roles_are_given_by_owners_to_others() {
+        for role in Role::ALL {
+            assert_eq!(may_appoint(false, role).is_ok(), role == Role::Owner, "{role:?}");
+            assert!(may_appoint(true, role).is_err());
         }
     }
 

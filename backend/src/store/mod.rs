@@ -12,12 +12,14 @@ mod access;
 pub mod account;
 mod health;
 mod journal;
+pub mod search;
 mod tail;
 pub mod writer;
 
 mod sqlite;
 
 pub use health::Health;
+use search::SearchQuery;
 pub use sqlite::copy::{CopyError, backup, restore};
 pub use sqlite::pool::Readers;
 pub use writer::Writer;
@@ -25,9 +27,11 @@ pub use writer::Writer;
 use self::sqlite::pool::{Lane, Step};
 use crate::accounts::SessionKind;
 use shared::account::{Session, Token, User};
-use shared::conversation::{ConversationKind, Summary};
+use shared::conversation::{ConversationKind, MemberList, Summary};
 use shared::event::Event;
 use shared::ids::{ConversationId, Cursor, Epoch, SessionId, Timestamp, UserId};
+use shared::limits::MEMBERS_MAX;
+use shared::receipt::Receipt;
 use std::path::{Path, PathBuf};
 
 /// The database could not do what was asked; nothing was changed.
@@ -123,6 +127,7 @@ pub struct Store {
     epoch: Epoch,
     health: health::Gauge,
     tail: tail::Tail,
+    index: search::Index,
 }
 
 /// Proof that somebody may read a conversation: they were a member when it was made.
@@ -236,7 +241,9 @@ impl Store {
         let parts = writer::Parts { database: opened.connection, second: opened.second, journal: opened.journal };
         let (writer, tail) = Writer::start(parts, opened.lock, queue_max, outcomes)
             .map_err(|source| OpenError::Database { path: folder.to_owned(), source })?;
-        let store = Store { readers: opened.readers, epoch: opened.epoch, health: writer.health(), tail };
+        let index = search::Index::open(folder, &opened.epoch)
+            .map_err(|source| OpenError::Database { path: folder.to_owned(), source })?;
+        let store = Store { readers: opened.readers, epoch: opened.epoch, health: writer.health(), tail, index };
         Ok((store, writer))
     }
 
@@ -383,6 +390,36 @@ impl Store {
                 _ => sqlite::conversation::member_ids(database, key).map(Members::These),
             })
             .await
+    }
+
+    /// Members by name, those with a word that starts with `search`, after the first `skip`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn member_page(&self, member: &Member, search: &str, skip: u32, limit: u32) -> Result<MemberList, Error> {
+        let (key, search) = (member.key, search.trim().to_lowercase());
+        self.readers
+            .read(move |database| {
+                let mut members = sqlite::conversation::member_page(database, key, &search, skip, limit + 1)?;
+                let more = members.len() > limit as usize;
+                members.truncate(limit as usize);
+                Ok(MemberList { members, more })
+            })
+            .await
+    }
+
+    /// How far the members other than `user` have received and read a conversation; none of the one for
+    /// everyone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn receipts(&self, member: &Member, user: UserId) -> Result<Vec<Receipt>, Error> {
+        let Member { key, conversation } = *member;
+        self.read_all(move |database| match sqlite::conversation::kind(database, key)? {
+            ConversationKind::Everyone => Ok(Vec::new()),
+            _ => sqlite::conversation::receipts(database, key, conversation, user, MEMBERS_MAX),
+        })
+        .await
     }
 
     /// The next page of what comes after these cursors, in their order. The reader's membership is

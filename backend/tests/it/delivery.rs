@@ -230,3 +230,27 @@ async fn read_positions_reach_ones_own_devices_and_the_others() {
     b1.accepted(id).await;
     assert_eq!(unread(&ben.get(&path).await.1), Some(0), "writing is reading");
 }
+
+#[tokio::test]
+async fn how_far_the_others_are_can_be_asked() {
+    let server = Server::start();
+    let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
+    let mut a = ada.connect().await;
+    let first = a.says(json!({"users": [ben.id, cy.id]}), "one").await;
+    let (conversation, _) = a.accepted(first).await;
+    let second = a.says(json!({"conversation": conversation}), "two").await;
+    a.accepted(second).await;
+    let path = format!("/api/conversations/{conversation}/receipts");
+    assert_eq!(ada.get(&path).await.1["receipts"], json!([]), "nobody has come anywhere");
+    let mut b = ben.connect().await;
+    b.send(json!({"type": "read", "conversation": conversation, "seq": 1})).await;
+    b.send(json!({"type": "delivered", "conversation": conversation, "seq": 2})).await;
+    for _ in 0..2 {
+        a.until(|frame| matches!(frame, ServerFrame::Receipt(_)).then_some(())).await;
+    }
+    let expected = json!([{"conversation": conversation, "user": ben.id, "delivered": 2, "read": 1}]);
+    assert_eq!(ada.get(&path).await.1["receipts"], expected);
+    let (_, own) = ben.get(&path).await;
+    let own = own["receipts"].as_array().unwrap();
+    assert_eq!(own.iter().map(|one| &one["user"]).collect::<Vec<_>>(), [&json!(ada.id)], "one's own is not told");
+}

@@ -196,3 +196,46 @@ async fn what_a_conversation_cannot_be_is_refused() {
     assert_eq!(status(&ada, Method::PUT, &nobody).await, 404);
     assert_eq!(status(&ada, Method::PUT, &format!("/api/conversations/{id}/members/nobody")).await, 404);
 }
+
+#[tokio::test]
+async fn members_are_listed_by_name_with_their_roles() {
+    let server = Server::start();
+    let (ada, ben, cy) =
+        (server.sign_up("Ada").await, server.sign_up_at("ben", "Ben Stone").await, server.sign_up("Cy").await);
+    let id = group(&ada, &[&cy, &ben]).await;
+    let path = format!("/api/conversations/{id}/members");
+    let list = |body: &Value| -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let members = body["members"].as_array().unwrap().iter();
+        members.map(|member| (text(&member["user"]["displayName"]), text(&member["role"]))).collect()
+    };
+    let role = |name: &str, role: &str| (name.to_owned(), role.to_owned());
+    let (_, body) = ben.get(&path).await;
+    assert_eq!(list(&body), [role("Ada", "owner"), role("Ben Stone", "member"), role("Cy", "member")]);
+    assert_eq!(body["more"], false);
+    let (_, body) = ben.get(&format!("{path}?search=sto")).await;
+    assert_eq!(list(&body), [role("Ben Stone", "member")]);
+    let (_, body) = ben.get(&format!("{path}?skip=1&limit=1")).await;
+    assert_eq!((list(&body), &body["more"]), (vec![role("Ben Stone", "member")], &json!(true)));
+    assert_eq!(ben.get(&format!("{path}?skip=-1")).await.0, 422);
+}
+
+#[tokio::test]
+async fn an_owner_gives_roles_and_whoever_has_one_may_do_what_it_says() {
+    let server = Server::start();
+    let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
+    let id = group(&ada, &[&ben, &cy]).await;
+    assert_eq!(status(&ben, Method::DELETE, &members(id, &cy)).await, 403);
+    let give = async |by: &Person, to: &Person, role: &str| {
+        by.request(Method::PATCH, &members(id, to), Some(json!({"role": role}))).await.0
+    };
+    assert_eq!(give(&ben, &ben, "owner").await, 403);
+    assert_eq!(give(&ada, &ben, "king").await, 422);
+    assert_eq!(give(&ada, &ben, "moderator").await, 204);
+    assert_eq!(status(&ben, Method::DELETE, &members(id, &cy)).await, 204);
+    assert_eq!(give(&ada, &cy, "moderator").await, 404, "who is not there has no role");
+    assert_eq!(status(&ben, Method::DELETE, &members(id, &ada)).await, 403);
+    assert_eq!(give(&ada, &ben, "owner").await, 204);
+    assert_eq!(give(&ben, &ada, "member").await, 204);
+    assert_eq!(status(&ben, Method::DELETE, &members(id, &ada)).await, 204);
+}

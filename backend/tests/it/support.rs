@@ -113,8 +113,13 @@ impl Server {
     }
 
     pub(crate) async fn sign_up(&self, name: &str) -> Person {
+        self.sign_up_at(&name.to_lowercase(), name).await
+    }
+
+    /// Somebody whose address does not follow from their name.
+    pub(crate) async fn sign_up_at(&self, mailbox: &str, name: &str) -> Person {
         let body = json!({
-            "email": format!("{}@example.org", name.to_lowercase()),
+            "email": format!("{mailbox}@example.org"),
             "displayName": name,
             "password": "correct horse",
         });

@@ -7,11 +7,15 @@ use shared::account::{
     ChangeAccount, CreateToken, CreatedToken, DeleteAccount, SessionBody, SessionList, SignIn, SignUp, TokenList,
     UserList,
 };
-use shared::conversation::{ConversationBody, ConversationList, CreateConversation, EventList, RenameConversation};
-use shared::ids::{ConversationId, Cursor, SessionId, TokenId, UserId};
+use shared::conversation::{
+    ChangeMember, ConversationBody, ConversationList, CreateConversation, EventList, MemberList, RenameConversation,
+};
+use shared::ids::{ConversationId, Cursor, SessionId, Timestamp, TokenId, UserId};
 use shared::limits::{PAGE_DEFAULT, PAGE_MAX};
 use shared::message::{Accepted, PostMessage};
+use shared::receipt::ReceiptList;
 use shared::schema::Definitions;
+use shared::search::SearchResults;
 
 /// The parts of the document.
 pub(super) const TAGS: &[(&str, &str)] = &[
@@ -132,6 +136,18 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
         Operation::new(
             "conversation",
             SignedIn,
+            ("GET", "/api/conversations/{id}/members"),
+            "listMembers",
+            "Who is in a conversation",
+        )
+        .path("id", "Which.", conversation())
+        .query("search", "How a word of the name starts.", json!({"type": "string"}))
+        .query("skip", "How many of them are not wanted again.", json!({"type": "integer", "minimum": 0}))
+        .query("limit", limit_text, limit())
+        .answers(200, "People with their roles, by name.", types.written::<MemberList>()),
+        Operation::new(
+            "conversation",
+            SignedIn,
             ("PUT", "/api/conversations/{id}/members/{user}"),
             "addMember",
             "Bring somebody in",
@@ -140,6 +156,19 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
         .path("id", "Which conversation.", conversation())
         .path("user", "Whom.", types.read::<UserId>())
         .answers_nothing(204, "They are a member.")
+        .refused(&[409, 429]),
+        Operation::new(
+            "conversation",
+            SignedIn,
+            ("PATCH", "/api/conversations/{id}/members/{user}"),
+            "changeMember",
+            "Give somebody another role",
+        )
+        .about("An owner may, to others. 409: it is one's own role, or the conversation has none.")
+        .path("id", "Which conversation.", conversation())
+        .path("user", "Whose.", types.read::<UserId>())
+        .reads(types.read::<ChangeMember>())
+        .answers_nothing(204, "They have it.")
         .refused(&[409, 429]),
         Operation::new(
             "conversation",
@@ -153,6 +182,16 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
         .path("user", "Whom.", types.read::<UserId>())
         .answers_nothing(204, "They are no member any more.")
         .refused(&[409, 429]),
+        Operation::new(
+            "conversation",
+            SignedIn,
+            ("GET", "/api/conversations/{id}/receipts"),
+            "listReceipts",
+            "How far the others are",
+        )
+        .about("Whoever has come nowhere yet is left out; for the conversation with everyone the list is empty.")
+        .path("id", "Which conversation.", conversation())
+        .answers(200, "How far they have received and read it.", types.written::<ReceiptList>()),
         Operation::new(
             "conversation",
             SignedIn,
@@ -180,6 +219,16 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
         .answers(201, "It is stored.", types.written::<Accepted>())
         .answers(200, "It had been stored before, like this.", types.written::<Accepted>())
         .refused(&[409, 429]),
+        Operation::new("conversation", SignedIn, ("GET", "/api/search"), "searchMessages", "Find messages")
+            .about(
+                "Words, \"words that stand together\", from:name, in:name, before:2026-11-26, after:2026-11-26, \
+                 has:file, has:link. All of them have to hold.",
+            )
+            .query("query", "What to look for.", json!({"type": "string"}))
+            .query("conversation", "Only there.", conversation())
+            .query("before", "Only what was written before; the time of the last one of the page before.", types.read::<Timestamp>())
+            .query("limit", limit_text, limit())
+            .answers(200, "Messages one may read, the newest first.", types.written::<SearchResults>()),
         Operation::new("server", Anybody, ("GET", "/api/openapi.json"), "showOpenapi", "This document")
             .answers(200, "OpenAPI 3.1.", json!({"type": "object"})),
         Operation::new("server", Anybody, ("GET", "/api/socket.json"), "showSocketSchema", "The frames of the socket")

@@ -1,13 +1,14 @@
 //! Conversations and their members.
 
 use super::row::{self, Sql};
-use crate::store::access::Role;
+use crate::store::access::role_name;
 use crate::store::{Error, Member, kind_name, kind_of};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use shared::account::User;
-use shared::conversation::ConversationKind;
+use shared::conversation::{self, ConversationKind, Role};
 use shared::ids::{ConversationId, Timestamp, UserId};
+use shared::receipt::Receipt;
 
 pub(in crate::store) fn member(
     database: &Connection,
@@ -101,7 +102,77 @@ pub(in crate::store) fn insert(database: &Connection, new: &NewConversation<'_>)
 pub(in crate::store) fn role(database: &Connection, key: i64, user: UserId) -> Result<Role, Error> {
     let mut statement = database.prepare_cached("SELECT role FROM member WHERE conversation = ?1 AND user = ?2")?;
     let name: String = statement.query_row(params![key, Sql(user)], |found| found.get(0))?;
-    Role::ALL.into_iter().find(|role| role.name() == name).ok_or_else(|| Error::Corrupt(format!("role {name:?}")))
+    role_of(&name)
+}
+
+fn role_of(name: &str) -> Result<Role, Error> {
+    let found = Role::ALL.into_iter().find(|role| role_name(*role) == name);
+    found.ok_or_else(|| Error::Corrupt(format!("role {name:?}")))
+}
+
+/// Gives a member another role.
+pub(in crate::store) fn set_role(database: &Connection, key: i64, user: UserId, role: Role) -> Result<(), Error> {
+    database.prepare_cached("UPDATE member SET role = ?3 WHERE conversation = ?1 AND user = ?2")?.execute(params![
+        key,
+        Sql(user),
+        role_name(role)
+    ])?;
+    Ok(())
+}
+
+/// Some of the members, by name: those with a word that starts with `search`, after the first `skip`.
+pub(in crate::store) fn member_page(
+    database: &Connection,
+    key: i64,
+    search: &str,
+    skip: u32,
+    limit: u32,
+) -> Result<Vec<conversation::Member>, Error> {
+    let mut statement = database.prepare_cached(
+        "SELECT user.id, display_name, role FROM member JOIN user ON user.id = member.user
+         WHERE conversation = ?1 AND deleted_at IS NULL
+           AND (?2 = '' OR instr(name_key, ?2) = 1 OR instr(name_key, ' ' || ?2) > 0)
+         ORDER BY name_key, user.id LIMIT ?4 OFFSET ?3",
+    )?;
+    let mut rows = statement.query(params![key, search, skip, limit])?;
+    let mut members = Vec::new();
+    while let Some(found) = rows.next()? {
+        let role = role_of(found.get_ref("role")?.as_str().map_err(rusqlite::Error::from)?)?;
+        members.push(conversation::Member { user: row::user(found)?, role });
+    }
+    Ok(members)
+}
+
+/// The members of this name, at most so many. Names are compared in lower case.
+pub(in crate::store) fn members_named(
+    database: &Connection,
+    key: i64,
+    name_key: &str,
+    limit: usize,
+) -> Result<Vec<UserId>, Error> {
+    let mut statement = database.prepare_cached(
+        "SELECT user.id FROM user CROSS JOIN member ON member.conversation = ?1 AND member.user = user.id
+         WHERE name_key = ?2 AND deleted_at IS NULL LIMIT ?3",
+    )?;
+    row::all(statement.query_map(params![key, name_key, limit as i64], |found| row::get(found, "id"))?)
+}
+
+/// How far the members other than this one are, as far as they have come anywhere.
+pub(in crate::store) fn receipts(
+    database: &Connection,
+    key: i64,
+    conversation: ConversationId,
+    except: UserId,
+    limit: usize,
+) -> Result<Vec<Receipt>, Error> {
+    let mut statement = database.prepare_cached(
+        "SELECT user, delivered_seq, read_seq FROM member
+         WHERE conversation = ?1 AND user <> ?2 AND delivered_seq + read_seq > 0 LIMIT ?3",
+    )?;
+    row::all(statement.query_map(params![key, Sql(except), limit as i64], |found| {
+        let (delivered, read) = (row::get(found, "delivered_seq")?, row::get(found, "read_seq")?);
+        Ok(Receipt { conversation, user: row::get(found, "user")?, delivered: Some(delivered), read: Some(read) })
+    })?)
 }
 
 pub(in crate::store) fn insert_member(
@@ -113,7 +184,7 @@ pub(in crate::store) fn insert_member(
 ) -> Result<(), Error> {
     database
         .prepare_cached("INSERT INTO member (conversation, user, joined_at, role) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![key, Sql(user), Sql(at), role.name()])?;
+        .execute(params![key, Sql(user), Sql(at), role_name(role)])?;
     Ok(())
 }
 

@@ -15,5 +15,6 @@ pub(super) mod pool;
 pub(super) mod reaction;
 pub(super) mod resume;
 pub(super) mod row;
+pub(super) mod search;
 pub(super) mod session;
 pub(super) mod summary;

@@ -51,7 +51,9 @@ impl State {
         let head = self.head(key)?;
         let place = Place { conversation: head.id, seq: head.last_seq.next(), at };
         let fingerprint = fingerprint(&place.conversation, message);
-        let kind = to_json(&EventKind::Message(Message::new(message.id, message.content.clone(), message.reply_to)))?;
+        let mentions = self.mentions(key, &message.content)?;
+        let new = Message::new(message.id, message.content.clone(), message.reply_to);
+        let kind = to_json(&EventKind::Message(Message { mentions, ..new }))?;
 
         let (position, seq) = (self.take_position(), place.seq);
         let head = self.heads.get_mut(&key).ok_or_else(|| Error::Corrupt("a head is missing".into()))?;

@@ -94,10 +94,12 @@ impl State {
         if message.deleted_at.is_some() {
             return Ok(Amended::Refused(bad_reference()));
         }
+        let mentions = self.mentions(key, content)?;
         content.clone_into(&mut message.content);
+        message.mentions.clone_from(&mentions);
         message.edited_at = Some(at);
         event::set_kind(&self.database, key, target, &to_json(&EventKind::Message(message))?)?;
-        let edited = Edited { target, content: content.to_owned(), mentions: Vec::new() };
+        let edited = Edited { target, content: content.to_owned(), mentions };
         Ok(Amended::Event(EventKind::Edited(edited)))
     }
 

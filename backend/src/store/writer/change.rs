@@ -5,11 +5,11 @@ use super::head::{New, Position};
 use super::job::{Audience, Change, Effect, News, Stored};
 use super::send::to_json;
 use crate::clock;
-use crate::store::access::{self, Role};
+use crate::store::access;
 use crate::store::sqlite::conversation::{self, NewConversation};
 use crate::store::{Error, sqlite};
 use shared::code::{Code, Rejection};
-use shared::conversation::{ConversationKind, Created, Membership, Renamed, Summary};
+use shared::conversation::{ConversationKind, Created, Membership, Renamed, Role, Summary};
 use shared::event::EventKind;
 use shared::ids::{ConversationId, UserId};
 use shared::limits::MEMBERS_MAX;
@@ -21,6 +21,7 @@ impl State {
             Change::Rename(id, name) => self.rename(user, id, name),
             Change::Add(id, member) => self.add(user, id, member),
             Change::Remove(id, member) => self.remove(user, id, member),
+            Change::Appoint(id, member, role) => self.appoint(user, id, member, role),
         }
     }
 
@@ -114,6 +115,23 @@ impl State {
         let effect = self.store(user, key, &EventKind::Left(Membership { user: member }), News::Left(member))?;
         self.reload_audience(key)?;
         Ok(effect)
+    }
+
+    /// No event says so: what somebody may do is not part of what was said.
+    fn appoint(&mut self, user: UserId, id: ConversationId, member: UserId, role: Role) -> Result<Effect, Error> {
+        let Some(key) = self.key_of_member(user, id)? else { return Ok(Effect::Refused(Rejection::not_found())) };
+        if let Some(refusal) = self.refuse_fixed(key, "role")? {
+            return Ok(refusal);
+        }
+        let own = conversation::role(&self.database, key, user)?;
+        if let Err(rejection) = access::may_appoint(user == member, own) {
+            return Ok(Effect::Refused(rejection));
+        }
+        if !self.head(key)?.audience.contains(member) {
+            return Ok(Effect::Refused(Rejection::not_found()));
+        }
+        conversation::set_role(&self.database, key, member, role)?;
+        Ok(Effect::Unchanged)
     }
 
     /// The key of a conversation that this person is in.

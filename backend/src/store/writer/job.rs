@@ -2,7 +2,7 @@
 
 use super::Call;
 use shared::code::Rejection;
-use shared::conversation::{ConversationKind, Summary};
+use shared::conversation::{ConversationKind, Role, Summary};
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::message::Accepted;
 use std::sync::Arc;
@@ -79,6 +79,8 @@ pub enum Change {
     Add(ConversationId, UserId),
     /// Somebody goes, or is sent away.
     Remove(ConversationId, UserId),
+    /// Somebody may do more, or less.
+    Appoint(ConversationId, UserId, Role),
 }
 
 /// How far somebody has come in a conversation.

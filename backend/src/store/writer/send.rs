@@ -13,6 +13,8 @@ use shared::code::{Code, Rejection};
 use shared::conversation::{ConversationKind, Summary};
 use shared::event::EventKind;
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
+use shared::limits::MENTIONS_MAX;
+use shared::mention;
 use shared::message::Message;
 
 /// The conversation a message is for, with its summary if it is new; or what the sender is told
@@ -40,7 +42,8 @@ impl State {
             return self.repeated(user, message.id, Some(&print));
         }
         let NewMessage { id: command, content, reply_to, .. } = message;
-        let kind = to_json(&EventKind::Message(Message::new(command, content, reply_to)))?;
+        let mentions = self.mentions(key, &content)?;
+        let kind = to_json(&EventKind::Message(Message { mentions, ..Message::new(command, content, reply_to) }))?;
         let command = Some((command, print));
         let place = self.append(key, New { sender: user, at, kind: &kind, target: None, is_message: true, command })?;
         // Writing moves one's own read position.
@@ -90,6 +93,13 @@ impl State {
             &NewConversation { id, kind, name: None, set: Some(&set), owner: user, members, at },
         )?;
         Ok(Ok((key, Some(self.first_summary(key, kind, None)?))))
+    }
+
+    /// The members a text names. Nobody else is looked for: a name tells nothing about who is not here.
+    pub(super) fn mentions(&self, key: i64, content: &str) -> Result<Vec<UserId>, Error> {
+        mention::people(content, |name| {
+            conversation::members_named(&self.database, key, &name.to_lowercase(), MENTIONS_MAX)
+        })
     }
 
     /// How a conversation stands before its first event.

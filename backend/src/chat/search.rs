@@ -1,0 +1,158 @@
+//! What people type to find messages.
+//!
+//! | typed | finds |
+//! | --- | --- |
+//! | `word` | messages with it, in any case and with any accents; the last one may go on |
+//! | `"some words"` | these words together |
+//! | `from:ada` `from:"Ada Lovelace"` | written by her |
+//! | `in:walks` | in a conversation of that name, or with a person of that name |
+//! | `before:2026-11-26` `after:2026-11-26` | before that day; on it or later (UTC) |
+//! | `has:file` `has:link` | with a file, with a link |
+
+use crate::store::search::{Has, SearchQuery, Term};
+use shared::code::{Code, Rejection};
+use shared::ids::Timestamp;
+use shared::limits::SEARCH_CHARS_MAX;
+use std::time::UNIX_EPOCH;
+
+/// Words and filters in one query.
+const PARTS_MAX: usize = 32;
+
+/// Reads a query.
+///
+/// # Errors
+/// `invalid` with the sentence to show: it is too long, asks for nothing, or has a day that is none.
+pub fn parse(text: &str) -> Result<SearchQuery, Rejection> {
+    if text.chars().count() > SEARCH_CHARS_MAX {
+        return refuse(format!("A search has at most {SEARCH_CHARS_MAX} characters"));
+    }
+    let mut query = SearchQuery::default();
+    let mut rest = text.trim_start();
+    let mut left = PARTS_MAX;
+    while !rest.is_empty() {
+        if left == 0 {
+            return refuse(format!("A search has at most {PARTS_MAX} words"));
+        }
+        left -= 1;
+        rest = part(rest, &mut query)?.trim_start();
+    }
+    if query.terms.is_empty() && query.from.is_none() && query.has.is_empty() {
+        return refuse("Type what to look for".into());
+    }
+    // Whoever types on has not ended the word.
+    if let Some(last) = query.terms.last_mut()
+        && text.ends_with(|end: char| !end.is_whitespace() && end != '"')
+    {
+        last.is_start = last.text.chars().count() > 1;
+    }
+    Ok(query)
+}
+
+fn refuse<T>(message: String) -> Result<T, Rejection> {
+    Err(Rejection::new(Code::Invalid, message).field("query"))
+}
+
+/// Takes one part off the beginning; gives what comes after it.
+fn part<'a>(text: &'a str, query: &mut SearchQuery) -> Result<&'a str, Rejection> {
+    for filter in ["from", "in", "before", "after", "has"] {
+        if let Some(value) = text.strip_prefix(filter).and_then(|rest| rest.strip_prefix(':')) {
+            let (value, rest) = value_of(value);
+            // A word that happens to look like one: "in: the box".
+            if !value.is_empty() {
+                take(filter, value, query)?;
+                return Ok(rest);
+            }
+        }
+    }
+    let (value, rest) = value_of(text);
+    if value.chars().any(char::is_alphanumeric) {
+        query.terms.push(Term { text: value.to_lowercase(), is_start: false });
+    }
+    Ok(rest)
+}
+
+/// A word, or several in quotes; and what comes after.
+fn value_of(text: &str) -> (&str, &str) {
+    match text.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+        None => text.split_at(text.find(char::is_whitespace).unwrap_or(text.len())),
+    }
+}
+
+fn take(filter: &str, value: &str, query: &mut SearchQuery) -> Result<(), Rejection> {
+    match filter {
+        "from" => query.from = Some(value.trim_start_matches('@').to_lowercase()),
+        "in" => query.within = Some(value.trim_start_matches('#').to_lowercase()),
+        "before" => query.before = Some(day(value)?),
+        "after" => query.after = Some(day(value)?),
+        _ => match Has::ALL.into_iter().find(|has| has.word() == value) {
+            Some(has) => query.has.push(has),
+            None => return refuse(format!("has:{value} is not known. There are has:file and has:link")),
+        },
+    }
+    Ok(())
+}
+
+/// The beginning of a day.
+fn day(value: &str) -> Result<Timestamp, Rejection> {
+    let time = humantime::parse_rfc3339(&format!("{value}T00:00:00Z")).ok();
+    let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let millis = since.and_then(|since| u64::try_from(since.as_millis()).ok());
+    match millis {
+        Some(millis) => Ok(Timestamp::from_millis(millis)),
+        None => refuse(format!("{value} is no day. Write it like 2026-11-26")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn terms(text: &str) -> Vec<(String, bool)> {
+        parse(text).expect("a query").terms.into_iter().map(|term| (term.text, term.is_start)).collect()
+    }
+
+    fn term(text: &str, is_start: bool) -> (String, bool) {
+        (text.to_owned(), is_start)
+    }
+
+    #[test]
+    fn words_and_phrases_are_read_and_the_last_word_may_go_on() {
+        assert_eq!(terms("Green  tea"), [term("green", false), term("tea", true)]);
+        assert_eq!(terms("green tea "), [term("green", false), term("tea", false)]);
+        assert_eq!(terms("\"Green tea\" now\""), [term("green tea", false), term("now\"", false)]);
+        assert_eq!(terms("\"not ended"), [term("not ended", true)]);
+        assert_eq!(terms("a :) b"), [term("a", false), term("b", false)]);
+        assert_eq!(terms("in: box"), [term("in:", false), term("box", true)]);
+    }
+
+    #[test]
+    fn filters_are_no_words() {
+        let query = parse("from:\"Ada Lovelace\" in:#walks has:file has:link after:2026-11-26 before:2026-11-27 tea")
+            .expect("a query");
+        assert_eq!((query.from.as_deref(), query.within.as_deref()), (Some("ada lovelace"), Some("walks")));
+        assert_eq!(query.has, [Has::File, Has::Link]);
+        let day = 24 * 60 * 60 * 1_000;
+        let (before, after) = (query.before.expect("a day"), query.after.expect("a day"));
+        assert_eq!((after.as_millis() % day, before.as_millis() - after.as_millis()), (0, day));
+        assert_eq!(query.terms.len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_searched_for_is_said() {
+        let long = "x".repeat(SEARCH_CHARS_MAX + 1);
+        let many = "x ".repeat(PARTS_MAX + 1);
+        for text in ["", "  ", ":) !", "in:walks", "has:wings", "before:yesterday", "after:2026-13-01", &long, &many] {
+            let refused = parse(text).expect_err(text);
+            assert_eq!((refused.code, refused.field.as_deref()), (Code::Invalid, Some("query")), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn anything_can_be_typed(text in "(\\PC|from:|\"| |has:){0,60}") {
+            let _ = parse(&text);
+        }
+    }
+}

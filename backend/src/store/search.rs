@@ -1,0 +1,193 @@
+//! The index of words: what it knows follows the log, and is asked for what somebody may read.
+//!
+//! Messages do not wait for it. It is filled in quiet moments ([`QUIET`] after the last message), when much waits
+//! ([`MANY`] events), and when somebody searches: whoever searches finds all that was accepted before.
+
+use super::sqlite::{event, search};
+use super::{Error, Store};
+use rusqlite::Connection;
+use shared::ids::{ConversationId, Epoch, Timestamp, UserId};
+use shared::search::SearchResult;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How long nobody has said anything before the index is filled.
+const QUIET: Duration = Duration::from_secs(3);
+/// How many events wait for it at most before it is filled all the same.
+const MANY: i64 = 20_000;
+/// Events in one transaction.
+const PORTION: u32 = 1_000;
+/// How long somebody who searches waits for the index.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Searches at the same time; others wait.
+const SEARCHES: usize = 2;
+/// How long until it is tried again after it failed.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// What is searched for. Texts are in lower case.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SearchQuery {
+    /// All of these have to be there.
+    pub terms: Vec<Term>,
+    /// Written by somebody with a word like this in their name.
+    pub from: Option<String>,
+    /// In a conversation called like this.
+    pub within: Option<String>,
+    /// In this conversation.
+    pub conversation: Option<ConversationId>,
+    /// Before this time.
+    pub before: Option<Timestamp>,
+    /// At this time or later.
+    pub after: Option<Timestamp>,
+    /// With all of these.
+    pub has: Vec<Has>,
+}
+
+/// Words that stand together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// One word, or several in this order.
+    pub text: String,
+    /// Whether the last word may go on.
+    pub is_start: bool,
+}
+
+/// What a message can have beside its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Has {
+    /// A file.
+    File,
+    /// A link.
+    Link,
+}
+
+impl Has {
+    /// All of them.
+    pub const ALL: [Has; 2] = [Has::File, Has::Link];
+
+    /// What people write for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Has::File => "file",
+            Has::Link => "link",
+        }
+    }
+}
+
+/// The index, shared by whoever fills and whoever asks it.
+#[derive(Debug, Clone)]
+pub(super) struct Index(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// One connection, for filling it and for asking it: both are short.
+    connection: Mutex<Connection>,
+    searches: Semaphore,
+    /// Somebody has said something.
+    grown: Notify,
+    /// Somebody searches.
+    wanted: Notify,
+    /// It has been filled with what there was.
+    filled: Notify,
+}
+
+impl Index {
+    pub(super) fn open(folder: &Path, epoch: &Epoch) -> Result<Self, Error> {
+        Ok(Self(Arc::new(Inner {
+            connection: Mutex::new(search::open(folder, epoch)?),
+            searches: Semaphore::new(SEARCHES),
+            grown: Notify::new(),
+            wanted: Notify::new(),
+            filled: Notify::new(),
+        })))
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        work(&self.0.connection.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Store {
+    /// Something was added to the log.
+    pub fn note_growth(&self) {
+        self.index.0.grown.notify_one();
+    }
+
+    /// Fills the index whenever it is time to, until the server stops.
+    pub async fn follow_log(&self, stopping: CancellationToken) {
+        loop {
+            match self.fill().await {
+                Ok(()) => self.index.0.filled.notify_waiters(),
+                Err(Error::Closed) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "search.fill_failed");
+                    tokio::select! {
+                        () = sleep(RETRY) => {}
+                        () = stopping.cancelled() => return,
+                    }
+                }
+            }
+            tokio::select! {
+                () = self.quiet() => {}
+                () = self.index.0.wanted.notified() => {}
+                () = stopping.cancelled() => return,
+            }
+        }
+    }
+
+    /// Waits until there is something to fill in and it is time to.
+    async fn quiet(&self) {
+        let grown = &self.index.0.grown;
+        grown.notified().await;
+        let mut said = 1;
+        // An event or several: few conversations are as long as [`MANY`] notes of growth.
+        while said < MANY && timeout(QUIET, grown.notified()).await.is_ok() {
+            said += 1;
+        }
+    }
+
+    /// Brings into the index what is in the log.
+    async fn fill(&self) -> Result<(), Error> {
+        self.tail.caught_up().await;
+        loop {
+            let index = self.index.clone();
+            let is_done = self.readers.read(move |database| {
+                let (changes, last) = search::changes(database, index.with(search::position)?, PORTION)?;
+                let Some(last) = last else { return Ok(true) };
+                index.with(|connection| search::apply(connection, &changes, last))?;
+                Ok(false)
+            });
+            if is_done.await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Messages that `user` may read and that are as asked, the newest first, and whether there are more.
+    ///
+    /// # Errors
+    /// When the database fails, or the index is not ready in good time.
+    pub async fn search(
+        &self,
+        user: UserId,
+        query: SearchQuery,
+        limit: u32,
+    ) -> Result<(Vec<SearchResult>, bool), Error> {
+        let _turn = self.index.0.searches.acquire().await.map_err(|_| Error::Closed)?;
+        self.tail.caught_up().await;
+        let end = self.readers.read(event::last_position).await?;
+        let patience = Instant::now() + PATIENCE;
+        while self.index.with(search::position)? < end {
+            let filled = self.index.0.filled.notified();
+            self.index.0.wanted.notify_one();
+            tokio::time::timeout_at(patience, filled).await.map_err(|_| Error::Overloaded)?;
+        }
+        let index = self.index.clone();
+        self.readers.read(move |database| index.with(|index| search::find(index, database, user, &query, limit))).await
+    }
+}
