@@ -84,8 +84,8 @@ fn ends(rest: &str) -> impl Iterator<Item = usize> {
         if is_end && before.is_some_and(|before: char| !before.is_whitespace()) {
             ends.push(at);
         }
-        // A name is one line.
-        if sign == Some('\n') {
+        // A name is one line, and the next one may begin here.
+        if matches!(sign, Some('\n' | '@')) {
             break;
         }
         before = sign;
