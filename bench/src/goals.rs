@@ -108,7 +108,7 @@ pub const ROWS: &[Row] = &[
     row("grow.conversations.10.connect", "coming in with 10 conversations: CPU", None, None),
     row("grow.conversations.1000.connect", "… with 1,000", None, None),
     row("grow.conversations.100000.connect", "… with 100,000", None, None),
-    row("page.wasm", "the page's WebAssembly", None, None),
+    row("page.wasm", "the page's WebAssembly at first", None, None),
     row("page.wasm.brotli", "… as it travels, with brotli", Some(AtMost(300e3)), Some(AtMost(200e3))),
     row("page.paint", "a conversation of 100,000 messages: until its newest are painted", Some(AtMost(1_000.0)), None),
     row("page.frame.p50", "scrolling it: between frames, median", None, None),

@@ -163,7 +163,7 @@ async fn measure(round: &Round<'_>, address: SocketAddr, conversation: Conversat
 
 /// The WebAssembly's size, and what of it travels.
 async fn sizes(reader: &WebDriver) -> Result<(f64, f64)> {
-    let script = "const of = performance.getEntriesByType('resource').find((e) => e.name.endsWith('.wasm'));
+    let script = "const of = performance.getEntriesByType('resource').find((e) => e.name.endsWith('_bg.wasm'));
         return [of.decodedBodySize, of.encodedBodySize]";
     let answer = within("its size", reader.execute(script, vec![])).await?;
     let [raw, sent]: [f64; 2] = serde_json::from_value(answer.json().clone()).context("the page has one wasm")?;

@@ -1,11 +1,15 @@
 //! The providers and the addresses of the page.
 
 use crate::dynamic::part;
+use crate::later::{self, later};
 use crate::pages::chat::Chat;
 use crate::pages::signin::{SignIn, SignUp};
 use crate::router::{Address, Router};
 use crate::state::State;
 use leptos::prelude::*;
+
+later!(entrance, sign_in() => view! { <SignIn /> }.into_any());
+later!(entrance, sign_up() => view! { <SignUp /> }.into_any());
 
 #[component]
 pub(crate) fn App() -> impl IntoView {
@@ -23,8 +27,8 @@ pub(crate) fn App() -> impl IntoView {
         // Texts follow no signal: another language is another page.
         state.settings.language.track();
         match page.get() {
-            Some(Address::SignIn) => view! { <SignIn /> }.into_any(),
-            Some(_) => view! { <SignUp /> }.into_any(),
+            Some(Address::SignIn) => later::show(sign_in),
+            Some(_) => later::show(sign_up),
             None => view! { <Chat /> }.into_any(),
         }
     })

@@ -7,6 +7,7 @@
 //! * [`pages`], [`components`] — what is seen.
 //! * [`router`] — which address shows what.
 //! * [`dynamic`] — what changes in a view.
+//! * [`later`] — parts that are loaded when they are first seen.
 //! * [`i18n`] — what the page says, in the person's language.
 //! * [`api`], [`browser`] — HTTP calls; time, randomness and formats of the browser.
 #![forbid(unsafe_code)]
@@ -19,6 +20,7 @@ mod components;
 mod connection;
 mod dynamic;
 mod i18n;
+mod later;
 mod pages;
 mod router;
 mod state;

@@ -55,7 +55,7 @@ async fn an_answer_shows_what_it_answers_and_leads_there() {
     }
     ben.clicks(".message .quote").await;
     eventually("the focus is on what is answered", || async {
-        ben.js("return document.activeElement.querySelector('.message__text').textContent").await
+        ben.js("return document.activeElement.querySelector('.message__text')?.textContent").await
             == json!("Shall we walk? (edited)")
     })
     .await;

@@ -2,17 +2,22 @@
 
 use crate::process::{command, root, run, say};
 use crate::setup::Tools;
-use anyhow::{Context, Result, bail};
+use crate::split;
+use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The page's WebAssembly, brotli compressed, may have so many bytes: 300,000, and what builds in different folders differ
-/// by.
-const WASM_BROTLI_MAX: usize = 302_000;
+/// What is loaded of the page's WebAssembly before somebody sees their conversations, or signs in, may have so many
+/// bytes with brotli.
+const FIRST_BROTLI_MAX: u64 = 300_000;
+/// And all of it.
+const WHOLE_BROTLI_MAX: u64 = 450_000;
+/// The part that those who are signed in do not need at first.
+const MORE: &str = "split_more.wasm.br";
 /// What the page is made of.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     "index.html",
     "boot.js",
     "Trunk.toml",
@@ -24,6 +29,7 @@ const SOURCES: [&str; 11] = [
     "client",
     "frontend",
     "xtask/src/page.rs",
+    "xtask/src/split.rs",
 ];
 
 /// Builds the release page into `dist/`, unless what is there was built from the same sources.
@@ -38,7 +44,9 @@ pub(crate) fn build(tools: &Tools) -> Result<()> {
     run(&mut command("cargo", &["fetch", "--quiet", "--locked", "--target", "wasm32-unknown-unknown"]))?;
     say("Building the page (the first time about 4 minutes on two cores)");
     // Offline: everything is here, and a tool of another version must not be fetched instead.
-    run(&mut tools.trunk(&["build", "--release", "--offline", "--locked"])?)?;
+    run(&mut tools.trunk(&["build", "--release", "--offline", "--locked", "--features", "split"])?)?;
+    say("Cutting the page into parts");
+    split::split(tools, &dist)?;
     say("Compressing the page");
     for file in files(&dist)? {
         compress(&file)?;
@@ -49,13 +57,16 @@ pub(crate) fn build(tools: &Tools) -> Result<()> {
 
 /// Fails if the page has grown too large.
 pub(crate) fn check_size() -> Result<()> {
-    let files = files(&root().join("dist"))?;
-    let wasm = files.iter().find(|file| file.to_string_lossy().ends_with(".wasm.br"));
-    let wasm = wasm.context("there is no compressed WebAssembly in dist/")?;
-    let bytes = usize::try_from(fs::metadata(wasm)?.len())?;
-    println!("the page's WebAssembly: {bytes} bytes with brotli, of {WASM_BROTLI_MAX} allowed");
-    if bytes > WASM_BROTLI_MAX {
-        bail!("the page's WebAssembly is {} bytes too large", bytes - WASM_BROTLI_MAX);
+    let (mut first, mut whole) = (0, 0);
+    for file in files(&root().join("dist"))?.iter().filter(|file| file.to_string_lossy().ends_with(".wasm.br")) {
+        let bytes = fs::metadata(file)?.len();
+        whole += bytes;
+        first += if file.ends_with(MORE) { 0 } else { bytes };
+    }
+    ensure!(first > 0 && first < whole, "dist/ has not the parts it should have");
+    for (what, bytes, max) in [("first", first, FIRST_BROTLI_MAX), ("in all", whole, WHOLE_BROTLI_MAX)] {
+        println!("the page's WebAssembly, {what}: {bytes} bytes with brotli, of {max} allowed");
+        ensure!(bytes <= max, "the page's WebAssembly is {} bytes too large", bytes - max);
     }
     Ok(())
 }
@@ -107,7 +118,7 @@ fn write_if_new(folder: &str, name: &str, text: &str) -> Result<()> {
 }
 
 /// All files below a folder.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let entries = fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
     for entry in entries {

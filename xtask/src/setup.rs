@@ -27,6 +27,14 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
+    /// One of the programs beside trunk.
+    pub(crate) fn command(&self, name: &str) -> Command {
+        let own = self.folders.iter().map(|folder| folder.join(name)).find(|program| program.is_file());
+        let mut command = Command::new(own.unwrap_or_else(|| PathBuf::from(name)));
+        command.current_dir(root());
+        command
+    }
+
     /// Trunk, with everything it needs in reach.
     pub(crate) fn trunk(&self, arguments: &[&str]) -> Result<Command> {
         let mut trunk = command(&self.trunk.to_string_lossy(), arguments);

@@ -1,6 +1,6 @@
 //! The page, compiled into the program.
 //!
-//! What the build named by its content (`-0123456789abcdef.` in the name) never changes and is kept by
+//! What the build named by its content (`-0123456789abcdef` in the name or the folder's) never changes and is kept by
 //! browsers for ever; everything else, `index.html` first of all, is asked for again each time and
 //! answered by its ETag. Compressed forms were made at build time.
 
@@ -57,7 +57,7 @@ fn is_route(path: &str) -> bool {
 /// leading zeros.
 fn is_hashed(name: &str) -> bool {
     name.rsplit_once('-').is_some_and(|(_, rest)| {
-        let hash = rest.split(['.', '_']).next().unwrap_or_default();
+        let hash = rest.split(['.', '_', '/']).next().unwrap_or_default();
         (12..=16).contains(&hash.len()) && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
 }
@@ -134,8 +134,12 @@ mod tests {
 
     #[test]
     fn only_names_with_a_hash_are_kept_for_ever() {
-        for name in ["frontend-d37ffe1b9a52ed31.js", "frontend-d37ffe1b9a52ed31_bg.wasm", "styles-123456789abcdef.css"]
-        {
+        for name in [
+            "frontend-d37ffe1b9a52ed31.js",
+            "frontend-d37ffe1b9a52ed31_bg.wasm",
+            "styles-123456789abcdef.css",
+            "frontend-d37ffe1b9a52ed31/chunk_3.wasm",
+        ] {
             assert!(is_hashed(name), "{name}");
         }
         for name in ["index.html", "boot.js", "a-b.js", "frontend-d37ffe1b9a5.js", "x-zzzzzzzzzzzzzzzz.js"] {

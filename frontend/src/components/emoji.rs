@@ -4,6 +4,7 @@ use super::dialog::Dialog;
 use crate::browser;
 use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, tr};
+use crate::later::{self, later};
 use crate::state::State;
 use crate::state::emoji::Emoji;
 use leptos::html;
@@ -23,8 +24,10 @@ const TONES: [&str; 6] = ["✋", "✋🏻", "✋🏼", "✋🏽", "✋🏾", "�
 #[component]
 pub(crate) fn EmojiPicker() -> impl IntoView {
     let state = expect_context::<State>();
-    part_if(move || state.picking.get().is_some(), move || view! { <Picker /> }.into_any())
+    part_if(move || state.picking.get().is_some(), move || later::show(picker))
 }
+
+later!(more, picker() => view! { <Picker /> }.into_any());
 
 #[component]
 fn Picker() -> impl IntoView {

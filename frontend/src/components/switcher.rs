@@ -5,6 +5,7 @@ use super::dialog::Dialog;
 use super::sidebar::{face, title};
 use crate::dynamic::{part, text};
 use crate::i18n::{Text, tr};
+use crate::later::{self, later};
 use crate::router::{Address, Router};
 use crate::state::{Overlay, State};
 use crate::{api, browser};
@@ -181,10 +182,13 @@ pub(crate) fn Overlays() -> impl IntoView {
     let close = Callback::new(move |()| state.overlay.set(None));
     part(move || match state.overlay.get() {
         None => ().into_any(),
-        Some(Overlay::Switcher) => view! { <Switcher close /> }.into_any(),
-        Some(Overlay::Shortcuts) => view! { <Shortcuts close /> }.into_any(),
+        Some(Overlay::Switcher) => later::show(move || switcher(close)),
+        Some(Overlay::Shortcuts) => later::show(move || shortcuts(close)),
     })
 }
+
+later!(more, switcher(close: Callback<()>) => view! { <Switcher close /> }.into_any());
+later!(more, shortcuts(close: Callback<()>) => view! { <Shortcuts close /> }.into_any());
 
 /// Every key that does something.
 #[component]

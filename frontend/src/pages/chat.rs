@@ -6,6 +6,7 @@ use crate::components::status::StatusBar;
 use crate::components::switcher::Overlays;
 use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, tr};
+use crate::later::{self, later};
 use crate::pages::conversation::ConversationPage;
 use crate::pages::new::New;
 use crate::pages::setting::SettingsPage;
@@ -13,6 +14,9 @@ use crate::router::{Address, Redirect, Router};
 use crate::state::State;
 use crate::state::session::Session;
 use leptos::prelude::*;
+
+later!(more, new() => view! { <New /> }.into_any());
+later!(more, settings() => view! { <SettingsPage /> }.into_any());
 
 #[component]
 pub(crate) fn Chat() -> impl IntoView {
@@ -28,8 +32,8 @@ pub(crate) fn Chat() -> impl IntoView {
     });
     let open = move || match shown.get() {
         Address::Conversation(id) => view! { <ConversationPage id /> }.into_any(),
-        Address::New => view! { <New /> }.into_any(),
-        Address::Settings => view! { <SettingsPage /> }.into_any(),
+        Address::New => later::show(new),
+        Address::Settings => later::show(settings),
         _ => view! { <NothingOpen /> }.into_any(),
     };
     Effect::new(move |_| {

@@ -1,0 +1,83 @@
+//! Parts of the page that are loaded when they are first seen, so that the first screen does not wait for them.
+//!
+//! What a function named by [`later!`] makes, and all that nothing else needs, is left out of the page's WebAssembly when
+//! it is built to be released (`cargo xtask page`, with the feature `split`); the rest of it is fetched by the first call.
+//! In development everything is in one piece.
+
+use crate::dynamic::part;
+use crate::i18n::{Text, tr};
+use leptos::prelude::*;
+use leptos::reactive::computed::ScopedFuture;
+use std::pin::Pin;
+
+/// A part of the page could not be fetched.
+#[derive(Debug)]
+pub(crate) struct Unloaded;
+
+#[cfg(feature = "split")]
+impl From<wasm_split_helpers::SplitLoaderError> for Unloaded {
+    fn from(_: wasm_split_helpers::SplitLoaderError) -> Self {
+        Self
+    }
+}
+
+/// What comes of fetching a part and making its view.
+pub(crate) type Fetched = Pin<Box<dyn Future<Output = Result<AnyView, Unloaded>>>>;
+
+/// Makes a function that fetches the part of this name and gives its view.
+macro_rules! later {
+    ($part:ident, $name:ident($($argument:ident: $type:ty),*) => $view:expr) => {
+        fn $name($($argument: $type),*) -> crate::later::Fetched {
+            #[cfg_attr(feature = "split", wasm_split_helpers::wasm_split($part, fallible))]
+            fn fetch($($argument: $type),*) -> Result<AnyView, crate::later::Unloaded> {
+                Ok($view)
+            }
+            #[cfg(feature = "split")]
+            return Box::pin(fetch($($argument),*));
+            #[cfg(not(feature = "split"))]
+            return Box::pin(std::future::ready(fetch($($argument),*)));
+        }
+    };
+}
+pub(crate) use later;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Waiting,
+    Here,
+    Failed,
+}
+
+/// Shows a part once it is there, and meanwhile that it is coming; if it does not come, how to try again.
+pub(crate) fn show(fetch: impl Fn() -> Fetched + Copy + Send + 'static) -> AnyView {
+    let phase = RwSignal::new(Phase::Waiting);
+    let fetched = StoredValue::new_local(None);
+    let start = move || {
+        phase.set(Phase::Waiting);
+        // What the part makes belongs to whoever shows it.
+        let fetch = ScopedFuture::new(fetch());
+        leptos::task::spawn_local(async move {
+            let (view, next) = match fetch.await {
+                Ok(view) => (Some(view), Phase::Here),
+                Err(Unloaded) => (None, Phase::Failed),
+            };
+            // Whoever wanted it may have gone.
+            if fetched.try_set_value(view).is_none() {
+                phase.try_set(next);
+            }
+        });
+    };
+    start();
+    part(move || match phase.get() {
+        Phase::Waiting => view! { <p class="later" role="status">{tr(Text::Loading)}</p> }.into_any(),
+        Phase::Here => fetched.try_update_value(Option::take).flatten().unwrap_or_else(|| ().into_any()),
+        Phase::Failed => view! {
+            <p class="later" role="alert">
+                {tr(Text::NotLoaded)}
+                <button type="button" class="button button--quiet" on:click=move |_| start()>{tr(Text::TryAgain)}</button>
+            </p>
+        }
+        .into_any(),
+    })
+    .into_any()
+}

@@ -1,0 +1,105 @@
+//! Cutting the page's WebAssembly into parts: what the first screen needs, and what is fetched when it is first wanted
+//! (`frontend/src/later.rs`).
+//!
+//! Trunk has built and linked the page; here what it linked is cut, bound to the browser, made small, and put in place
+//! of trunk's. All files of one build lie in a folder named by their content: they refer to each other by plain
+//! names, and parts of two builds never meet.
+
+use crate::process::{root, run};
+use crate::setup::Tools;
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+
+/// What was found to give the smallest files (bench/NOTES.md).
+const OPTIMISE: [&str; 5] = ["--flatten", "--rereloop", "-Oz", "--converge", "--strip-producers"];
+/// The name under which the parts' loader is imported by what was linked.
+const LOADER: &str = "__wasm_split.______________________.js";
+
+/// Puts the parts into `dist` in place of the whole.
+pub(crate) fn split(tools: &Tools, dist: &Path) -> Result<()> {
+    let linked = root().join("target/wasm32-unknown-unknown/page/frontend.wasm");
+    let linked = fs::read(&linked).with_context(|| format!("{} cannot be read", linked.display()))?;
+    let parts = root().join("target/parts");
+    let _ = fs::remove_dir_all(&parts);
+    fs::create_dir_all(&parts)?;
+    let main = root().join("target/parts-main.wasm");
+
+    let mut options = wasm_split_cli_support::Options::new(&linked);
+    options.output_dir = &parts;
+    options.main_out_path = &main;
+    options.main_module = "./frontend.js";
+    let loader = format!("./{LOADER}");
+    options.link_name = &loader;
+    let cut = wasm_split_cli_support::transform(options).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    ensure!(!cut.split_modules.is_empty(), "nothing was cut out of the page");
+
+    let mut bind = tools.command("wasm-bindgen");
+    bind.args(["--target", "web", "--keep-lld-exports", "--no-typescript", "--out-name", "frontend", "--out-dir"]);
+    run(bind.arg(&parts).arg(&main))?;
+    for file in super::page::files(&parts)? {
+        if file.extension().is_some_and(|end| end == "wasm") {
+            run(tools.command("wasm-opt").args(OPTIMISE).arg("-o").arg(&file).arg(&file))?;
+        }
+    }
+    put(&parts, dist)
+}
+
+/// Moves the parts into a folder of `dist` and has the page start from there.
+fn put(parts: &Path, dist: &Path) -> Result<()> {
+    let mut hasher = DefaultHasher::new();
+    for file in super::page::files(parts)? {
+        file.strip_prefix(parts)?.hash(&mut hasher);
+        fs::read(&file)?.hash(&mut hasher);
+    }
+    let folder = format!("frontend-{:016x}", hasher.finish());
+    let index = dist.join("index.html");
+    let mut html = fs::read_to_string(&index)?;
+    for (attribute, name) in [("data-js", "frontend.js"), ("data-wasm", "frontend_bg.wasm")] {
+        let path = value(&html, attribute).with_context(|| format!("index.html has no {attribute}"))?.to_owned();
+        fs::remove_file(dist.join(path.trim_start_matches('/')))?;
+        // Everywhere: the page may be told to fetch it early, too.
+        html = html.replace(&path, &format!("/{folder}/{name}"));
+    }
+    // The rest is fetched as soon as the browser has nothing else to do.
+    let later = super::page::files(parts)?.into_iter().filter_map(|file| {
+        let name = file.file_name()?.to_string_lossy().into_owned();
+        let is_part = name.ends_with(".wasm") && name != "frontend_bg.wasm";
+        is_part.then(|| format!(r#"<link rel="prefetch" href="/{folder}/{name}" as="fetch" crossorigin="anonymous">"#))
+    });
+    html = html.replace("</head>", &format!("{}</head>", later.collect::<String>()));
+    fs::write(index, html)?;
+    fs::rename(parts, dist.join(folder))?;
+    Ok(())
+}
+
+/// What an attribute of the page's script says.
+fn value<'a>(html: &'a str, attribute: &str) -> Option<&'a str> {
+    html.split_once(&format!("{attribute}=\""))?.1.split_once('"').map(|(value, _)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_starts_from_the_folder_of_the_parts() {
+        let folder = root().join("target/tmp/split-test");
+        let _ = fs::remove_dir_all(&folder);
+        let (parts, dist) = (folder.join("parts"), folder.join("dist"));
+        fs::create_dir_all(&parts).expect("a folder");
+        fs::create_dir_all(&dist).expect("a folder");
+        fs::write(parts.join("frontend.js"), "x").expect("written");
+        fs::write(dist.join("a-1.js"), "old").expect("written");
+        fs::write(dist.join("a-1.wasm"), "old").expect("written");
+        fs::write(dist.join("index.html"), "<script data-js=\"/a-1.js\" data-wasm=\"/a-1.wasm\"></script>")
+            .expect("written");
+        put(&parts, &dist).expect("put");
+        let html = fs::read_to_string(dist.join("index.html")).expect("read");
+        let path = value(&html, "data-js").expect("an address");
+        assert_eq!(fs::read_to_string(dist.join(path.trim_start_matches('/'))).expect("read"), "x");
+        assert!(value(&html, "data-wasm").is_some_and(|path| path.ends_with("/frontend_bg.wasm")));
+        assert!(!dist.join("a-1.js").exists() && !dist.join("a-1.wasm").exists());
+    }
+}
