@@ -29,7 +29,7 @@ pub struct Change {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum What {
-    Edited(String),
+    Edited(String, Vec<UserId>),
     Deleted,
     Reacted { emoji: String, on: bool },
 }
@@ -48,7 +48,7 @@ impl Change {
     #[must_use]
     pub fn of(event: &Event) -> Option<(Seq, Self)> {
         let (target, what) = match &event.kind {
-            EventKind::Edited(edited) => (edited.target, What::Edited(edited.content.clone())),
+            EventKind::Edited(edited) => (edited.target, What::Edited(edited.content.clone(), edited.mentions.clone())),
             EventKind::Deleted(deleted) => (deleted.target, What::Deleted),
             EventKind::Reacted(reacted) => {
                 (reacted.target, What::Reacted { emoji: reacted.emoji.clone(), on: reacted.on })
@@ -65,7 +65,7 @@ impl Change {
             return false;
         }
         match &self.what {
-            What::Edited(content) => self.edit(content, row, text),
+            What::Edited(content, mentions) => self.edit(content, mentions, row, text),
             What::Deleted => {
                 delete(row, self.at);
                 true
@@ -75,7 +75,7 @@ impl Change {
         }
     }
 
-    fn edit(&self, content: &str, row: &mut Row, text: &mut Text) -> bool {
+    fn edit(&self, content: &str, mentions: &[UserId], row: &mut Row, text: &mut Text) -> bool {
         if *text == Text::Ahead {
             let is_this = row.edited_at == Some(self.at) && (row.content == content || content.is_empty());
             let is_earlier = row.edited_at.is_some_and(|shown| self.at <= shown);
@@ -91,6 +91,7 @@ impl Change {
             return false;
         }
         content.clone_into(&mut row.content);
+        mentions.clone_into(&mut row.mentions);
         row.edited_at = Some(self.at);
         true
     }
@@ -104,6 +105,7 @@ pub fn begin(message: &Message, event: &Event, is_edit_waiting: bool) -> (Row, T
         sender: event.sender,
         at: event.at,
         content: message.content.clone(),
+        mentions: message.mentions.clone(),
         reply_to: message.reply_to,
         edited_at: message.edited_at,
         deleted_at: None,
@@ -120,6 +122,7 @@ pub fn begin(message: &Message, event: &Event, is_edit_waiting: bool) -> (Row, T
 /// What is gone has no text and no reactions; only that it is gone.
 fn delete(row: &mut Row, at: Timestamp) {
     row.content.clear();
+    row.mentions.clear();
     row.reactions.clear();
     row.edited_at = None;
     row.deleted_at = Some(at);
@@ -203,5 +206,5 @@ impl Waiting {
 /// Whether a text is among these changes.
 #[must_use]
 pub fn has_edit(changes: &[Change]) -> bool {
-    changes.iter().any(|change| matches!(change.what, What::Edited(_)))
+    changes.iter().any(|change| matches!(change.what, What::Edited(..)))
 }

@@ -56,6 +56,15 @@ impl Receipts {
         self.by_conversation.get(&conversation).into_iter().flatten().map(|(user, position)| (*user, *position))
     }
 
+    /// How far all of these people are: the position of whoever is least far. `None`: they are nobody.
+    pub fn reach(&self, conversation: ConversationId, people: impl IntoIterator<Item = UserId>) -> Option<Position> {
+        let positions = people.into_iter().map(|user| self.position(conversation, user));
+        positions.reduce(|least, one| Position {
+            delivered: least.delivered.min(one.delivered),
+            read: least.read.min(one.read),
+        })
+    }
+
     /// Who has read this event.
     pub fn readers(&self, conversation: ConversationId, seq: Seq) -> impl Iterator<Item = UserId> {
         let reached = self.positions(conversation).filter(move |(_, position)| position.read >= seq.into());
@@ -175,6 +184,19 @@ mod tests {
         assert_eq!(receipts.readers(conversation(1), seq(3)).collect::<Vec<_>>(), [user(2)]);
         assert_eq!(receipts.receivers(conversation(1), seq(3)).collect::<Vec<_>>(), [user(1), user(2)]);
         assert_eq!(receipts.receivers(conversation(2), seq(1)).count(), 0);
+    }
+
+    #[test]
+    fn all_are_as_far_as_whoever_is_least_far() {
+        let mut receipts = Receipts::default();
+        receipts.handle_receipt(receipt(1, Some(9), Some(4)));
+        receipts.handle_receipt(receipt(2, Some(6), Some(5)));
+        let reach = |people: &[u8]| {
+            let reach = receipts.reach(conversation(1), people.iter().map(|number| user(*number)))?;
+            Some((reach.delivered.get(), reach.read.get()))
+        };
+        assert_eq!((reach(&[1, 2]), reach(&[2]), reach(&[1, 2, 3])), (Some((6, 4)), Some((6, 5)), Some((0, 0))));
+        assert_eq!(reach(&[]), None);
     }
 
     #[test]

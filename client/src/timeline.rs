@@ -224,6 +224,7 @@ impl Timeline {
             sender,
             at,
             content: send.content.clone(),
+            mentions: Vec::new(),
             reply_to: send.reply_to,
             edited_at: None,
             deleted_at: None,

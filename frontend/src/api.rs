@@ -10,8 +10,13 @@ use shared::account::{
     TokenList, User, UserList,
 };
 use shared::code::{Code, ErrorBody, Rejection};
-use shared::conversation::{ConversationBody, ConversationList, EventList, Summary};
-use shared::ids::{ConversationId, SessionId, TokenId, UserId};
+use shared::conversation::{
+    ChangeMember, ConversationBody, ConversationList, CreateConversation, EventList, MemberList, RenameConversation,
+    Role, Summary,
+};
+use shared::ids::{ConversationId, SessionId, Timestamp, TokenId, UserId};
+use shared::receipt::{Receipt, ReceiptList};
+use shared::search::SearchResults;
 use std::pin::Pin;
 
 /// Why a call has no answer.
@@ -126,6 +131,52 @@ pub(crate) async fn events(id: ConversationId, load: Load, limit: u32) -> Result
         Load::Around(seq) => request.query([("around", seq.to_string())]),
     })
     .await
+}
+
+pub(crate) async fn receipts(id: ConversationId) -> Result<Vec<Receipt>, Error> {
+    get::<ReceiptList>(Request::get(&format!("/api/conversations/{id}/receipts"))).await.map(|body| body.receipts)
+}
+
+pub(crate) async fn members(id: ConversationId, search: &str, skip: usize, limit: u32) -> Result<MemberList, Error> {
+    let (skip, limit) = (skip.to_string(), limit.to_string());
+    let request = Request::get(&format!("/api/conversations/{id}/members"));
+    get(request.query([("search", search), ("skip", &skip), ("limit", &limit)])).await
+}
+
+pub(crate) async fn search(
+    query: &str,
+    conversation: Option<ConversationId>,
+    before: Option<Timestamp>,
+) -> Result<SearchResults, Error> {
+    let request = Request::get("/api/search").query([("query", query), ("limit", "20")]);
+    let conversation = conversation.map(|id| ("conversation", id.to_string()));
+    let before = before.map(|at| ("before", at.as_millis().to_string()));
+    get(request.query(conversation.into_iter().chain(before))).await
+}
+
+pub(crate) async fn create_conversation(body: &CreateConversation) -> Result<Summary, Error> {
+    send::<ConversationBody>(Request::post("/api/conversations"), body).await.map(|body| body.conversation)
+}
+
+pub(crate) async fn rename_conversation(id: ConversationId, name: String) -> Result<Summary, Error> {
+    let request = Request::patch(&format!("/api/conversations/{id}"));
+    send::<ConversationBody>(request, &RenameConversation { name }).await.map(|body| body.conversation)
+}
+
+pub(crate) async fn add_member(id: ConversationId, user: UserId) -> Result<(), Error> {
+    call(Request::put(&member(id, user)), None).await.map(drop)
+}
+
+pub(crate) async fn remove_member(id: ConversationId, user: UserId) -> Result<(), Error> {
+    call(Request::delete(&member(id, user)), None).await.map(drop)
+}
+
+pub(crate) async fn change_member(id: ConversationId, user: UserId, role: Role) -> Result<(), Error> {
+    call(Request::patch(&member(id, user)), Some(write(&ChangeMember { role })?)).await.map(drop)
+}
+
+fn member(id: ConversationId, user: UserId) -> String {
+    format!("/api/conversations/{id}/members/{user}")
 }
 
 /// A file of the page, as text.

@@ -73,7 +73,7 @@ pub(crate) fn show(fetch: impl Fn() -> Fetched + Copy + Send + 'static) -> AnyVi
         Phase::Here => fetched.try_update_value(Option::take).flatten().unwrap_or_else(|| ().into_any()),
         Phase::Failed => view! {
             <p class="later" role="alert">
-                {tr(Text::NotLoaded)}
+                {tr(Text::PartNotLoaded)}
                 <button type="button" class="button button--quiet" on:click=move |_| start()>{tr(Text::TryAgain)}</button>
             </p>
         }

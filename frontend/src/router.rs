@@ -16,6 +16,7 @@ pub(crate) enum Address {
     List,
     New,
     Settings,
+    Search,
     Conversation(ConversationId),
     /// A message of a conversation.
     Message(ConversationId, Seq),
@@ -29,6 +30,7 @@ impl Address {
             "signup" => Self::SignUp,
             "new" => Self::New,
             "settings" => Self::Settings,
+            "search" => Self::Search,
             path => path.strip_prefix("c/").and_then(Self::of_conversation).unwrap_or(Self::List),
         }
     }
@@ -44,7 +46,7 @@ impl Address {
     pub(crate) fn conversation(self) -> Option<ConversationId> {
         match self {
             Self::Conversation(id) | Self::Message(id, _) => Some(id),
-            Self::SignIn | Self::SignUp | Self::List | Self::New | Self::Settings => None,
+            Self::SignIn | Self::SignUp | Self::List | Self::New | Self::Settings | Self::Search => None,
         }
     }
 
@@ -56,6 +58,7 @@ impl Address {
             Self::List => "/".into(),
             Self::New => "/new".into(),
             Self::Settings => "/settings".into(),
+            Self::Search => "/search".into(),
             Self::Conversation(id) => format!("/c/{id}"),
             Self::Message(id, seq) => format!("/c/{id}/{seq}"),
         }
@@ -139,7 +142,7 @@ mod tests {
     fn a_path_leads_where_it_came_from_and_others_to_the_list() {
         let conversation = "/c/0198c000-0000-7000-8000-000000000001";
         let message = format!("{conversation}/12");
-        for path in ["/", "/signin", "/signup", "/new", "/settings", conversation, &message] {
+        for path in ["/", "/signin", "/signup", "/new", "/settings", "/search", conversation, &message] {
             assert_eq!(Address::of(path).path(), path);
         }
         for end in ["/0", "/x", "/-1", "/1/2", "/9007199254740992"] {

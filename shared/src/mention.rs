@@ -29,7 +29,7 @@ pub fn people<E>(content: &str, mut find: impl FnMut(&str) -> Result<Vec<UserId>
     let mut found = Vec::new();
     let mut left = LOOKUPS_MAX;
     let mut failed = None;
-    for text in content.contains('@').then(|| texts(content)).unwrap_or_default() {
+    for text in if content.contains('@') { texts(content) } else { Vec::new() } {
         parts(&text, |name| {
             if left == 0 || failed.is_some() || found.len() >= MENTIONS_MAX {
                 return false;

@@ -14,6 +14,8 @@ pub struct Row {
     pub at: Timestamp,
     /// Its text; empty once deleted.
     pub content: String,
+    /// The people it names.
+    pub mentions: Vec<UserId>,
     /// The message it answers.
     pub reply_to: Option<Seq>,
     /// When its text was changed last.

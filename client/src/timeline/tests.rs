@@ -376,6 +376,7 @@ fn fresh(log: &[Event]) -> Vec<Row> {
             } else {
                 String::new()
             },
+            mentions: Vec::new(),
             reply_to: None,
             edited_at: edit.map(|(at, _)| at).filter(|_| is_there),
             deleted_at,

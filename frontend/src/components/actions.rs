@@ -4,8 +4,9 @@ use super::icon::{Icon, Picture};
 use crate::browser;
 use crate::i18n::{Text, tr};
 use crate::router::Address;
-use crate::state::State;
+use crate::state::{Overlay, State};
 use leptos::prelude::*;
+use shared::conversation::ConversationKind;
 use shared::ids::{ConversationId, Seq};
 
 /// What can be done with a message.
@@ -17,10 +18,12 @@ pub(crate) enum Action {
     Delete,
     CopyText,
     CopyLink,
+    Readers,
 }
 
 impl Action {
-    const ALL: [Action; 6] = [Self::React, Self::Reply, Self::Edit, Self::Delete, Self::CopyText, Self::CopyLink];
+    const ALL: [Action; 7] =
+        [Self::React, Self::Reply, Self::Edit, Self::Delete, Self::CopyText, Self::CopyLink, Self::Readers];
 
     /// The action of a key pressed on a row.
     pub(crate) fn of_key(key: &str) -> Option<Self> {
@@ -31,6 +34,7 @@ impl Action {
             "Delete" | "Backspace" => Some(Self::Delete),
             "c" => Some(Self::CopyText),
             "l" => Some(Self::CopyLink),
+            "i" => Some(Self::Readers),
             _ => None,
         }
     }
@@ -43,12 +47,20 @@ impl Action {
             Self::Delete => (Picture::Delete, Text::Delete),
             Self::CopyText => (Picture::Copy, Text::CopyContent),
             Self::CopyLink => (Picture::Link, Text::CopyLink),
+            Self::Readers => (Picture::Seen, Text::ReadBy),
         }
     }
 
     /// Whether it is for one's own messages only.
     fn is_own(self) -> bool {
-        matches!(self, Self::Edit | Self::Delete)
+        matches!(self, Self::Edit | Self::Delete | Self::Readers)
+    }
+
+    /// Whether it can be done with a message there, by whoever wrote it or somebody else.
+    fn is_there(self, state: State, conversation: ConversationId, is_own: bool) -> bool {
+        // Between two people the mark says it all.
+        let is_told = self != Self::Readers || state.conversations.kind(conversation) == Some(ConversationKind::Group);
+        (is_own || !self.is_own()) && is_told
     }
 
     /// Does it, if it can be done.
@@ -57,7 +69,8 @@ impl Action {
         let me = state.session.me();
         // What is being changed or deleted waits for that to end, or for the person to decide.
         let is_free = !state.changes.has(conversation, seq);
-        if self.is_own() && Some(row.sender) != me || (self.is_own() || self == Self::React) && !is_free {
+        let needs_free = matches!(self, Self::Edit | Self::Delete | Self::React);
+        if !self.is_there(state, conversation, Some(row.sender) == me) || needs_free && !is_free {
             return;
         }
         let draft = state.drafts.get(conversation, me);
@@ -76,6 +89,7 @@ impl Action {
             Self::Reply => draft.reply(seq),
             Self::Edit => draft.edit(seq, row.content),
             Self::Delete => state.delete(conversation, seq),
+            Self::Readers => state.overlay.set(Some(Overlay::Readers(conversation, seq))),
             Self::CopyText => browser::copy(&row.content),
             Self::CopyLink => {
                 let origin = browser::window().location().origin().unwrap_or_default();
@@ -107,7 +121,7 @@ pub(crate) fn Actions(conversation: ConversationId, seq: Seq, is_own: bool) -> i
         }
         .into_any()
     };
-    let actions = Action::ALL.into_iter().filter(|action| is_own || !action.is_own());
+    let actions = Action::ALL.into_iter().filter(|action| action.is_there(state, conversation, is_own));
     view! {
         <div class="actions" role="toolbar" aria-label=tr(Text::MessageActions)>
             {actions.map(button).collect::<Vec<_>>()}

@@ -1,14 +1,17 @@
 //! Where messages are written. Enter sends, Shift+Enter breaks the line; while an input method is
 //! composing, Enter belongs to it. What is being written may replace a text that is there already: then it is saved.
 
+use super::completion::{CompletionList, id_of};
 use super::icon::{Icon, Picture};
 use crate::browser;
 use crate::dynamic::{part, text as following};
 use crate::i18n::{Text, count, tr};
 use crate::state::State;
+use crate::state::completion::Completion;
 use crate::state::draft::Purpose;
 use leptos::html;
 use leptos::prelude::*;
+use shared::ids::ConversationId;
 
 /// From so many bytes before the limit on, what is left is shown.
 const NEAR_LIMIT: usize = 1_000;
@@ -22,6 +25,9 @@ pub(crate) fn Composer(
     /// Takes the text, and clears it; `false`: it could not be taken.
     submit: impl Fn(String) -> bool + Copy + Send + Sync + 'static,
     #[prop(optional, into)] is_disabled: Signal<bool>,
+    /// Where it goes, if that is there already: those who are there can be named.
+    #[prop(optional)]
+    conversation: Option<ConversationId>,
     /// What the text is for.
     #[prop(optional, into)]
     purpose: Signal<Purpose>,
@@ -60,8 +66,27 @@ pub(crate) fn Composer(
         }
         purpose
     });
+    let completion = Completion::new(state, conversation);
+    let complete = move |index: usize| {
+        let (Some(area), Some((chosen, length))) = (area.get_untracked(), completion.take(index)) else { return };
+        let end = area.selection_end().ok().flatten().unwrap_or_default();
+        let start = end.saturating_sub(u32::try_from(length).unwrap_or(0));
+        let _ = area.set_selection_range(start, end);
+        put(&area, text, &chosen);
+    };
     let on_key = move |event: leptos::ev::KeyboardEvent| {
-        let callback = match event.key().as_str() {
+        let key = event.key();
+        if completion.is_on() && !browser::is_composing(&event) && !event.shift_key() {
+            match key.as_str() {
+                "ArrowDown" => completion.step(1),
+                "ArrowUp" => completion.step(-1),
+                "Enter" | "Tab" => complete(completion.at.get_untracked()),
+                "Escape" => completion.end(),
+                _ => return,
+            }
+            return event.prevent_default();
+        }
+        let callback = match key.as_str() {
             _ if browser::is_composing(&event) => None,
             "Enter" if !event.shift_key() => {
                 event.prevent_default();
@@ -78,13 +103,9 @@ pub(crate) fn Composer(
     };
     let pick = move |_| {
         let insert = move |emoji: String| {
-            let Some(area) = area.get_untracked() else { return };
-            // What is marked is replaced, as by typing.
-            let _ = area.set_range_text(&emoji);
-            let end = area.selection_end().ok().flatten().unwrap_or_default();
-            let _ = area.set_selection_range(end, end);
-            text.set(area.value());
-            let _ = area.focus();
+            if let Some(area) = area.get_untracked() {
+                put(&area, text, &emoji);
+            }
         };
         state.picking.set(Some(Callback::new(insert)));
     };
@@ -109,6 +130,7 @@ pub(crate) fn Composer(
                 send();
             }
         >
+            <CompletionList completion take=Callback::new(complete) />
             <div class="composer__box">
                 <textarea
                     class="composer__text"
@@ -118,9 +140,16 @@ pub(crate) fn Composer(
                     enterkeyhint="send"
                     aria-label=following(move || label.get())
                     placeholder=following(move || label.get())
+                    role="combobox"
+                    aria-autocomplete="list"
+                    aria-controls="completion"
+                    aria-expanded=following(move || completion.choices.with(|choices| !choices.is_empty()).to_string())
+                    aria-activedescendant=move || completion.choices.with(|choices| !choices.is_empty()).then(|| id_of(completion.at.get()))
                     prop:value=text
+                    on:blur=move |_| completion.end()
                     on:input=move |event| {
                         text.set(event_target_value(&event));
+                        completion.input(state, &area.get_untracked().map(|area| before_caret(&area)).unwrap_or_default());
                         if let Some(on_input) = on_input {
                             on_input.run(());
                         }
@@ -140,6 +169,23 @@ pub(crate) fn Composer(
             })}</div>
         </form>
     }
+}
+
+/// Writes something where the caret is; what is marked is replaced, as by typing.
+fn put(area: &web_sys::HtmlTextAreaElement, text: RwSignal<String>, what: &str) {
+    let start = area.selection_start().ok().flatten().unwrap_or_default();
+    let end = area.selection_end().ok().flatten().unwrap_or_default();
+    // It fails for places that are none.
+    let _ = area.set_range_text_with_start_and_end_and_mode(what, start, end, "end");
+    text.set(area.value());
+    let _ = area.focus();
+}
+
+/// What is written before the caret.
+fn before_caret(area: &web_sys::HtmlTextAreaElement) -> String {
+    let end = area.selection_start().ok().flatten().unwrap_or_default() as usize;
+    let before: Vec<u16> = area.value().encode_utf16().take(end).collect();
+    String::from_utf16_lossy(&before)
 }
 
 fn focus(area: NodeRef<html::Textarea>) {

@@ -19,6 +19,8 @@ pub(crate) enum Picture {
     Close,
     Settings,
     Search,
+    Seen,
+    People,
 }
 
 impl Picture {
@@ -40,6 +42,10 @@ impl Picture {
             Picture::Close => "M6 6l12 12M18 6L6 18",
             Picture::Settings => {
                 "M4 7h10M18 7h2M4 17h2M10 17h10M16 7a2 2 0 1 1-4 0 2 2 0 0 1 4 0zM10 17a2 2 0 1 1-4 0 2 2 0 0 1 4 0z"
+            }
+            Picture::Seen => "M2.5 13l4 4L14 8M12 15.5l1.5 1.5L21.5 8",
+            Picture::People => {
+                "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20a6.5 6.5 0 0 1 13 0M16 4.5a3.5 3.5 0 0 1 0 6.5M18.5 14.5a6.5 6.5 0 0 1 3 5.5"
             }
             Picture::Search => "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l4.5 4.5",
         }

@@ -3,17 +3,19 @@
 //! Put together by hand and not by views: what is in a message does not change on its own, and a view for each kind
 //! of node would be the largest part of the page.
 
+use crate::browser;
 use crate::i18n::{Text, tr};
 use leptos::prelude::*;
 use shared::markdown::{self, Block, Inline, Mark};
+use shared::mention::{self, Part};
 use wasm_bindgen::JsCast;
 use web_sys::{Document, Element, HtmlElement, MouseEvent};
 
 /// What a row says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Body {
-    /// What somebody wrote.
-    Written { text: String, is_edited: bool },
+    /// What somebody wrote, and what those are called whom it names; whether that is oneself.
+    Written { text: String, is_edited: bool, names: Vec<(String, bool)> },
     /// It was deleted.
     Deleted,
 }
@@ -24,13 +26,14 @@ pub(crate) fn fill(element: Element, body: Body) {
     element.set_text_content(None);
     match body {
         Body::Deleted => element.set_text_content(Some(tr(Text::Deleted))),
-        Body::Written { text, is_edited } => {
+        Body::Written { text, is_edited, names } => {
+            let writer = &Writer { document, names };
             match &markdown::parse(&text)[..] {
                 // Most are one paragraph, and need nothing around it.
-                [Block::Paragraph(parts)] => put_parts(&document, &element, parts),
-                blocks => put_blocks(&document, &element, blocks),
+                [Block::Paragraph(parts)] => put_parts(writer, &element, parts),
+                blocks => put_blocks(writer, &element, blocks),
             }
-            if is_edited && let Some(note) = put(&document, &element, "span", "message__edited") {
+            if is_edited && let Some(note) = put(writer, &element, "span", "message__edited") {
                 note.set_text_content(Some(&format!(" {}", tr(Text::Edited))));
             }
         }
@@ -49,9 +52,41 @@ pub(crate) fn uncover(event: MouseEvent) {
     cover.remove();
 }
 
+/// What makes nodes, and knows whose names are set apart.
+struct Writer {
+    document: Document,
+    names: Vec<(String, bool)>,
+}
+
+/// Adds a text, with names in it set apart.
+fn put_text(writer: &Writer, parent: &Element, text: &str) {
+    let of = |name: &str| {
+        let name = browser::lower(name);
+        writer.names.iter().find(|(known, _)| *known == name).map(|(_, is_me)| *is_me)
+    };
+    let plain = |text: &str| {
+        let _ = parent.append_child(&writer.document.create_text_node(text));
+    };
+    if writer.names.is_empty() {
+        return plain(text);
+    }
+    for part in mention::parts(text, |name| of(name).is_some()) {
+        match part {
+            Part::Text(text) => plain(text),
+            Part::Name(name) => {
+                let is_me = of(&name[1..]) == Some(true);
+                if let Some(element) = put(writer, parent, "bdi", if is_me { "mention mention--me" } else { "mention" })
+                {
+                    element.set_text_content(Some(name));
+                }
+            }
+        }
+    }
+}
+
 /// Adds an element. (It fails for names that are none.)
-fn put(document: &Document, parent: &Element, tag: &str, class: &str) -> Option<Element> {
-    let element = document.create_element(tag).ok()?;
+fn put(writer: &Writer, parent: &Element, tag: &str, class: &str) -> Option<Element> {
+    let element = writer.document.create_element(tag).ok()?;
     if !class.is_empty() {
         element.set_class_name(class);
     }
@@ -63,42 +98,42 @@ fn set(element: &Element, name: &str, value: &str) {
     let _ = element.set_attribute(name, value);
 }
 
-fn put_blocks(document: &Document, parent: &Element, blocks: &[Block]) {
+fn put_blocks(writer: &Writer, parent: &Element, blocks: &[Block]) {
     for block in blocks {
         match block {
             Block::Paragraph(parts) => {
-                if let Some(element) = put(document, parent, "p", "") {
+                if let Some(element) = put(writer, parent, "p", "") {
                     set(&element, "dir", "auto");
-                    put_parts(document, &element, parts);
+                    put_parts(writer, &element, parts);
                 }
             }
             Block::Quote(blocks) => {
-                if let Some(element) = put(document, parent, "blockquote", "") {
-                    put_blocks(document, &element, blocks);
+                if let Some(element) = put(writer, parent, "blockquote", "") {
+                    put_blocks(writer, &element, blocks);
                 }
             }
             Block::List(number, items) => {
-                let Some(list) = put(document, parent, if number.is_some() { "ol" } else { "ul" }, "") else {
+                let Some(list) = put(writer, parent, if number.is_some() { "ol" } else { "ul" }, "") else {
                     continue;
                 };
                 if let Some(number) = number {
                     set(&list, "start", &number.to_string());
                 }
                 for item in items {
-                    if let Some(element) = put(document, &list, "li", "") {
-                        put_blocks(document, &element, item);
+                    if let Some(element) = put(writer, &list, "li", "") {
+                        put_blocks(writer, &element, item);
                     }
                 }
             }
             Block::Code { language, text } => {
-                let Some(element) = put(document, parent, "pre", "") else { continue };
+                let Some(element) = put(writer, parent, "pre", "") else { continue };
                 // Long lines are scrolled to, with the keyboard, too.
                 set(&element, "tabindex", "0");
                 set(&element, "dir", "ltr");
                 if let Some(language) = language {
                     set(&element, "data-language", language);
                 }
-                if let Some(code) = put(document, &element, "code", "") {
+                if let Some(code) = put(writer, &element, "code", "") {
                     code.set_text_content(Some(text));
                 }
             }
@@ -106,50 +141,48 @@ fn put_blocks(document: &Document, parent: &Element, blocks: &[Block]) {
     }
 }
 
-fn put_parts(document: &Document, parent: &Element, parts: &[Inline]) {
+fn put_parts(writer: &Writer, parent: &Element, parts: &[Inline]) {
     for part in parts {
         match part {
-            Inline::Text(text) => {
-                let _ = parent.append_child(&document.create_text_node(text));
-            }
+            Inline::Text(text) => put_text(writer, parent, text),
             Inline::Code(text) => {
-                if let Some(element) = put(document, parent, "code", "") {
+                if let Some(element) = put(writer, parent, "code", "") {
                     element.set_text_content(Some(text));
                 }
             }
-            Inline::Marked(Mark::Spoiler, parts) => put_spoiler(document, parent, parts),
+            Inline::Marked(Mark::Spoiler, parts) => put_spoiler(writer, parent, parts),
             Inline::Marked(mark, parts) => {
                 let tag = match mark {
                     Mark::Bold => "strong",
                     Mark::Italic => "em",
                     Mark::Strike | Mark::Spoiler => "s",
                 };
-                if let Some(element) = put(document, parent, tag, "") {
-                    put_parts(document, &element, parts);
+                if let Some(element) = put(writer, parent, tag, "") {
+                    put_parts(writer, &element, parts);
                 }
             }
             Inline::Link { url, label } => {
-                if let Some(element) = put(document, parent, "a", "") {
+                if let Some(element) = put(writer, parent, "a", "") {
                     set(&element, "href", url);
                     set(&element, "title", url);
                     set(&element, "target", "_blank");
                     set(&element, "rel", "noopener noreferrer nofollow");
-                    put_parts(document, &element, label);
+                    put_parts(writer, &element, label);
                 }
             }
         }
     }
 }
 
-fn put_spoiler(document: &Document, parent: &Element, parts: &[Inline]) {
-    let Some(spoiler) = put(document, parent, "span", "spoiler") else { return };
-    if let Some(cover) = put(document, &spoiler, "button", "spoiler__cover") {
+fn put_spoiler(writer: &Writer, parent: &Element, parts: &[Inline]) {
+    let Some(spoiler) = put(writer, parent, "span", "spoiler") else { return };
+    if let Some(cover) = put(writer, &spoiler, "button", "spoiler__cover") {
         set(&cover, "type", "button");
         set(&cover, "aria-label", tr(Text::ShowHidden));
     }
-    if let Some(hidden) = put(document, &spoiler, "span", "spoiler__text") {
+    if let Some(hidden) = put(writer, &spoiler, "span", "spoiler__text") {
         set(&hidden, "inert", "");
         set(&hidden, "tabindex", "-1");
-        put_parts(document, &hidden, parts);
+        put_parts(writer, &hidden, parts);
     }
 }

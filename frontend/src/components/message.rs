@@ -11,6 +11,7 @@ use crate::i18n::{self, Text, tr, with};
 use crate::state::State;
 use crate::state::changing::Changing;
 use crate::state::timeline::{Place, RowHandle, Why};
+use client::receipt::Position;
 use client::timeline::{Row, RowState};
 use leptos::prelude::*;
 use shared::ids::{CommandId, ConversationId, Seq};
@@ -23,7 +24,7 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
     let sender = row.with_untracked(|row| row.sender);
     let followed = expect_context::<Followed>();
     let name = Signal::from(followed.name(sender));
-    let (me, active, changes) = (followed.me, followed.active, followed.changes);
+    let (me, active, changes) = (followed.me.clone(), followed.active.clone(), followed.changes.clone());
     let is_own = Memo::new(move |_| me.get() == Some(sender));
     let row = StoredValue::new(row);
     let of_row = move |read: fn(&Row) -> String| text(move || row.with_value(|row| row.with(read)));
@@ -43,9 +44,16 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
         let seq = seq.get()?;
         changes.with(|changes| changes.get(&(conversation, seq)).cloned())
     });
+    let mentioned = followed.clone();
     // Set anew only when it has changed.
     let body = Memo::new(move |_| {
-        row.with_value(|row| row.with(|row| changing.with(|changing| body_of(row, changing.as_ref()))))
+        let mentions = row.with_value(|row| row.with(|row| row.mentions.clone()));
+        // Names come and change on their own.
+        let names = mentions
+            .into_iter()
+            .map(|user| (browser::lower(&mentioned.name(user).get()), mentioned.me.get() == Some(user)));
+        let names: Vec<_> = names.collect();
+        row.with_value(|row| row.with(|row| changing.with(|changing| body_of(row, changing.as_ref(), names))))
     });
     let reply_to = row.with_value(|row| row.with_untracked(|row| row.reply_to));
     // What is not in the log, or is deleted, has nothing that could be done with it.
@@ -92,12 +100,18 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
                 </button>
             }.into_any())}
             <div class="message__body">
-                {part_if(move || is_own.get(), move || view! {
-                    <span class="message__mark" title=of_row(|row| sign(&row.state).1.to_owned())>
-                        <span aria-hidden="true">{of_row(|row| sign(&row.state).0.to_owned())}</span>
-                        <span class="visually-hidden">{of_row(|row| sign(&row.state).1.to_owned())}</span>
-                    </span>
-                }.into_any())}
+                {part_if(move || is_own.get(), move || {
+                    let reach = followed.reach(conversation);
+                    let mark = Memo::new(move |_| row.with_value(|row| row.with(|row| Mark::of(&row.state, reach.get()))));
+                    let says = move || text(move || tr(mark.get().look().1).to_owned());
+                    view! {
+                        <span class="message__mark" title=says() data-mark=text(move || mark.get().name().to_owned())>
+                            <span aria-hidden="true">{text(move || mark.get().look().0.to_owned())}</span>
+                            <span class="visually-hidden">{says()}</span>
+                        </span>
+                    }
+                    .into_any()
+                })}
                 {part(move || {
                     let body = body.get();
                     let is_deleted = (body == Body::Deleted).to_string();
@@ -156,13 +170,13 @@ fn change(state: State, conversation: ConversationId, seq: Seq, changing: Changi
     }
 }
 
-fn body_of(row: &Row, changing: Option<&Changing>) -> Body {
+fn body_of(row: &Row, changing: Option<&Changing>, names: Vec<(String, bool)>) -> Body {
     match changing {
         Some(Changing::Deleting(_) | Changing::Deleted) => Body::Deleted,
-        Some(Changing::Edited(text)) => Body::Written { text: text.trim().to_owned(), is_edited: true },
+        Some(Changing::Edited(text)) => Body::Written { text: text.trim().to_owned(), is_edited: true, names },
         Some(Changing::Refused { .. }) | None if row.deleted_at.is_some() => Body::Deleted,
         Some(Changing::Refused { .. }) | None => {
-            Body::Written { text: row.content.clone(), is_edited: row.edited_at.is_some() }
+            Body::Written { text: row.content.clone(), is_edited: row.edited_at.is_some(), names }
         }
     }
 }
@@ -200,12 +214,50 @@ fn state_name(state: &RowState) -> &'static str {
     }
 }
 
-/// How one's own message stands: a sign, and what it says.
-fn sign(state: &RowState) -> (&'static str, &'static str) {
-    match state {
-        RowState::Pending => ("◷", tr(Text::Sending)),
-        RowState::Failed(_) => ("!", tr(Text::NotSent)),
-        RowState::Accepted(_) => ("✓", tr(Text::Sent)),
+/// How one's own message stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Sending,
+    NotSent,
+    /// The server has it.
+    Sent,
+    /// All the others have received it.
+    Delivered,
+    /// All the others have read it.
+    Read,
+}
+
+impl Mark {
+    fn of(state: &RowState, reach: Option<Position>) -> Self {
+        match (state, reach) {
+            (RowState::Pending, _) => Self::Sending,
+            (RowState::Failed(_), _) => Self::NotSent,
+            (RowState::Accepted(seq), Some(reach)) if reach.read >= (*seq).into() => Self::Read,
+            (RowState::Accepted(seq), Some(reach)) if reach.delivered >= (*seq).into() => Self::Delivered,
+            (RowState::Accepted(_), _) => Self::Sent,
+        }
+    }
+
+    /// A sign, and what it says.
+    fn look(self) -> (&'static str, Text) {
+        match self {
+            Self::Sending => ("◷", Text::Sending),
+            Self::NotSent => ("!", Text::NotSent),
+            Self::Sent => ("✓", Text::Sent),
+            Self::Delivered => ("✓✓", Text::Delivered),
+            Self::Read => ("✓✓", Text::Read),
+        }
+    }
+
+    /// Its name, for style sheets.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sending => "sending",
+            Self::NotSent => "failed",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+        }
     }
 }
 

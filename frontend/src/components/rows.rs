@@ -8,13 +8,14 @@
 use crate::state::State;
 use crate::state::changing::Changing;
 use crate::state::session::Session;
+use client::receipt::Position;
 use leptos::prelude::*;
 use leptos::tachys::reactive_graph::OwnedView;
 use leptos::tachys::view::keyed::keyed;
 use shared::ids::{CommandId, ConversationId, Seq, UserId};
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Rows of one owner.
 const GENERATION: usize = 256;
@@ -30,6 +31,8 @@ pub(crate) struct Followed {
     /// What is being done to messages.
     pub(crate) changes: ArcMemo<HashMap<(ConversationId, Seq), Changing>>,
     names: Arc<Mutex<HashMap<UserId, ArcMemo<String>>>>,
+    /// How far the others are, once a row has asked.
+    reach: Arc<OnceLock<ArcMemo<Option<Position>>>>,
 }
 
 impl Followed {
@@ -37,12 +40,22 @@ impl Followed {
         let me = ArcMemo::new(move |_| state.session.session.with(Session::user));
         let active = ArcMemo::new(move |_| state.active.get());
         let changes = ArcMemo::new(move |_| state.changes.all.get());
-        Self { state, me, active, changes, names: Arc::default() }
+        Self { state, me, active, changes, names: Arc::default(), reach: Arc::default() }
+    }
+
+    /// How far all the others in the rows' conversation are.
+    pub(crate) fn reach(&self, conversation: ConversationId) -> ArcMemo<Option<Position>> {
+        let make = || {
+            let reach = self.state.receipts.reach(conversation);
+            ArcMemo::new(move |_| reach.get())
+        };
+        self.reach.get_or_init(make).clone()
     }
 
     /// What somebody is called, with something in its place until that is known.
     pub(crate) fn name(&self, user: UserId) -> ArcMemo<String> {
         let make = || {
+            self.state.people.want(user, self.state);
             let name = self.state.people.name(user);
             ArcMemo::new(move |_| Some(name.get()).filter(|name| !name.is_empty()).unwrap_or_else(|| "…".into()))
         };

@@ -1,17 +1,20 @@
 //! Going somewhere by name: conversations and people, with a few keys.
 
+use super::about::About;
 use super::avatar::Avatar;
 use super::dialog::Dialog;
+use super::icon::{Icon, Picture};
+use super::readers::Readers;
 use super::sidebar::{face, title};
 use crate::dynamic::{part, text};
-use crate::i18n::{Text, tr};
+use crate::i18n::{Text, tr, with};
 use crate::later::{self, later};
 use crate::router::{Address, Router};
 use crate::state::{Overlay, State};
 use crate::{api, browser};
 use leptos::prelude::*;
 use shared::account::User;
-use shared::ids::ConversationId;
+use shared::ids::{ConversationId, Seq};
 use std::time::Duration;
 
 /// How long typing may pause before people are searched.
@@ -25,6 +28,8 @@ enum Place {
     Conversation(ConversationId, String),
     /// Somebody one has no conversation with.
     Person(User),
+    /// Among messages, with this text.
+    Messages(String),
 }
 
 #[component]
@@ -61,6 +66,9 @@ pub(crate) fn Switcher(close: Callback<()>) -> impl IntoView {
         let others = people.get().into_iter().filter(|user| Some(user.id) != me && !is_known(user));
         places.extend(others.map(Place::Person));
         places.truncate(SHOWN_MAX);
+        if !wanted.is_empty() {
+            places.push(Place::Messages(search.get().trim().to_owned()));
+        }
         places
     });
     let go = move |place: Place| {
@@ -70,6 +78,10 @@ pub(crate) fn Switcher(close: Callback<()>) -> impl IntoView {
             Place::Person(user) => {
                 state.beginning.set_value(vec![user]);
                 router.go(Address::New);
+            }
+            Place::Messages(text) => {
+                state.searching.set((text, None));
+                router.go(Address::Search);
             }
         }
     };
@@ -97,6 +109,13 @@ pub(crate) fn Switcher(close: Callback<()>) -> impl IntoView {
                 (face(state, *id, summary.as_ref()), name.clone())
             }
             Place::Person(user) => (*user.id.as_bytes(), user.display_name.clone()),
+            Place::Messages(text) => ([0; 16], with(Text::SearchFor, &[("text", text)])),
+        };
+        let face = match place {
+            Place::Messages(_) => {
+                view! { <span class="switcher__icon"><Icon picture=Picture::Search /></span> }.into_any()
+            }
+            _ => view! { <Avatar id=picture name=name.clone() is_small=true /> }.into_any(),
         };
         let is_at = text(move || (at.get() == index).to_string());
         view! {
@@ -108,7 +127,7 @@ pub(crate) fn Switcher(close: Callback<()>) -> impl IntoView {
                 on:click=move |_| go(place.clone())
                 on:pointermove=move |_| at.set(index)
             >
-                <Avatar id=picture name=name.clone() is_small=true />
+                {face}
                 <bdi class="switcher__name">{name}</bdi>
             </div>
         }
@@ -183,11 +202,15 @@ pub(crate) fn Overlays() -> impl IntoView {
     part(move || match state.overlay.get() {
         None => ().into_any(),
         Some(Overlay::Switcher) => later::show(move || switcher(close)),
+        Some(Overlay::About(id)) => later::show(move || about(id, close)),
+        Some(Overlay::Readers(conversation, seq)) => later::show(move || readers(conversation, seq, close)),
         Some(Overlay::Shortcuts) => later::show(move || shortcuts(close)),
     })
 }
 
 later!(more, switcher(close: Callback<()>) => view! { <Switcher close /> }.into_any());
+later!(more, readers(conversation: ConversationId, seq: Seq, close: Callback<()>) => view! { <Readers conversation seq close /> }.into_any());
+later!(more, about(id: ConversationId, close: Callback<()>) => view! { <About id close /> }.into_any());
 later!(more, shortcuts(close: Callback<()>) => view! { <Shortcuts close /> }.into_any());
 
 /// Every key that does something.

@@ -95,6 +95,7 @@ texts! {
     // A conversation.
     WriteMessage = "Write a message";
     MessageTo = "Message to {name}";
+    Suggestions = "Suggestions";
     EverybodyHere = "Everybody on this server";
     OnlyYou = "Only you see this";
     BetweenYou = "Between the two of you";
@@ -110,6 +111,7 @@ texts! {
     Messages = "Messages";
     Loading = "Loading…";
     NotLoaded = "These messages could not be loaded.";
+    PartNotLoaded = "This part of the page could not be loaded.";
     TryAgain = "Try again";
     NoConversation = "There is no conversation here that you can see.";
     SayHello = "No messages yet. Say hello!";
@@ -123,6 +125,30 @@ texts! {
     Sending = "Sending";
     NotSent = "Not sent";
     Sent = "Sent";
+    Delivered = "Delivered";
+    Read = "Read";
+    ReadBy = "Read by";
+    About = "About this conversation";
+    Members = "Members";
+    AddPeople = "Add people";
+    ConversationName = "Name of the conversation";
+    Owner = "Owner";
+    Moderator = "Moderator";
+    Member = "Member";
+    RoleOf = "Role of {name}";
+    RemoveShort = "Remove";
+    Leave = "Leave this conversation";
+    ReallyLeave = "Really leave? Click again.";
+    SearchMessages = "Search messages";
+    SearchHere = "Search in this conversation";
+    SearchFor = "Search messages for “{text}”";
+    SearchResults = "Messages found";
+    SearchHelp = "Words, \"words together\", from:name, in:name, before:2026-11-26, after:2026-11-26, has:link, has:file";
+    NewGroup = "New group or channel";
+    KindGroup = "Group";
+    Kind = "Kind";
+    Create = "Create";
+    Creating = "Creating…";
     NotSentBecause = "Not sent. {reason}";
     Edit = "Edit";
     Discard = "Discard";

@@ -9,6 +9,7 @@ use crate::i18n::{Text, tr};
 use crate::later::{self, later};
 use crate::pages::conversation::ConversationPage;
 use crate::pages::new::New;
+use crate::pages::search::SearchPage;
 use crate::pages::setting::SettingsPage;
 use crate::router::{Address, Redirect, Router};
 use crate::state::State;
@@ -16,6 +17,7 @@ use crate::state::session::Session;
 use leptos::prelude::*;
 
 later!(more, new() => view! { <New /> }.into_any());
+later!(more, search() => view! { <SearchPage /> }.into_any());
 later!(more, settings() => view! { <SettingsPage /> }.into_any());
 
 #[component]
@@ -34,6 +36,7 @@ pub(crate) fn Chat() -> impl IntoView {
         Address::Conversation(id) => view! { <ConversationPage id /> }.into_any(),
         Address::New => later::show(new),
         Address::Settings => later::show(settings),
+        Address::Search => later::show(search),
         _ => view! { <NothingOpen /> }.into_any(),
     };
     Effect::new(move |_| {

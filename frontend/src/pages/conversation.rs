@@ -4,14 +4,16 @@ use crate::browser;
 use crate::components::avatar::Avatar;
 use crate::components::back::BackToList;
 use crate::components::composer::Composer;
+use crate::components::icon::{Icon, Picture};
 use crate::components::purpose::PurposeLine;
 use crate::components::sidebar::{face, title};
 use crate::components::timeline::TimelinePane;
 use crate::components::typing::TypingLine;
 use crate::dynamic::text;
 use crate::i18n::{Text, count, tr, with};
-use crate::state::State;
+use crate::router::{Address, Router};
 use crate::state::session::Session;
+use crate::state::{Overlay, State};
 use leptos::prelude::*;
 use shared::conversation::{ConversationKind, Summary};
 use shared::ids::{ConversationId, UserId};
@@ -55,6 +57,11 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
         }
         is_taken
     };
+    let router = expect_context::<Router>();
+    let search_here = move |_| {
+        state.searching.set((String::new(), Some(id)));
+        router.go(Address::Search);
+    };
     let purpose = Signal::derive(move || draft.purpose.get());
     view! {
         <main class="pane">
@@ -65,11 +72,23 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
                     <h2 class="pane__name"><bdi>{text(move || name.get())}</bdi></h2>
                     <p class="pane__detail">{text(detail)}</p>
                 </div>
+                <button type="button" class="icon-button" aria-label=tr(Text::SearchHere) title=tr(Text::SearchHere) on:click=search_here>
+                    <Icon picture=Picture::Search />
+                </button>
+                <button
+                    type="button"
+                    class="icon-button"
+                    aria-label=tr(Text::About)
+                    title=tr(Text::About)
+                    on:click=move |_| state.overlay.set(Some(Overlay::About(id)))
+                >
+                    <Icon picture=Picture::People />
+                </button>
             </header>
             <TimelinePane conversation=id />
             <TypingLine conversation=id />
             <PurposeLine conversation=id draft />
-            <Composer label text=draft.text purpose submit on_input=move |()| state.typing(id) on_up on_escape />
+            <Composer label text=draft.text purpose submit conversation=id on_input=move |()| state.typing(id) on_up on_escape />
         </main>
     }
 }

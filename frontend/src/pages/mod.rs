@@ -3,5 +3,6 @@
 pub(crate) mod chat;
 pub(crate) mod conversation;
 pub(crate) mod new;
+pub(crate) mod search;
 pub(crate) mod setting;
 pub(crate) mod signin;

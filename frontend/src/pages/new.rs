@@ -4,6 +4,8 @@ use crate::api;
 use crate::components::avatar::Avatar;
 use crate::components::back::BackToList;
 use crate::components::composer::Composer;
+use crate::components::field::Field;
+use crate::components::form::{Form, FormBody};
 use crate::components::markup::{Body, fill, uncover};
 use crate::components::message::NotSent;
 use crate::dynamic::{part, text};
@@ -12,6 +14,7 @@ use crate::router::{Address, Router};
 use crate::state::{FirstMessage, FirstState, State};
 use leptos::prelude::*;
 use shared::account::User;
+use shared::conversation::{ConversationKind, CreateConversation};
 use shared::ids::CommandId;
 use shared::limits::MEMBERS_MAX;
 use std::time::Duration;
@@ -148,11 +151,52 @@ pub(crate) fn New() -> impl IntoView {
                         look_later(());
                     }
                 />
+                <NewGroup chosen />
                 {part(people)}
                 <Sent />
             </div>
             <Composer label text submit is_disabled=is_nobody />
         </main>
+    }
+}
+
+/// A group with a name, or a channel, of those who are chosen.
+#[component]
+fn NewGroup(chosen: RwSignal<Vec<User>>) -> impl IntoView {
+    let router = expect_context::<Router>();
+    let form = Form::new(&["name"]);
+    let name = RwSignal::new(String::new());
+    let kind = RwSignal::new(ConversationKind::Group);
+    let submit = move || {
+        let body = CreateConversation {
+            kind: kind.get_untracked(),
+            name: Some(name.get_untracked()),
+            members: chosen.with_untracked(|chosen| chosen.iter().map(|user| user.id).collect()),
+        };
+        form.run(async move {
+            let made = api::create_conversation(&body).await?;
+            router.replace(Address::Conversation(made.id));
+            Ok(())
+        });
+    };
+    let set_kind = move |event: leptos::ev::Event| {
+        let is_channel = event_target_value(&event) == "channel";
+        kind.set(if is_channel { ConversationKind::Channel } else { ConversationKind::Group });
+    };
+    view! {
+        <details class="new__group">
+            <summary>{tr(Text::NewGroup)}</summary>
+            <FormBody form submit button=tr(Text::Create) busy=tr(Text::Creating)>
+                <Field name="name" id="group-name" label=tr(Text::ConversationName) autocomplete="off" value=name error=form.error_of("name") />
+                <div class="field">
+                    <label class="field__label" for="group-kind">{tr(Text::Kind)}</label>
+                    <select class="field__input" id="group-kind" on:change=set_kind>
+                        <option value="group">{tr(Text::KindGroup)}</option>
+                        <option value="channel">{tr(Text::Channel)}</option>
+                    </select>
+                </div>
+            </FormBody>
+        </details>
     }
 }
 
@@ -186,7 +230,7 @@ fn Sent() -> impl IntoView {
     part(move || {
         let all = waiting().into_iter().map(|FirstMessage { id, content, state: first }| {
             let name = if matches!(first, FirstState::Failed(_)) { "failed" } else { "pending" };
-            let body = Body::Written { text: content, is_edited: false };
+            let body = Body::Written { text: content, is_edited: false, names: Vec::new() };
             view! {
                 <article class="message" data-own="true" data-state=name>
                     <div class="message__body"><div class="message__text" dir="auto" on:click=uncover use:fill=body></div></div>

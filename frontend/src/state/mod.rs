@@ -2,6 +2,7 @@
 //! and call the verbs below. Nothing here touches the DOM.
 
 pub(crate) mod changing;
+pub(crate) mod completion;
 pub(crate) mod conversation;
 pub(crate) mod draft;
 pub(crate) mod emoji;
@@ -9,6 +10,7 @@ pub(crate) mod person;
 pub(crate) mod presence;
 pub(crate) mod quote;
 mod reading;
+pub(crate) mod receipt;
 pub(crate) mod session;
 pub(crate) mod setting;
 pub(crate) mod timeline;
@@ -27,13 +29,14 @@ use person::People;
 use presence::PresenceState;
 use quote::Quotes;
 use reading::Wanted;
+use receipt::ReceiptState;
 use session::SessionState;
 use setting::Settings;
 use shared::account::User;
 use shared::conversation::{ConversationKind, Summary};
 use shared::event::{Event, EventKind};
 use shared::frame::ServerFrame;
-use shared::ids::{CommandId, ConversationId, Cursor};
+use shared::ids::{CommandId, ConversationId, Cursor, Seq};
 use shared::limits::Limits;
 use shared::message::Accepted;
 use shared::welcome::Welcome;
@@ -48,6 +51,10 @@ const LOAD_AGAIN: std::time::Duration = std::time::Duration::from_secs(3);
 pub(crate) enum Overlay {
     Switcher,
     Shortcuts,
+    /// Who is in a conversation, and what can be changed about it.
+    About(ConversationId),
+    /// Who has read a message.
+    Readers(ConversationId, Seq),
 }
 
 /// Everything the page knows. `Copy`: what is behind it lives as long as the page.
@@ -73,10 +80,14 @@ pub(crate) struct State {
     pub(crate) people: People,
     /// Who is there, and who is writing.
     pub(crate) presence: PresenceState,
+    /// How far others are.
+    pub(crate) receipts: ReceiptState,
     /// What the server takes.
     pub(crate) limits: RwSignal<Limits>,
     /// What is over the page.
     pub(crate) overlay: RwSignal<Option<Overlay>>,
+    /// What is searched for, and where.
+    pub(crate) searching: RwSignal<(String, Option<ConversationId>)>,
     /// Whom a new message begins with.
     pub(crate) beginning: StoredValue<Vec<User>>,
     /// Emoji.
@@ -110,8 +121,10 @@ impl State {
             quotes: Quotes::new(),
             people: People::new(),
             presence: PresenceState::new(),
+            receipts: ReceiptState::new(),
             limits: RwSignal::new(Limits::default()),
             overlay: RwSignal::new(None),
+            searching: RwSignal::new((String::new(), None)),
             beginning: StoredValue::new(Vec::new()),
             emoji: EmojiState::new(),
             active: RwSignal::new(None),
@@ -143,8 +156,9 @@ impl State {
                 self.presence.typing(typing);
             }
             ServerFrame::Presence(presence) => self.presence.presence(presence),
-            // Handled by the connection, or shown by a later version of the page.
-            ServerFrame::Rejected(_) | ServerFrame::Receipt(_) | ServerFrame::Pong(_) | ServerFrame::Draining(_) => {}
+            ServerFrame::Receipt(receipt) => self.receipt(receipt),
+            // Handled by the connection.
+            ServerFrame::Rejected(_) | ServerFrame::Pong(_) | ServerFrame::Draining(_) => {}
         }
     }
 
@@ -182,6 +196,7 @@ impl State {
             if self.begin_late(open) {
                 return self.link.outbox.take_over(self, me);
             }
+            self.ask_for_receipts(open);
             self.ask_for_wanted(open);
             if is_at_end {
                 self.to_end(open);
@@ -198,6 +213,9 @@ impl State {
             self.ask_for(event.conversation);
         }
         self.presence.event(&event);
+        if event.sender != me {
+            self.receipt_of(&event);
+        }
         self.quotes.event(&event);
         let conversation = event.conversation;
         if self.conversations.kind(conversation).is_some_and(|kind| kind != ConversationKind::Everyone) {
@@ -235,6 +253,7 @@ impl State {
     pub(crate) fn begin_anew(self) {
         self.conversations.forget();
         self.quotes.forget();
+        self.receipts.forget();
         for id in self.timelines.opened() {
             self.timelines.reset(id);
         }
@@ -244,7 +263,8 @@ impl State {
         let Some(me) = self.session.me() else { return };
         let command = self.link.drive(self, |machine| machine.take_accepted(accepted.id, browser::monotonic()));
         let changed = command.as_ref().and_then(Command::changes);
-        let Some(event) = command.and_then(|command| command.into_event(accepted, me)) else {
+        let Some(event) = command.and_then(|command| command.into_event(accepted, me)).map(|event| self.naming(event))
+        else {
             if let Some(target) = changed {
                 self.settle((accepted.conversation, target));
             }
@@ -270,6 +290,7 @@ impl State {
         if !self.conversations.summary(summary) {
             self.ask_for(id);
         }
+        self.settle_reach(id);
         self.look_after(id, last_seq);
         self.read_what_is_open();
     }
@@ -290,6 +311,7 @@ impl State {
             self.people.learn(summary.iter().flat_map(|summary| summary.members.iter().flatten()));
             let is_certain = self.conversations.answer(asking, summary);
             if let Some(last_seq) = last_seq {
+                self.settle_reach(id);
                 self.look_after(id, last_seq);
                 self.begin_late(id);
                 self.read_what_is_open();
@@ -309,6 +331,8 @@ impl State {
         self.drafts.forget(None);
         self.changes.forget();
         self.quotes.forget();
+        self.receipts.forget();
+        self.searching.set((String::new(), None));
         self.first_messages.set(Vec::new());
     }
 }

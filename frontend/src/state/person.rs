@@ -1,11 +1,14 @@
 //! Names of people, asked for when first needed.
 
 use super::State;
-use crate::api;
+use crate::{api, browser};
 use leptos::prelude::*;
 use shared::account::User;
+use shared::event::{Event, EventKind};
 use shared::ids::UserId;
+use shared::mention;
 use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
 
 /// Ids asked for in one call.
 const ASK_MAX: usize = 100;
@@ -38,6 +41,13 @@ impl People {
             .unwrap_or_else(|| ArcRwSignal::new(String::new()))
     }
 
+    /// Those who are called like this, in any case, as far as they are known.
+    fn called(self, name: &str) -> Vec<UserId> {
+        let name = browser::lower(name);
+        let is_called = |known: &ArcRwSignal<String>| known.with_untracked(|known| browser::lower(known) == name);
+        self.names.with_value(|names| names.iter().filter(|(_, known)| is_called(known)).map(|(id, _)| *id).collect())
+    }
+
     /// Makes sure that somebody's name becomes known. Those wanted at once are asked for together.
     pub(crate) fn want(self, id: UserId, state: State) {
         if !self.name(id).with_untracked(String::is_empty) {
@@ -57,5 +67,32 @@ impl People {
                 self.learn(&users);
             }
         }
+    }
+}
+
+impl State {
+    /// A message of one's own, or a change of one, with those it names. The server finds them by itself and tells
+    /// everybody else; here those count whom the page knows.
+    pub(super) fn naming(self, mut event: Event) -> Event {
+        let (content, mentions) = match &mut event.kind {
+            EventKind::Message(message) => (&message.content, &mut message.mentions),
+            EventKind::Edited(edited) => (&edited.content, &mut edited.mentions),
+            _ => return event,
+        };
+        let members = self.conversations.get(event.conversation);
+        let is_there = |user: &UserId| {
+            members.with_untracked(|summary| {
+                let members = summary.as_ref().and_then(|summary| summary.members.as_ref());
+                members.is_none_or(|members| members.iter().any(|member| member.id == *user))
+            })
+        };
+        let find = |name: &str| {
+            let mut people = self.people.called(name);
+            people.retain(is_there);
+            Ok::<_, Infallible>(people)
+        };
+        let Ok(people) = mention::people(content, find);
+        *mentions = people;
+        event
     }
 }

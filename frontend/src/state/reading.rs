@@ -34,6 +34,9 @@ impl State {
         if !self.begin_at_new(id) && self.timelines.open(id) {
             self.load(id, Load::Newest);
         }
+        if self.link.is_open() {
+            self.ask_for_receipts(id);
+        }
         self.read_what_is_open();
     }
 

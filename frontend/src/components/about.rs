@@ -1,0 +1,280 @@
+//! About a conversation: what it is called, who is in it, and what one may change of that.
+
+use super::avatar::Avatar;
+use super::dialog::Dialog;
+use super::field::Field;
+use super::form::{Form, FormBody};
+use crate::api;
+use crate::dynamic::{part, part_if};
+use crate::i18n::{Text, tr, with};
+use crate::router::{Address, Router};
+use crate::state::State;
+use leptos::prelude::*;
+use shared::account::User;
+use shared::conversation::{ConversationKind, Member, Role};
+use shared::ids::{ConversationId, UserId};
+use std::pin::Pin;
+use std::time::Duration;
+
+/// Members of one page.
+const PAGE: u32 = 100;
+/// How long typing may pause before people are searched.
+const PAUSE: Duration = Duration::from_millis(150);
+/// People found who are shown.
+const FOUND_MAX: usize = 8;
+
+/// What is known of who is in a conversation, and what went wrong with changing it.
+#[derive(Clone, Copy)]
+struct Members {
+    id: ConversationId,
+    all: RwSignal<Vec<Member>>,
+    has_more: RwSignal<bool>,
+    problem: RwSignal<Option<String>>,
+}
+
+impl Members {
+    fn load(self, skip: usize) {
+        leptos::task::spawn_local(async move {
+            match api::members(self.id, "", skip, PAGE).await {
+                Ok(page) => {
+                    self.all.try_update(|all| {
+                        all.truncate(skip);
+                        all.extend(page.members);
+                    });
+                    self.has_more.try_set(page.more);
+                }
+                Err(error) => _ = self.problem.try_set(Some(error.message())),
+            }
+        });
+    }
+
+    /// Does something and looks again.
+    fn run(self, work: impl Future<Output = Result<(), api::Error>> + 'static) {
+        self.run_boxed(Box::pin(work));
+    }
+
+    fn run_boxed(self, work: Pin<Box<dyn Future<Output = Result<(), api::Error>>>>) {
+        leptos::task::spawn_local(async move {
+            let problem = work.await.err().map(|error| error.message());
+            self.problem.try_set(problem);
+            self.load(0);
+        });
+    }
+
+    /// What somebody may do.
+    fn role(self, user: Option<UserId>) -> Role {
+        let role = |all: &Vec<Member>| all.iter().find(|member| Some(member.user.id) == user).map(|member| member.role);
+        self.all.with(role).unwrap_or(Role::Member)
+    }
+}
+
+#[component]
+pub(crate) fn About(id: ConversationId, close: Callback<()>) -> impl IntoView {
+    let state = expect_context::<State>();
+    let summary = state.conversations.get(id);
+    let members =
+        Members { id, all: RwSignal::new(Vec::new()), has_more: RwSignal::new(false), problem: RwSignal::new(None) };
+    let known = summary.clone();
+    let who = Memo::new(move |_| known.with(|summary| summary.as_ref().map(|summary| summary.members.clone())));
+    // Somebody comes or goes while one looks.
+    Effect::new(move |_| {
+        who.track();
+        members.load(0);
+    });
+    let kind = state.conversations.kind(id);
+    let is_changeable = matches!(kind, Some(ConversationKind::Group | ConversationKind::Channel));
+    let name = summary.with_untracked(|summary| summary.as_ref().and_then(|summary| summary.name.clone()));
+    let rows = move || {
+        let own = members.role(state.session.me());
+        members
+            .all
+            .get()
+            .into_iter()
+            .map(|member| row(state, members, member, own, is_changeable))
+            .collect::<Vec<_>>()
+            .into_any()
+    };
+    let problem = members.problem;
+    view! {
+        <Dialog title=tr(Text::About) class="dialog" close>
+            {part(move || match problem.get() {
+                Some(problem) => view! { <p class="form__alert" role="alert">{problem}</p> }.into_any(),
+                None => ().into_any(),
+            })}
+            {is_changeable.then(|| view! { <Naming id name=name.unwrap_or_default() /> })}
+            <h3 class="settings__title">{tr(Text::Members)}</h3>
+            {is_changeable.then(|| view! { <Adding members /> })}
+            <ul class="people about__members" aria-label=tr(Text::Members)>{part(rows)}</ul>
+            {part_if(move || members.has_more.get(), move || view! {
+                <button
+                    type="button"
+                    class="button button--quiet button--small"
+                    on:click=move |_| members.load(members.all.with_untracked(Vec::len))
+                >
+                    {tr(Text::ShowMore)}
+                </button>
+            }.into_any())}
+            {is_changeable.then(|| view! { <Leaving members close /> })}
+        </Dialog>
+    }
+}
+
+/// Somebody who is there, and what one may do about it.
+fn row(state: State, members: Members, member: Member, own: Role, is_changeable: bool) -> AnyView {
+    let Member { user, role } = member;
+    let (id, name) = (user.id, user.display_name);
+    let is_me = state.session.me() == Some(id);
+    let may_appoint = is_changeable && own == Role::Owner && !is_me;
+    let may_remove = is_changeable && own.looks_after() && role != Role::Owner && !is_me;
+    let appoint = move |event: leptos::ev::Event| {
+        let chosen = event_target_value(&event);
+        if let Some(role) = Role::ALL.into_iter().find(|role| role_text(*role).0 == chosen) {
+            members.run(async move { api::change_member(members.id, id, role).await });
+        }
+    };
+    let remove = move |_| members.run(async move { api::remove_member(members.id, id).await });
+    let options = move || {
+        let option = |one: Role| {
+            let (value, text) = role_text(one);
+            view! { <option value=value selected=one == role>{tr(text)}</option> }.into_any()
+        };
+        Role::ALL.into_iter().map(option).collect::<Vec<_>>()
+    };
+    let label = with(Text::RoleOf, &[("name", &name)]);
+    let what = match may_appoint {
+        true => {
+            view! { <select class="field__input about__role" aria-label=label on:change=appoint>{options()}</select> }
+                .into_any()
+        }
+        false if role == Role::Member => ().into_any(),
+        false => view! { <span class="about__badge">{tr(role_text(role).1)}</span> }.into_any(),
+    };
+    view! {
+        <li class="person person--still">
+            <Avatar id=*id.as_bytes() name=name.clone() />
+            <bdi class="person__name">{name.clone()}</bdi>
+            {what}
+            {may_remove.then(|| view! {
+                <button
+                    type="button"
+                    class="button button--quiet button--small"
+                    aria-label=with(Text::Remove, &[("name", &name)])
+                    on:click=remove
+                >
+                    {tr(Text::RemoveShort)}
+                </button>
+            }.into_any())}
+        </li>
+    }
+    .into_any()
+}
+
+/// A role's value in a form, and what it is called.
+fn role_text(role: Role) -> (&'static str, Text) {
+    match role {
+        Role::Owner => ("owner", Text::Owner),
+        Role::Moderator => ("moderator", Text::Moderator),
+        Role::Member => ("member", Text::Member),
+    }
+}
+
+#[component]
+fn Naming(id: ConversationId, name: String) -> impl IntoView {
+    let form = Form::new(&["name"]);
+    let value = RwSignal::new(name);
+    let submit = move || {
+        let name = value.get_untracked();
+        form.run(async move { api::rename_conversation(id, name).await.map(drop) });
+    };
+    view! {
+        <FormBody form submit button=tr(Text::Save) busy=tr(Text::Saving)>
+            <Field name="name" id="about-name" label=tr(Text::ConversationName) autocomplete="off" value error=form.error_of("name") />
+        </FormBody>
+    }
+}
+
+#[component]
+fn Adding(members: Members) -> impl IntoView {
+    let search = RwSignal::new(String::new());
+    let found = RwSignal::new(Vec::<User>::new());
+    let mut look_later = leptos::leptos_dom::helpers::debounce(PAUSE, move |()| {
+        let asked = search.get_untracked();
+        if asked.trim().is_empty() {
+            return found.set(Vec::new());
+        }
+        leptos::task::spawn_local(async move {
+            if let Ok(users) = api::search_users(&asked).await
+                && search.try_get_untracked() == Some(asked)
+            {
+                found.try_set(users);
+            }
+        });
+    });
+    let add = move |id: UserId| {
+        search.set(String::new());
+        found.set(Vec::new());
+        members.run(async move { api::add_member(members.id, id).await });
+    };
+    let row = move |user: User| {
+        let (id, name) = (user.id, user.display_name);
+        view! {
+            <li>
+                <button type="button" class="person" on:click=move |_| add(id)>
+                    <Avatar id=*id.as_bytes() name=name.clone() />
+                    <bdi class="person__name">{name}</bdi>
+                    <span class="person__mark" aria-hidden="true">"+"</span>
+                </button>
+            </li>
+        }
+        .into_any()
+    };
+    let rows = move || {
+        let is_there = |user: &User| members.all.with(|all| all.iter().any(|member| member.user.id == user.id));
+        let found = found.get().into_iter().filter(|user| !is_there(user)).take(FOUND_MAX);
+        found.map(row).collect::<Vec<_>>().into_any()
+    };
+    view! {
+        <input
+            class="field__input"
+            type="search"
+            autocomplete="off"
+            dir="auto"
+            aria-label=tr(Text::AddPeople)
+            placeholder=tr(Text::AddPeople)
+            prop:value=search
+            on:input=move |event| {
+                search.set(event_target_value(&event));
+                look_later(());
+            }
+        />
+        <ul class="people" aria-label=tr(Text::PeopleList)>{part(rows)}</ul>
+    }
+}
+
+/// Leaving cannot be undone by oneself: it is asked twice.
+#[component]
+fn Leaving(members: Members, close: Callback<()>) -> impl IntoView {
+    let state = expect_context::<State>();
+    let router = expect_context::<Router>();
+    let is_asked = RwSignal::new(false);
+    let leave = move |_| {
+        if !is_asked.get_untracked() {
+            return is_asked.set(true);
+        }
+        let Some(me) = state.session.me() else { return };
+        leptos::task::spawn_local(async move {
+            match api::remove_member(members.id, me).await {
+                Ok(()) => {
+                    close.run(());
+                    router.go(Address::List);
+                }
+                Err(error) => _ = members.problem.try_set(Some(error.message())),
+            }
+        });
+    };
+    view! {
+        <button type="button" class="button button--danger" on:click=leave>
+            {part(move || tr(if is_asked.get() { Text::ReallyLeave } else { Text::Leave }).into_any())}
+        </button>
+    }
+}

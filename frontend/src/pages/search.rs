@@ -1,0 +1,236 @@
+//! Finding messages: what was typed, what was found, and the way there.
+
+use crate::api;
+use crate::browser;
+use crate::components::back::BackToList;
+use crate::components::sidebar::title;
+use crate::dynamic::{part, part_if, text};
+use crate::i18n::{Text, tr, with};
+use crate::router::Address;
+use crate::state::State;
+use crate::state::quote::in_short;
+use leptos::prelude::*;
+use shared::ids::Timestamp;
+use shared::search::{SearchResult, SearchResults};
+use std::time::Duration;
+
+/// How long typing may pause before it is searched.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Characters of a message that are shown, and of them before what was found.
+const SHOWN_CHARS: usize = 240;
+const BEFORE_CHARS: usize = 60;
+
+#[component]
+pub(crate) fn SearchPage() -> impl IntoView {
+    let state = expect_context::<State>();
+    let (typed, within) = state.searching.get_untracked();
+    let query = RwSignal::new(typed);
+    let within = RwSignal::new(within);
+    let results = RwSignal::new(Vec::<SearchResult>::new());
+    // What came of the last search: whether there is more, or why not.
+    let outcome = RwSignal::new(None::<Result<bool, api::Error>>);
+    let is_busy = RwSignal::new(false);
+    let round = StoredValue::new(0_u32);
+    let search = move |before: Option<Timestamp>| {
+        let this = round.try_update_value(|round| {
+            *round += 1;
+            *round
+        });
+        let (asked, within) = (query.get_untracked(), within.get_untracked());
+        // Whoever comes back finds it as it was.
+        state.searching.set((asked.clone(), within));
+        if asked.trim().is_empty() {
+            results.set(Vec::new());
+            return outcome.set(None);
+        }
+        is_busy.set(true);
+        leptos::task::spawn_local(async move {
+            let answer = api::search(&asked, within, before).await;
+            // An answer to an older question is not shown over a newer one's.
+            if round.try_get_value() != this {
+                return;
+            }
+            is_busy.try_set(false);
+            match answer {
+                Ok(SearchResults { results: found, more }) => {
+                    for result in &found {
+                        state.people.want(result.event.sender, state);
+                        if state.conversations.kind(result.conversation).is_none() {
+                            state.ask_for(result.conversation);
+                        }
+                    }
+                    results.update(|results| {
+                        if before.is_none() {
+                            results.clear();
+                        }
+                        results.extend(found);
+                    });
+                    outcome.set(Some(Ok(more)));
+                }
+                Err(error) => outcome.set(Some(Err(error))),
+            }
+        });
+    };
+    let mut search_later = leptos::leptos_dom::helpers::debounce(PAUSE, move |()| search(None));
+    search(None);
+    let more = move |_| search(results.with_untracked(|results| results.last().map(|last| last.event.at)));
+    let note = move || match outcome.get() {
+        _ if is_busy.get() => tr(Text::Loading).to_owned(),
+        None => tr(Text::SearchHelp).to_owned(),
+        Some(Err(error)) => error.message(),
+        Some(Ok(_)) if results.with(Vec::is_empty) => tr(Text::NothingFound).to_owned(),
+        Some(Ok(_)) => String::new(),
+    };
+    let has_more = move || outcome.with(|outcome| matches!(outcome, Some(Ok(true)))) && !is_busy.get();
+    let rows = move || {
+        let words = words(&query.get_untracked());
+        results.get().into_iter().map(|result| row(state, result, &words)).collect::<Vec<_>>().into_any()
+    };
+    view! {
+        <main class="pane">
+            <header class="pane__head">
+                <BackToList />
+                <div class="pane__title">
+                    <h2 class="pane__name">{tr(Text::SearchMessages)}</h2>
+                </div>
+            </header>
+            <div class="search">
+                <input
+                    class="field__input"
+                    type="search"
+                    autofocus
+                    autocomplete="off"
+                    dir="auto"
+                    aria-label=tr(Text::SearchMessages)
+                    placeholder=tr(Text::SearchMessages)
+                    prop:value=query
+                    on:input=move |event| {
+                        query.set(event_target_value(&event));
+                        search_later(());
+                    }
+                />
+                {part(move || match within.get() {
+                    None => ().into_any(),
+                    Some(id) => {
+                        let name = state.conversations.get(id).with(|summary| title(state, summary.as_ref()));
+                        let widen = move |_| {
+                            within.set(None);
+                            search(None);
+                        };
+                        let label = with(Text::Remove, &[("name", &name)]);
+                        view! {
+                            <button type="button" class="chip" aria-label=label on:click=widen>
+                                <bdi>{name}</bdi>
+                                <span aria-hidden="true">"×"</span>
+                            </button>
+                        }
+                        .into_any()
+                    }
+                })}
+                <p class="search__note" role="status">{text(note)}</p>
+                <ul class="search__results" aria-label=tr(Text::SearchResults)>{part(rows)}</ul>
+                {part_if(has_more, move || view! {
+                    <button type="button" class="button button--quiet" on:click=more>{tr(Text::ShowMore)}</button>
+                }.into_any())}
+            </div>
+        </main>
+    }
+}
+
+/// A message that was found: where and by whom it was said, and what of it.
+fn row(state: State, result: SearchResult, words: &[String]) -> AnyView {
+    let SearchResult { conversation, event } = result;
+    let summary = state.conversations.get(conversation);
+    let name = state.people.name(event.sender);
+    let content = event.kind.as_message().map(|message| in_short(&message.content)).unwrap_or_default();
+    let marked = marked(&excerpt(&content, words), words)
+        .into_iter()
+        .map(|(text, is_hit)| if is_hit { view! { <mark>{text}</mark> }.into_any() } else { text.into_any() });
+    let is_today = browser::day(event.at) == browser::day(browser::now());
+    let at = if is_today { browser::time(event.at) } else { browser::long_day(event.at) };
+    view! {
+        <li>
+            <a class="search__result" href=Address::Message(conversation, event.seq).path()>
+                <span class="search__where">
+                    <bdi class="search__sender">{text(move || name.get())}</bdi>
+                    <bdi class="search__place">{text(move || summary.with(|summary| title(state, summary.as_ref())))}</bdi>
+                    <time class="search__time">{at}</time>
+                </span>
+                <span class="search__text" dir="auto">{marked.collect::<Vec<_>>()}</span>
+            </a>
+        </li>
+    }
+    .into_any()
+}
+
+/// The words of a query that stand in what is found, in lower case.
+fn words(query: &str) -> Vec<String> {
+    let is_filter =
+        |word: &str| ["from:", "in:", "before:", "after:", "has:"].iter().any(|name| word.starts_with(name));
+    let words = query.split([' ', '"']).filter(|word| !word.is_empty() && !is_filter(word));
+    words.map(browser::lower).collect()
+}
+
+/// A part of a text that begins a little before the first of these words.
+fn excerpt(text: &str, words: &[String]) -> String {
+    let lower = browser::lower(text);
+    let first = words.iter().filter_map(|word| lower.find(word.as_str())).min().unwrap_or(0);
+    // In rare scripts lower case is longer: then it is a little beside.
+    let chars_before = lower.get(..first).map_or(0, |before| before.chars().count());
+    let skipped = if chars_before > BEFORE_CHARS { chars_before - BEFORE_CHARS } else { 0 };
+    let mut excerpt: String = text.chars().skip(skipped).take(SHOWN_CHARS).collect();
+    if skipped > 0 {
+        excerpt.insert(0, '…');
+    }
+    if text.chars().count() > skipped + SHOWN_CHARS {
+        excerpt.push('…');
+    }
+    excerpt
+}
+
+/// A text in parts, and which of them are what was looked for.
+fn marked(text: &str, words: &[String]) -> Vec<(String, bool)> {
+    let lower = browser::lower(text);
+    if lower.len() != text.len() {
+        return vec![(text.to_owned(), false)];
+    }
+    let mut parts = Vec::new();
+    let mut from = 0;
+    loop {
+        let next =
+            words.iter().filter_map(|word| Some((lower.get(from..)?.find(word.as_str())? + from, word.len()))).min();
+        let Some((at, length)) = next else { break };
+        let (Some(before), Some(hit)) = (text.get(from..at), text.get(at..at + length)) else { break };
+        if !before.is_empty() {
+            parts.push((before.to_owned(), false));
+        }
+        parts.push((hit.to_owned(), true));
+        from = at + length;
+    }
+    parts.extend(text.get(from..).filter(|rest| !rest.is_empty()).map(|rest| (rest.to_owned(), false)));
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_looked_for_is_marked() {
+        let words = words("Tea \"is ready\" from:ada");
+        assert_eq!(words, ["tea", "is", "ready"]);
+        let hits: Vec<_> = marked("Green TEA is here", &words).into_iter().filter(|(_, is_hit)| *is_hit).collect();
+        assert_eq!(hits, [("TEA".to_owned(), true), ("is".to_owned(), true)]);
+        let whole: String = marked("Green TEA is here", &words).into_iter().map(|(text, _)| text).collect();
+        assert_eq!(whole, "Green TEA is here");
+        assert_eq!(marked("İstanbul", &["i".to_owned()]), [("İstanbul".to_owned(), false)]);
+    }
+
+    #[test]
+    fn an_excerpt_begins_a_little_before_it() {
+        let text = format!("{} needle {}", "hay ".repeat(100), "hay ".repeat(100));
+        let excerpt = excerpt(&text, &["needle".to_owned()]);
+        assert!(excerpt.starts_with('…') && excerpt.ends_with('…') && excerpt.contains("needle"));
+        assert_eq!(super::excerpt("short", &["short".to_owned()]), "short");
+    }
+}

@@ -1,0 +1,214 @@
+//! What is being typed and could be completed: `@na` names somebody, `:sm` an emoji.
+
+use super::State;
+use super::emoji::Emoji;
+use crate::{api, browser};
+use leptos::prelude::*;
+use shared::account::User;
+use shared::ids::ConversationId;
+use std::time::Duration;
+
+/// Choices that are shown.
+const SHOWN_MAX: usize = 8;
+/// Bytes of what is completed.
+const TYPED_MAX: usize = 48;
+/// How long typing may pause before the server is asked for people.
+const PAUSE: Duration = Duration::from_millis(80);
+
+/// What is being typed, without its sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Typed {
+    Name(String),
+    Emoji(String),
+}
+
+impl Typed {
+    /// What stands before the caret, if it could be completed.
+    pub(crate) fn before(text: &str) -> Option<Self> {
+        let at = text.rfind(['@', ':'])?;
+        let (before, typed) = (&text[..at], &text[at + 1..]);
+        if typed.len() > TYPED_MAX || typed.contains('\n') {
+            return None;
+        }
+        let begins_word = |is_in_word: fn(char) -> bool| !before.chars().next_back().is_some_and(is_in_word);
+        if text[at..].starts_with('@') {
+            // A name may have spaces in it, but does not begin or go on with one.
+            let is_name = !typed.starts_with(char::is_whitespace) && typed.matches(' ').count() < 3;
+            return (is_name && begins_word(char::is_alphanumeric)).then(|| Self::Name(browser::lower(typed)));
+        }
+        let is_code = |sign: char| sign.is_ascii_alphanumeric() || "_+-".contains(sign);
+        let is_short_name = typed.len() > 1 && typed.chars().all(is_code);
+        (is_short_name && begins_word(|sign| !sign.is_whitespace())).then(|| Self::Emoji(typed.to_owned()))
+    }
+
+    /// How long it is, with its sign, as the browser counts.
+    pub(crate) fn length(&self) -> usize {
+        let (Self::Name(typed) | Self::Emoji(typed)) = self;
+        typed.encode_utf16().count() + 1
+    }
+}
+
+/// One way to complete it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// What is put in its place.
+    pub(crate) text: String,
+    /// What is shown: a sign or nothing, and a name.
+    pub(crate) symbol: String,
+    pub(crate) label: String,
+}
+
+/// What is completed where a message is written. `Copy`: it lives as long as that.
+#[derive(Clone, Copy)]
+pub(crate) struct Completion {
+    conversation: Option<ConversationId>,
+    typed: RwSignal<Option<Typed>>,
+    /// People the server knows of.
+    found: RwSignal<Vec<User>>,
+    pub(crate) choices: Memo<Vec<Choice>>,
+    /// The choice that is taken next.
+    pub(crate) at: RwSignal<usize>,
+}
+
+impl Completion {
+    pub(crate) fn new(state: State, conversation: Option<ConversationId>) -> Self {
+        let (typed, found) = (RwSignal::new(None), RwSignal::new(Vec::new()));
+        let choices = Memo::new(move |_| match typed.get() {
+            None => Vec::new(),
+            Some(Typed::Name(name)) => names(state, conversation, &name, &found.get()),
+            Some(Typed::Emoji(name)) => emoji(state, &name),
+        });
+        Self { conversation, typed, found, choices, at: RwSignal::new(0) }
+    }
+
+    /// This stands before the caret now.
+    pub(crate) fn input(self, state: State, text: &str) {
+        let typed = Typed::before(text).filter(|typed| self.conversation.is_some() || !matches!(typed, Typed::Name(_)));
+        if self.typed.with_untracked(|known| *known == typed) {
+            return;
+        }
+        self.at.set(0);
+        match &typed {
+            Some(Typed::Name(name)) => self.look(state, name.clone()),
+            Some(Typed::Emoji(_)) => state.emoji.load(),
+            None => {}
+        }
+        self.typed.set(typed);
+    }
+
+    /// Nothing is completed any more.
+    pub(crate) fn end(self) {
+        if self.typed.with_untracked(Option::is_some) {
+            self.typed.set(None);
+        }
+    }
+
+    pub(crate) fn is_on(self) -> bool {
+        self.typed.with_untracked(Option::is_some) && self.choices.with_untracked(|choices| !choices.is_empty())
+    }
+
+    /// Another choice, so many further.
+    pub(crate) fn step(self, by: isize) {
+        let count = self.choices.with_untracked(Vec::len).max(1).cast_signed();
+        self.at.update(|at| *at = (at.cast_signed() + by).rem_euclid(count).cast_unsigned());
+    }
+
+    /// The choice that is taken, and how much it replaces.
+    pub(crate) fn take(self, index: usize) -> Option<(String, usize)> {
+        let choice = self.choices.with_untracked(|choices| choices.get(index).cloned())?;
+        let length = self.typed.with_untracked(|typed| typed.as_ref().map(Typed::length))?;
+        self.end();
+        Some((choice.text, length))
+    }
+
+    /// Asks the server where the page does not know who is there.
+    fn look(self, state: State, name: String) {
+        let Some(id) = self.conversation else { return };
+        let knows_all = state
+            .conversations
+            .get(id)
+            .with_untracked(|summary| summary.as_ref().is_some_and(|summary| summary.members.is_some()));
+        if knows_all {
+            return;
+        }
+        let asked = Some(Typed::Name(name.clone()));
+        set_timeout(
+            move || {
+                if self.typed.try_get_untracked() != Some(asked.clone()) {
+                    return;
+                }
+                leptos::task::spawn_local(async move {
+                    let members = api::members(id, &name, 0, SHOWN_MAX as u32).await.map(|list| list.members);
+                    let users: Vec<_> = members.unwrap_or_default().into_iter().map(|member| member.user).collect();
+                    state.people.learn(&users);
+                    if self.typed.try_get_untracked() == Some(asked) {
+                        self.found.try_set(users);
+                    }
+                });
+            },
+            PAUSE,
+        );
+    }
+}
+
+/// Members with a word in their name that begins like this.
+fn names(state: State, conversation: Option<ConversationId>, typed: &str, found: &[User]) -> Vec<Choice> {
+    let Some(id) = conversation else { return Vec::new() };
+    let me = state.session.me();
+    let choice = |user: &User| {
+        let name = browser::lower(&user.display_name);
+        let fits = name.starts_with(typed) || name.split(' ').any(|word| word.starts_with(typed));
+        (fits && Some(user.id) != me && name != typed).then(|| Choice {
+            text: format!("@{} ", user.display_name),
+            symbol: String::new(),
+            label: user.display_name.clone(),
+        })
+    };
+    state.conversations.get(id).with(|summary| {
+        let known = summary.as_ref().and_then(|summary| summary.members.as_deref()).unwrap_or(found);
+        known.iter().filter_map(choice).take(SHOWN_MAX).collect()
+    })
+}
+
+/// Emoji with a name like this.
+fn emoji(state: State, typed: &str) -> Vec<Choice> {
+    let tone = state.emoji.tone.get();
+    let choice = |emoji: Emoji| Choice {
+        text: format!("{} ", emoji.symbol(tone)),
+        symbol: emoji.symbol(tone).to_owned(),
+        label: emoji.name.to_owned(),
+    };
+    state.emoji.table.with(|table| table.find(typed, SHOWN_MAX).into_iter().map(choice).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_before_the_caret_is_completed_where_a_word_begins() {
+        let name = |typed: &str| Some(Typed::Name(typed.into()));
+        let emoji = |typed: &str| Some(Typed::Emoji(typed.into()));
+        for (text, expected) in [
+            ("@", name("")),
+            ("hi @Ad", name("ad")),
+            ("(@ada love", name("ada love")),
+            ("ada@example", None),
+            ("@ada ", name("ada ")),
+            ("@ ada", None),
+            ("@a b c d", None),
+            ("@ada\n", None),
+            (":smi", emoji("smi")),
+            ("so :+1", emoji("+1")),
+            (":s", None),
+            ("10:30", None),
+            ("http://x", None),
+            (":smile: ", None),
+            ("", None),
+        ] {
+            assert_eq!(Typed::before(text), expected, "{text:?}");
+        }
+        assert_eq!(Typed::before(&format!("@{}", "x".repeat(TYPED_MAX + 1))), None);
+        assert_eq!(name("zoë").map(|typed| typed.length()), Some(4));
+    }
+}

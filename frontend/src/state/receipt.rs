@@ -1,0 +1,84 @@
+//! How far the others have received and read, as signals: one for each conversation, that changes when all of them are
+//! further.
+
+use super::State;
+use crate::api;
+use client::receipt::{Position, Receipts};
+use leptos::prelude::*;
+use shared::conversation::{ConversationKind, Summary};
+use shared::event::Event;
+use shared::ids::{ConversationId, UserId};
+use shared::receipt::Receipt;
+use std::collections::HashMap;
+
+#[derive(Clone, Copy)]
+pub(crate) struct ReceiptState {
+    /// Where everybody is.
+    pub(crate) known: RwSignal<Receipts>,
+    reaches: StoredValue<HashMap<ConversationId, ArcRwSignal<Option<Position>>>>,
+}
+
+impl ReceiptState {
+    pub(super) fn new() -> Self {
+        Self { known: RwSignal::new(Receipts::default()), reaches: StoredValue::new(HashMap::new()) }
+    }
+
+    /// How far all the others are; `None` where that is not told, or there are no others.
+    pub(crate) fn reach(self, id: ConversationId) -> ArcRwSignal<Option<Position>> {
+        self.reaches
+            .try_update_value(|all| all.entry(id).or_insert_with(|| ArcRwSignal::new(None)).clone())
+            .unwrap_or_else(|| ArcRwSignal::new(None))
+    }
+
+    pub(super) fn forget(self) {
+        self.known.update(Receipts::reset);
+        self.reaches.with_value(|all| all.values().for_each(|reach| reach.set(None)));
+    }
+}
+
+/// The others in a conversation, where receipts are told of all of them.
+pub(crate) fn others(summary: &Summary, me: Option<UserId>) -> impl Iterator<Item = UserId> {
+    let is_told = matches!(summary.kind, ConversationKind::Direct | ConversationKind::Group);
+    let members = summary.members.iter().flatten().filter(move |_| is_told).map(|member| member.id);
+    members.filter(move |id| Some(*id) != me)
+}
+
+impl State {
+    pub(super) fn receipt(self, receipt: Receipt) {
+        if self.receipts.known.try_update(|known| known.handle_receipt(receipt)) == Some(true) {
+            self.settle_reach(receipt.conversation);
+        }
+    }
+
+    /// Whoever writes has read what stands before.
+    pub(super) fn receipt_of(self, event: &Event) {
+        if self.receipts.known.try_update(|known| known.handle_event(event)) == Some(true) {
+            self.settle_reach(event.conversation);
+        }
+    }
+
+    /// Finds out how far all the others are now: somebody has moved, come, or gone.
+    pub(super) fn settle_reach(self, id: ConversationId) {
+        let me = self.session.me();
+        let summary = self.conversations.get(id);
+        let reach = summary.with_untracked(|summary| {
+            let others: Vec<_> = summary.iter().flat_map(|summary| others(summary, me)).collect();
+            self.receipts.known.with_untracked(|known| known.reach(id, others))
+        });
+        let signal = self.receipts.reach(id);
+        if signal.get_untracked() != reach {
+            signal.set(reach);
+        }
+    }
+
+    /// Asks where everybody is. What was told before this page began is not told again.
+    pub(super) fn ask_for_receipts(self, id: ConversationId) {
+        leptos::task::spawn_local(async move {
+            // Without an answer marks stay behind until somebody moves.
+            for receipt in api::receipts(id).await.unwrap_or_default() {
+                self.receipts.known.update(|known| _ = known.handle_receipt(receipt));
+            }
+            self.settle_reach(id);
+        });
+    }
+}
