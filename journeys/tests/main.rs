@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod group;
 mod keyboard;
 mod looks;
 mod message;
@@ -12,6 +13,7 @@ mod presence;
 mod reading;
 mod restart;
 mod scroll;
+mod search;
 mod setting;
 mod support;
 mod talk;

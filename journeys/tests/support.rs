@@ -249,7 +249,7 @@ impl Person {
     }
 
     /// Clicks what is there or will be; what is just being drawn anew is clicked on the next try.
-    async fn clicks_on(&self, what: By, doing: &str) {
+    pub(crate) async fn clicks_on(&self, what: By, doing: &str) {
         eventually(doing, || async {
             match self.browser.find(what.clone()).await {
                 Ok(element) => element.click().await.is_ok(),

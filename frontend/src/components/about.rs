@@ -4,6 +4,7 @@ use super::avatar::Avatar;
 use super::dialog::Dialog;
 use super::field::Field;
 use super::form::{Form, FormBody};
+use super::icon::{Icon, Picture};
 use crate::api;
 use crate::dynamic::{part, part_if};
 use crate::i18n::{Text, tr, with};
@@ -140,6 +141,7 @@ fn row(state: State, members: Members, member: Member, own: Role, is_changeable:
         };
         Role::ALL.into_iter().map(option).collect::<Vec<_>>()
     };
+    let remove_label = with(Text::Remove, &[("name", &name)]);
     let label = with(Text::RoleOf, &[("name", &name)]);
     let what = match may_appoint {
         true => {
@@ -152,16 +154,17 @@ fn row(state: State, members: Members, member: Member, own: Role, is_changeable:
     view! {
         <li class="person person--still">
             <Avatar id=*id.as_bytes() name=name.clone() />
-            <bdi class="person__name">{name.clone()}</bdi>
+            <bdi class="person__name">{name}</bdi>
             {what}
             {may_remove.then(|| view! {
                 <button
                     type="button"
-                    class="button button--quiet button--small"
-                    aria-label=with(Text::Remove, &[("name", &name)])
+                    class="icon-button icon-button--small"
+                    aria-label=remove_label.clone()
+                    title=remove_label
                     on:click=remove
                 >
-                    {tr(Text::RemoveShort)}
+                    <Icon picture=Picture::Close />
                 </button>
             }.into_any())}
         </li>

@@ -136,7 +136,6 @@ texts! {
     Moderator = "Moderator";
     Member = "Member";
     RoleOf = "Role of {name}";
-    RemoveShort = "Remove";
     Leave = "Leave this conversation";
     ReallyLeave = "Really leave? Click again.";
     SearchMessages = "Search messages";
@@ -144,6 +143,7 @@ texts! {
     SearchFor = "Search messages for “{text}”";
     SearchResults = "Messages found";
     SearchHelp = "Words, \"words together\", from:name, in:name, before:2026-11-26, after:2026-11-26, has:link, has:file";
+    NoMessageFound = "Nothing was found.";
     NewGroup = "New group or channel";
     KindGroup = "Group";
     Kind = "Kind";

@@ -9,6 +9,7 @@ use crate::i18n::{Text, tr, with};
 use crate::router::Address;
 use crate::state::State;
 use crate::state::quote::in_short;
+use leptos::html;
 use leptos::prelude::*;
 use shared::ids::Timestamp;
 use shared::search::{SearchResult, SearchResults};
@@ -73,12 +74,18 @@ pub(crate) fn SearchPage() -> impl IntoView {
     };
     let mut search_later = leptos::leptos_dom::helpers::debounce(PAUSE, move |()| search(None));
     search(None);
+    let input = NodeRef::<html::Input>::new();
+    Effect::new(move |_| {
+        if let Some(input) = input.get() {
+            browser::focus(&input);
+        }
+    });
     let more = move |_| search(results.with_untracked(|results| results.last().map(|last| last.event.at)));
     let note = move || match outcome.get() {
         _ if is_busy.get() => tr(Text::Loading).to_owned(),
         None => tr(Text::SearchHelp).to_owned(),
         Some(Err(error)) => error.message(),
-        Some(Ok(_)) if results.with(Vec::is_empty) => tr(Text::NothingFound).to_owned(),
+        Some(Ok(_)) if results.with(Vec::is_empty) => tr(Text::NoMessageFound).to_owned(),
         Some(Ok(_)) => String::new(),
     };
     let has_more = move || outcome.with(|outcome| matches!(outcome, Some(Ok(true)))) && !is_busy.get();
@@ -98,7 +105,7 @@ pub(crate) fn SearchPage() -> impl IntoView {
                 <input
                     class="field__input"
                     type="search"
-                    autofocus
+                    node_ref=input
                     autocomplete="off"
                     dir="auto"
                     aria-label=tr(Text::SearchMessages)

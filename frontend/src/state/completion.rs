@@ -96,9 +96,9 @@ impl Completion {
         self.typed.set(typed);
     }
 
-    /// Nothing is completed any more.
+    /// Nothing is completed any more. (Where it was typed loses the focus when it goes, too.)
     pub(crate) fn end(self) {
-        if self.typed.with_untracked(Option::is_some) {
+        if self.typed.try_with_untracked(Option::is_some) == Some(true) {
             self.typed.set(None);
         }
     }

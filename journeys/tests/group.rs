@@ -1,0 +1,149 @@
+//! Groups: made with a name, looked after, left; who is named in them, and who has read what.
+
+use crate::support::{Driver, Person, Server, eventually};
+use serde_json::json;
+use thirtyfour::prelude::*;
+
+/// Makes a group with a name, of these people.
+async fn makes(person: &Person, name: &str, people: &[&str]) {
+    person.clicks("a[href='/new']").await;
+    for other in people {
+        let button = By::XPath(format!("//button[contains(@class, 'person')][.//bdi[text()='{other}']]"));
+        person.clicks_on(button, &format!("{} picks {other}", person.name)).await;
+    }
+    person.clicks(".new__group summary").await;
+    person.types("#group-name", name).await;
+    person.clicks_button("Create").await;
+    eventually("the group is open", || async { person.shown(".pane__name").await == name }).await;
+}
+
+async fn mark(person: &Person) -> String {
+    let script = "return [...document.querySelectorAll('.message__mark')].pop()?.dataset.mark ?? ''";
+    person.js(script).await.as_str().unwrap_or_default().to_owned()
+}
+
+async fn members(person: &Person) -> Vec<String> {
+    let script = "return [...document.querySelectorAll('.about__members .person__name')].map((e) => e.textContent)";
+    serde_json::from_value(person.js(script).await).unwrap()
+}
+
+#[tokio::test]
+async fn a_group_is_made_named_and_looked_after() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    let cy = Person::joins("Cy Young", &driver, &server).await;
+    makes(&ada, "Weekend walks", &["Ben Okafor"]).await;
+    ben.opens("Weekend walks").await;
+
+    ada.clicks("button[aria-label='About this conversation']").await;
+    eventually("both are there", || async { members(&ada).await == ["Ada Lovelace", "Ben Okafor"] }).await;
+    ada.types("input[aria-label='Add people']", "cy").await;
+    ada.clicks("dialog ul[aria-label='People'] button").await;
+    eventually("three are there", || async { members(&ada).await.len() == 3 }).await;
+    for width in [1280, 360] {
+        ada.window(width, 740).await;
+        ada.picture(&format!("about-{width}")).await;
+    }
+    ada.window(1280, 800).await;
+    cy.opens("Weekend walks").await;
+    ada.types("#about-name", " and talks").await;
+    ada.clicks_button("Save").await;
+    for person in [&ben, &cy] {
+        eventually("it has another name", || async { person.shown(".pane__name").await == "Weekend walks and talks" })
+            .await;
+    }
+    // Who looks after it may send people away, and nobody else.
+    ben.clicks("button[aria-label='About this conversation']").await;
+    eventually("all are there", || async { members(&ben).await.len() == 3 }).await;
+    assert_eq!(
+        ben.js("return document.querySelectorAll('.about__members select, .about__members button').length").await,
+        json!(0)
+    );
+    ben.presses(Key::Escape).await;
+    let make = "const select = document.querySelector('select[aria-label=\"Role of Ben Okafor\"]');
+        select.value = 'moderator'; select.dispatchEvent(new Event('change', { bubbles: true }))";
+    ada.js(make).await;
+    let role = "return document.querySelector('select[aria-label=\"Role of Ben Okafor\"]')?.value";
+    eventually("Ben is a moderator", || async { ada.js(role).await == json!("moderator") }).await;
+    ben.clicks("button[aria-label='About this conversation']").await;
+    ben.clicks("button[aria-label='Remove Cy Young']").await;
+    eventually("two are left", || async { members(&ben).await == ["Ada Lovelace", "Ben Okafor"] }).await;
+    eventually("Cy does not have it", || async { cy.conversations().await.len() == 1 }).await;
+    ben.clicks_button("Leave this conversation").await;
+    ben.clicks_button("Really leave? Click again.").await;
+    eventually("Ben has left", || async { ben.conversations().await.len() == 1 }).await;
+    for person in [ada, ben, cy] {
+        person.leaves().await;
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_completed_set_apart_and_shown_to_whoever_is_meant() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    ada.writes_to(&["Ben Okafor"], "Hello").await;
+    let written = "return document.querySelector('.composer__text').value";
+    ada.types(".composer__text", "Ask @be").await;
+    ada.waits_for(".completion__choice[aria-selected='true']").await;
+    ada.picture("completion").await;
+    ada.presses(Key::Enter).await;
+    assert_eq!(ada.js(written).await, json!("Ask @Ben Okafor "));
+    // An emoji by its short name; Escape leaves what was typed.
+    ada.types(".composer__text", ":tad").await;
+    ada.waits_for(".completion__choice").await;
+    ada.presses(Key::Tab).await;
+    assert_eq!(ada.js(written).await, json!("Ask @Ben Okafor 🎉 "));
+    ada.types(".composer__text", "@b").await;
+    ada.waits_for(".completion__choice").await;
+    ada.presses(Key::Escape).await;
+    eventually("nothing is offered", || async { ada.shown(".completion").await.is_empty() }).await;
+    ada.presses(Key::Backspace).await;
+    ada.presses(Key::Backspace).await;
+    ada.presses(Key::Enter).await;
+    ben.opens("Ada Lovelace").await;
+    for (person, class) in [(&ada, "mention"), (&ben, "mention mention--me")] {
+        let name = "return [...document.querySelectorAll('.mention')].map((e) => [e.className, e.textContent])";
+        eventually("the name is set apart", || async { person.js(name).await == json!([[class, "@Ben Okafor"]]) })
+            .await;
+    }
+    ben.picture("mention").await;
+
+    // In the conversation of everybody the server is asked who is there.
+    ben.opens("Everyone").await;
+    ben.types(".composer__text", "@love").await;
+    eventually("she is offered", || async { ben.shown(".completion").await == "Ada Lovelace" }).await;
+    ben.leaves().await;
+    ada.leaves().await;
+}
+
+#[tokio::test]
+async fn a_mark_says_that_all_have_received_and_read_and_a_list_says_who() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    let cy = Person::joins("Cy Young", &driver, &server).await;
+    makes(&ada, "Walks", &["Ben Okafor", "Cy Young"]).await;
+    ada.says("Who comes along?").await;
+    eventually("all have received it", || async { mark(&ada).await == "delivered" }).await;
+    ben.opens("Walks").await;
+    ben.sees("Who comes along?").await;
+    ada.js("document.querySelector('.timeline .message').focus()").await;
+    ada.strikes("i").await;
+    eventually("one has read it", || async {
+        ada.shown("dialog .people").await == "BO\nBen Okafor\nRead\nCY\nCy Young\nDelivered"
+    })
+    .await;
+    ada.picture("readers").await;
+    ada.presses(Key::Escape).await;
+    assert_eq!(mark(&ada).await, "delivered");
+    cy.opens("Walks").await;
+    eventually("all have read it", || async { mark(&ada).await == "read" }).await;
+    // What was told before is known after a reload.
+    ada.browser.refresh().await.unwrap();
+    eventually("it is known again", || async { mark(&ada).await == "read" }).await;
+    for person in [ada, ben, cy] {
+        person.leaves().await;
+    }
+}
