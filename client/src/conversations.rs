@@ -7,7 +7,7 @@
 //! to the server only later. So the latest events are remembered, and what cannot be known exactly is
 //! estimated until it can.
 
-use shared::conversation::Summary;
+use shared::conversation::{Notify, Summary};
 use shared::event::{Event, EventKind};
 use shared::ids::{ConversationId, Cursor, Seq, UserId};
 use shared::receipt::UpTo;
@@ -233,10 +233,12 @@ impl Conversations {
         self.has_more
     }
 
-    /// All unread messages together.
+    /// All unread messages together, of conversations one wants to be told of; one that is marked counts as one.
     #[must_use]
     pub fn unread(&self) -> u64 {
-        self.iter().map(|summary| summary.unread).sum()
+        let counts =
+            |summary: &&Summary| !summary.preferences.archived && summary.preferences.notify != Notify::Nothing;
+        self.iter().filter(counts).map(waiting).sum()
     }
 
     fn bump(&mut self, id: ConversationId) {
@@ -244,6 +246,12 @@ impl Conversations {
             self.order[..=index].rotate_right(1);
         }
     }
+}
+
+/// What waits in a conversation to be read: one that was marked is like one with a message.
+#[must_use]
+pub fn waiting(summary: &Summary) -> u64 {
+    summary.unread.max(u64::from(summary.preferences.marked_unread))
 }
 
 impl Known {

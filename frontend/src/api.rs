@@ -11,8 +11,8 @@ use shared::account::{
 };
 use shared::code::{Code, ErrorBody, Rejection};
 use shared::conversation::{
-    ChangeMember, ConversationBody, ConversationList, CreateConversation, EventList, MemberList, RenameConversation,
-    Role, Summary,
+    ChangeMember, ChangePreferences, ConversationBody, ConversationList, CreateConversation, EventList, MemberList,
+    RenameConversation, Role, Summary,
 };
 use shared::ids::{ConversationId, SessionId, Timestamp, TokenId, UserId};
 use shared::receipt::{Receipt, ReceiptList};
@@ -161,6 +161,11 @@ pub(crate) async fn create_conversation(body: &CreateConversation) -> Result<Sum
 pub(crate) async fn rename_conversation(id: ConversationId, name: String) -> Result<Summary, Error> {
     let request = Request::patch(&format!("/api/conversations/{id}"));
     send::<ConversationBody>(request, &RenameConversation { name }).await.map(|body| body.conversation)
+}
+
+pub(crate) async fn prefer(id: ConversationId, body: &ChangePreferences) -> Result<Summary, Error> {
+    let request = Request::patch(&format!("/api/conversations/{id}/preferences"));
+    send::<ConversationBody>(request, body).await.map(|body| body.conversation)
 }
 
 pub(crate) async fn add_member(id: ConversationId, user: UserId) -> Result<(), Error> {

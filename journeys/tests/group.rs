@@ -147,3 +147,65 @@ async fn a_mark_says_that_all_have_received_and_read_and_a_list_says_who() {
         person.leaves().await;
     }
 }
+
+#[tokio::test]
+async fn conversations_are_pinned_put_away_silenced_and_marked() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    makes(&ada, "Walks", &["Ben Okafor"]).await;
+    ada.writes_to(&["Ben Okafor"], "Hello").await;
+    let opens_about = async |person: &Person, title: &str| {
+        person.opens(title).await;
+        person.clicks("button[aria-label='About this conversation']").await;
+        person.waits_for(".about__wants").await;
+    };
+    assert_eq!(ada.conversations().await, ["Ben Okafor", "Walks", "Everyone"]);
+    opens_about(&ada, "Everyone").await;
+    ada.clicks_button("Pin").await;
+    eventually("it stands above", || async { ada.conversations().await == ["Everyone", "Ben Okafor", "Walks"] }).await;
+    ada.presses(Key::Escape).await;
+    // Silenced: it counts on its own line, and not in the title.
+    let silence = "const select = document.querySelector('.about__notify select');
+        select.value = 'nothing'; select.dispatchEvent(new Event('change', { bubbles: true }))";
+    opens_about(&ada, "Walks").await;
+    ada.js(silence).await;
+    eventually("it says so", || async {
+        ada.shown(".conversation[aria-current] .conversation__sign").await == "Muted"
+    })
+    .await;
+    ada.presses(Key::Escape).await;
+    ada.opens("Ben Okafor").await;
+    ben.opens("Walks").await;
+    ben.says("Anybody?").await;
+    eventually("it counts there", || async { ada.unread("Walks").await == 1 }).await;
+    assert_eq!(ada.browser.title().await.unwrap(), "Confab");
+    ada.picture("preferences").await;
+    // Put away, and brought back.
+    opens_about(&ada, "Walks").await;
+    ada.clicks_button("Archive").await;
+    eventually("it is put away", || async {
+        ada.js(
+            "return [...document.querySelectorAll('.sidebar__archive .conversation__name')].map((e) => e.textContent)",
+        )
+        .await
+            == json!(["Walks"])
+    })
+    .await;
+    ada.clicks_button("Archive").await;
+    eventually("it is back", || async { ada.js("return document.querySelector('.sidebar__archive')").await.is_null() })
+        .await;
+    ada.presses(Key::Escape).await;
+    // Marked, also after a reload, until it is opened.
+    opens_about(&ada, "Ben Okafor").await;
+    ada.clicks_button("Mark as unread").await;
+    eventually("it is marked", || async { ada.unread("Ben Okafor").await == 1 }).await;
+    ada.browser.refresh().await.unwrap();
+    ada.is_connected().await;
+    eventually("it is still marked", || async { ada.unread("Ben Okafor").await == 1 }).await;
+    eventually("the title tells", || async { ada.browser.title().await.unwrap() == "(1) Confab" }).await;
+    ada.opens("Ben Okafor").await;
+    eventually("it is marked no more", || async { ada.unread("Ben Okafor").await == 0 }).await;
+    ada.leaves().await;
+    ben.leaves().await;
+}

@@ -46,6 +46,90 @@ pub struct Summary {
     /// Its newest event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_event: Option<Event>,
+    /// What one wants of it; left out while that is nothing in particular.
+    #[serde(default, skip_serializing_if = "Preferences::are_usual")]
+    pub preferences: Preferences,
+}
+
+/// What somebody wants of a conversation. It is theirs alone: nobody else is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", default)]
+pub struct Preferences {
+    /// It stands above the others.
+    #[serde(skip_serializing_if = "is_not")]
+    pub pinned: bool,
+    /// It is put away.
+    #[serde(skip_serializing_if = "is_not")]
+    pub archived: bool,
+    /// It is to be come back to, though all of it was read.
+    #[serde(skip_serializing_if = "is_not")]
+    pub marked_unread: bool,
+    /// What one wants to be told of.
+    #[serde(skip_serializing_if = "Notify::is_usual")]
+    pub notify: Notify,
+}
+
+impl Preferences {
+    fn are_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn is_not(value: &bool) -> bool {
+    !value
+}
+
+/// What somebody wants to be told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum Notify {
+    /// Each message.
+    #[default]
+    All,
+    /// Messages that name them.
+    Mentions,
+    /// Nothing.
+    Nothing,
+}
+
+impl Notify {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The body of `PATCH /api/conversations/{id}/preferences`: what is left out stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ChangePreferences {
+    /// Whether it is to stand above the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<bool>,
+    /// Whether it is to be put away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived: Option<bool>,
+    /// Whether it is to be come back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marked_unread: Option<bool>,
+    /// What one wants to be told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
+}
+
+impl ChangePreferences {
+    /// What they are then.
+    #[must_use]
+    pub fn applied_to(self, before: Preferences) -> Preferences {
+        Preferences {
+            pinned: self.pinned.unwrap_or(before.pinned),
+            archived: self.archived.unwrap_or(before.archived),
+            marked_unread: self.marked_unread.unwrap_or(before.marked_unread),
+            notify: self.notify.unwrap_or(before.notify),
+        }
+    }
 }
 
 /// `conversation`: new to you, or its name, members or your own read position changed.

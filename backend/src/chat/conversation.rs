@@ -7,7 +7,7 @@ use crate::clock;
 use crate::store::writer::Change;
 use crate::store::{self, SessionRow};
 use shared::code::{Code, Rejection};
-use shared::conversation::{ConversationKind, CreateConversation, Role};
+use shared::conversation::{ChangePreferences, ConversationKind, CreateConversation, Role};
 use shared::ids::{ConversationId, UserId};
 use shared::limits::{CONVERSATION_NAME_CHARS_MAX, MEMBERS_MAX, PAGE_MAX};
 use tokio::sync::oneshot;
@@ -77,6 +77,26 @@ pub async fn appoint(
     role: Role,
 ) -> Result<(), Rejection> {
     change(app, session, Change::Appoint(id, member, role)).await.map(drop)
+}
+
+/// Changes what somebody wants of a conversation, and tells their other sockets.
+///
+/// # Errors
+/// `not_found`, or when the database fails.
+pub async fn prefer(
+    app: &App,
+    session: &SessionRow,
+    id: ConversationId,
+    change: ChangePreferences,
+) -> Result<(), Rejection> {
+    let refusal = |error: store::Error| super::message::refusal(&error);
+    app.rates.take_command(session.user.id, session.id, session.kind)?;
+    let member = app.store.member(session.user.id, id).await.map_err(refusal)?.ok_or_else(Rejection::not_found)?;
+    if !app.writer.change_preferences(session.user.id, member, change).await.map_err(refusal)? {
+        return Err(Rejection::not_found());
+    }
+    super::deliver::tell_of(&app.store, &app.registry, vec![session.user.id], id, None);
+    Ok(())
 }
 
 /// Leaves every group and channel.

@@ -12,7 +12,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::code::{Code, Rejection};
-use shared::conversation::{ConversationBody, ConversationList, CreateConversation, RenameConversation};
+use shared::conversation::{
+    ChangePreferences, ConversationBody, ConversationList, CreateConversation, RenameConversation,
+};
 use shared::ids::ConversationId;
 use shared::limits;
 use std::sync::Arc;
@@ -78,6 +80,22 @@ pub async fn rename(
 ) -> Result<Response, Refused> {
     let (id, body) = body_of_member::<RenameConversation>(&app, &session, &id, request).await?;
     chat::conversation::rename(&app, &session, id, &body.name).await?;
+    let conversation = app.store.summary(session.user.id, id).await?.ok_or_else(Rejection::not_found)?;
+    Ok(axum::Json(ConversationBody { conversation }).into_response())
+}
+
+/// `PATCH /api/conversations/{id}/preferences`: what one wants of it.
+///
+/// # Errors
+/// 401 without a session, 404 if it is not there or not yours, 422 for what is no preference.
+pub async fn prefer(
+    State(app): State<Arc<App>>,
+    SignedIn { session }: SignedIn,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let (id, body) = body_of_member::<ChangePreferences>(&app, &session, &id, request).await?;
+    chat::conversation::prefer(&app, &session, id, body).await?;
     let conversation = app.store.summary(session.user.id, id).await?.ok_or_else(Rejection::not_found)?;
     Ok(axum::Json(ConversationBody { conversation }).into_response())
 }

@@ -45,6 +45,7 @@ routes! {
     POST "/api/conversations" => conversation::create,
     GET "/api/conversations/{id}" => conversation::show,
     PATCH "/api/conversations/{id}" => conversation::rename,
+    PATCH "/api/conversations/{id}/preferences" => conversation::prefer,
     GET "/api/conversations/{id}/members" => member::list,
     PUT "/api/conversations/{id}/members/{user}" => member::add,
     PATCH "/api/conversations/{id}/members/{user}" => member::change,

@@ -12,6 +12,7 @@ mod access;
 pub mod account;
 mod health;
 mod journal;
+mod preferences;
 pub mod search;
 mod tail;
 pub mod writer;

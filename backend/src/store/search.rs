@@ -1,7 +1,8 @@
 //! The index of words: what it knows follows the log, and is asked for what somebody may read.
 //!
-//! Messages do not wait for it. It is filled in quiet moments ([`QUIET`] after the last message), when much waits
-//! ([`MANY`] events), and when somebody searches: whoever searches finds all that was accepted before.
+//! Messages do not wait for it, nor does their delivery share the processor with it: it is filled in quiet moments
+//! ([`QUIET`] without a message, at the latest after [`LOOKS`] looks), and when somebody searches. Whoever searches finds
+//! all that was accepted before.
 
 use super::sqlite::{event, search};
 use super::{Error, Store};
@@ -9,16 +10,17 @@ use rusqlite::Connection;
 use shared::ids::{ConversationId, Epoch, Timestamp, UserId};
 use shared::search::SearchResult;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 /// How long nobody has said anything before the index is filled.
 const QUIET: Duration = Duration::from_secs(3);
-/// How many events wait for it at most before it is filled all the same.
-const MANY: i64 = 20_000;
+/// How often it is looked for quiet before it is filled all the same.
+const LOOKS: u32 = 20;
 /// Events in one transaction.
 const PORTION: u32 = 1_000;
 /// How long somebody who searches waits for the index.
@@ -88,7 +90,9 @@ struct Inner {
     /// One connection, for filling it and for asking it: both are short.
     connection: Mutex<Connection>,
     searches: Semaphore,
-    /// Somebody has said something.
+    /// Somebody has said something since it was looked last.
+    is_grown: AtomicBool,
+    /// The first who has.
     grown: Notify,
     /// Somebody searches.
     wanted: Notify,
@@ -101,6 +105,8 @@ impl Index {
         Ok(Self(Arc::new(Inner {
             connection: Mutex::new(search::open(folder, epoch)?),
             searches: Semaphore::new(SEARCHES),
+            // What was said before this process began may not be in it.
+            is_grown: AtomicBool::new(true),
             grown: Notify::new(),
             wanted: Notify::new(),
             filled: Notify::new(),
@@ -115,12 +121,20 @@ impl Index {
 impl Store {
     /// Something was added to the log.
     pub fn note_growth(&self) {
-        self.index.0.grown.notify_one();
+        let index = &self.index.0;
+        if !index.is_grown.load(Ordering::Relaxed) && !index.is_grown.swap(true, Ordering::Relaxed) {
+            index.grown.notify_one();
+        }
     }
 
     /// Fills the index whenever it is time to, until the server stops.
     pub async fn follow_log(&self, stopping: CancellationToken) {
         loop {
+            tokio::select! {
+                () = self.quiet() => {}
+                () = self.index.0.wanted.notified() => {}
+                () = stopping.cancelled() => return,
+            }
             match self.fill().await {
                 Ok(()) => self.index.0.filled.notify_waiters(),
                 Err(Error::Closed) => return,
@@ -132,23 +146,24 @@ impl Store {
                     }
                 }
             }
-            tokio::select! {
-                () = self.quiet() => {}
-                () = self.index.0.wanted.notified() => {}
-                () = stopping.cancelled() => return,
-            }
         }
     }
 
     /// Waits until there is something to fill in and it is time to.
     async fn quiet(&self) {
-        let grown = &self.index.0.grown;
-        grown.notified().await;
-        let mut said = 1;
-        // An event or several: few conversations are as long as [`MANY`] notes of growth.
-        while said < MANY && timeout(QUIET, grown.notified()).await.is_ok() {
-            said += 1;
+        let index = &self.index.0;
+        while !index.is_grown.load(Ordering::Relaxed) {
+            index.grown.notified().await;
         }
+        for _ in 0..LOOKS {
+            index.is_grown.store(false, Ordering::Relaxed);
+            sleep(QUIET).await;
+            if !index.is_grown.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        // What is said from here on is noted again.
+        index.is_grown.store(false, Ordering::Relaxed);
     }
 
     /// Brings into the index what is in the log.
@@ -185,7 +200,7 @@ impl Store {
         while self.index.with(search::position)? < end {
             let filled = self.index.0.filled.notified();
             self.index.0.wanted.notify_one();
-            tokio::time::timeout_at(patience, filled).await.map_err(|_| Error::Overloaded)?;
+            timeout_at(patience, filled).await.map_err(|_| Error::Overloaded)?;
         }
         let index = self.index.clone();
         self.readers.read(move |database| index.with(|index| search::find(index, database, user, &query, limit))).await

@@ -3,6 +3,7 @@
 use crate::support::{Server, new_id};
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::frame::ServerFrame;
 
 fn seqs(page: &Value) -> Vec<u64> {
     page["events"].as_array().unwrap().iter().map(|event| event["seq"].as_u64().unwrap()).collect()
@@ -157,4 +158,34 @@ async fn messages_are_sent_over_http_too() {
             (422, &json!("invalid"), &json!("content"))
         );
     }
+}
+
+#[tokio::test]
+async fn what_somebody_wants_of_a_conversation_is_theirs_and_on_all_their_devices() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let mut a = ada.connect().await;
+    let id = a.says(json!({"user": ben.id}), "hi").await;
+    let (conversation, _) = a.accepted(id).await;
+    let path = format!("/api/conversations/{conversation}");
+    let usual = ada.get(&path).await.1["conversation"].clone();
+    assert!(usual.get("preferences").is_none());
+    let preferences = format!("{path}/preferences");
+    let change = |body| ada.request(Method::PATCH, &preferences, Some(body));
+    let (status, body) = change(json!({"pinned": true, "notify": "mentions"})).await;
+    assert_eq!((status, &body["conversation"]["preferences"]), (200, &json!({"pinned": true, "notify": "mentions"})));
+    let told = a
+        .until(|frame| match frame {
+            ServerFrame::Conversation(changed) => Some(changed.summary.preferences),
+            _ => None,
+        })
+        .await;
+    assert!(told.pinned && !told.archived);
+    assert!(ben.get(&path).await.1["conversation"].get("preferences").is_none(), "nobody else is told");
+    change(json!({"markedUnread": true})).await;
+    let (_, body) = change(json!({"pinned": false, "notify": "all"})).await;
+    assert_eq!(body["conversation"]["preferences"], json!({"markedUnread": true}), "what is left out stays");
+    let (_, body) = change(json!({"markedUnread": false})).await;
+    assert_eq!(body["conversation"], usual);
+    assert_eq!(change(json!({"notify": "never"})).await.0, 422);
 }

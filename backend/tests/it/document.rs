@@ -334,6 +334,21 @@ async fn conversations(walk: &mut Walk, ben: &Person) {
     walk.expect(404, &format!("DELETE {MEMBER}"), &member, None).await;
     walk.expect(204, &format!("PUT {MEMBER}"), &member, None).await;
     walk.expect(409, &format!("PUT {MEMBER}"), &format!("{everyone}/members/{}", ben.id), None).await;
+    let role = || Some(json!({"role": "moderator"}));
+    walk.expect(204, &format!("PATCH {MEMBER}"), &member, role()).await;
+    walk.expect(409, &format!("PATCH {MEMBER}"), &format!("{everyone}/members/{}", ben.id), role()).await;
+    const MEMBERS: &str = "/api/conversations/{id}/members";
+    walk.get(200, MEMBERS, &format!("{path}/members?search=b&skip=0&limit=5")).await;
+    walk.get(422, MEMBERS, &format!("{path}/members?skip=x")).await;
+    let receipts = walk.get(200, "/api/conversations/{id}/receipts", &format!("{path}/receipts")).await;
+    assert_eq!(receipts["receipts"].as_array().unwrap().len(), 1);
+    let wanted = Some(json!({"pinned": true, "archived": true, "markedUnread": true, "notify": "nothing"}));
+    const PREFERENCES: &str = "PATCH /api/conversations/{id}/preferences";
+    walk.expect(200, PREFERENCES, &format!("{path}/preferences"), wanted).await;
+    walk.expect(422, PREFERENCES, &format!("{path}/preferences"), Some(json!({"pinned": 1}))).await;
+    let found = walk.get(200, "/api/search", "/api/search?query=hello&limit=5").await;
+    assert_eq!(found["results"].as_array().unwrap().len(), 1);
+    walk.get(422, "/api/search", "/api/search?query=").await;
 
     let log = walk.get(200, EVENTS, &format!("{path}/events")).await;
     let kinds: Vec<_> =

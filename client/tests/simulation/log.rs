@@ -140,6 +140,7 @@ impl Log {
             last_seq: cursor(self.end()),
             read_seq: cursor(read),
             unread: after.iter().filter(is_unread).count() as u64,
+            preferences: shared::conversation::Preferences::default(),
             last_event: self.events.last().cloned(),
         }
     }

@@ -6,13 +6,13 @@ use super::field::Field;
 use super::form::{Form, FormBody};
 use super::icon::{Icon, Picture};
 use crate::api;
-use crate::dynamic::{part, part_if};
+use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, tr, with};
 use crate::router::{Address, Router};
 use crate::state::State;
 use leptos::prelude::*;
 use shared::account::User;
-use shared::conversation::{ConversationKind, Member, Role};
+use shared::conversation::{ChangePreferences, ConversationKind, Member, Notify, Preferences, Role};
 use shared::ids::{ConversationId, UserId};
 use std::pin::Pin;
 use std::time::Duration;
@@ -102,6 +102,7 @@ pub(crate) fn About(id: ConversationId, close: Callback<()>) -> impl IntoView {
                 Some(problem) => view! { <p class="form__alert" role="alert">{problem}</p> }.into_any(),
                 None => ().into_any(),
             })}
+            <Wanting id />
             {is_changeable.then(|| view! { <Naming id name=name.unwrap_or_default() /> })}
             <h3 class="settings__title">{tr(Text::Members)}</h3>
             {is_changeable.then(|| view! { <Adding members /> })}
@@ -180,6 +181,82 @@ fn role_text(role: Role) -> (&'static str, Text) {
         Role::Member => ("member", Text::Member),
     }
 }
+
+/// What one wants of it oneself.
+#[component]
+fn Wanting(id: ConversationId) -> impl IntoView {
+    let state = expect_context::<State>();
+    let router = expect_context::<Router>();
+    let summary = state.conversations.get(id);
+    let wants = Memo::new(move |_| {
+        summary.with(|summary| summary.as_ref().map(|summary| summary.preferences).unwrap_or_default())
+    });
+    let problem = RwSignal::new(None::<String>);
+    let prefer = move |change: ChangePreferences| {
+        leptos::task::spawn_local(async move {
+            let outcome = state.prefer(id, change).await;
+            problem.try_set(outcome.err().map(|error| error.message()));
+        });
+    };
+    let usual = ChangePreferences::default();
+    let notify = move |event: leptos::ev::Event| {
+        let chosen = event_target_value(&event);
+        let chosen = NOTIFY.into_iter().find(|(value, ..)| *value == chosen);
+        if let Some((_, _, notify)) = chosen {
+            prefer(ChangePreferences { notify: Some(notify), ..usual });
+        }
+    };
+    let options = move || {
+        let now = wants.get().notify;
+        let option = |(value, text, notify): (&'static str, Text, Notify)| {
+            view! { <option value=value selected=notify == now>{tr(text)}</option> }.into_any()
+        };
+        NOTIFY.into_iter().map(option).collect::<Vec<_>>().into_any()
+    };
+    let mark = move |_| {
+        prefer(ChangePreferences { marked_unread: Some(true), ..usual });
+        // Whoever looks at it has it open, and what is open is read.
+        state.overlay.set(None);
+        router.go(Address::List);
+    };
+    let pressed = move |is: fn(Preferences) -> bool| text(move || is(wants.get()).to_string());
+    view! {
+        <div class="about__wants">
+            <button
+                type="button"
+                class="button button--quiet button--small"
+                aria-pressed=pressed(|wants| wants.pinned)
+                on:click=move |_| prefer(ChangePreferences { pinned: Some(!wants.get_untracked().pinned), ..usual })
+            >
+                {tr(Text::Pin)}
+            </button>
+            <button
+                type="button"
+                class="button button--quiet button--small"
+                aria-pressed=pressed(|wants| wants.archived)
+                on:click=move |_| prefer(ChangePreferences { archived: Some(!wants.get_untracked().archived), ..usual })
+            >
+                {tr(Text::Archive)}
+            </button>
+            <button type="button" class="button button--quiet button--small" on:click=mark>{tr(Text::MarkUnread)}</button>
+            <label class="about__notify">
+                {tr(Text::NotifyAbout)}
+                <select class="field__input" on:change=notify>{part(options)}</select>
+            </label>
+            {part(move || match problem.get() {
+                Some(problem) => view! { <p class="form__alert" role="alert">{problem}</p> }.into_any(),
+                None => ().into_any(),
+            })}
+        </div>
+    }
+}
+
+/// What one may want to be told of: its value in a form, and what it is called.
+const NOTIFY: [(&str, Text, Notify); 3] = [
+    ("all", Text::NotifyAll, Notify::All),
+    ("mentions", Text::NotifyMentions, Notify::Mentions),
+    ("nothing", Text::NotifyNothing, Notify::Nothing),
+];
 
 #[component]
 fn Naming(id: ConversationId, name: String) -> impl IntoView {

@@ -21,6 +21,8 @@ pub(crate) enum Picture {
     Search,
     Seen,
     People,
+    Pin,
+    Muted,
 }
 
 impl Picture {
@@ -47,6 +49,8 @@ impl Picture {
             Picture::People => {
                 "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20a6.5 6.5 0 0 1 13 0M16 4.5a3.5 3.5 0 0 1 0 6.5M18.5 14.5a6.5 6.5 0 0 1 3 5.5"
             }
+            Picture::Pin => "M9 3h6l-1 6 3 3v2H7v-2l3-3zM12 14v7",
+            Picture::Muted => "M6 16V11a6 6 0 0 1 9-5.2M18 11v5l1.5 2H8M10 21h4M3 3l18 18",
             Picture::Search => "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l4.5 4.5",
         }
     }

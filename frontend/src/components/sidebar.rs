@@ -10,9 +10,10 @@ use crate::state::quote::in_short;
 use crate::state::session::Session;
 use crate::state::{Overlay, State};
 use client::connection::Status;
+use client::conversations::waiting;
 use leptos::prelude::*;
 use shared::account::User;
-use shared::conversation::{ConversationKind, Summary};
+use shared::conversation::{ConversationKind, Notify, Summary};
 use shared::event::EventKind;
 use shared::ids::{ConversationId, UserId};
 
@@ -51,6 +52,16 @@ pub(crate) fn Sidebar() -> impl IntoView {
                         <li><Line id /></li>
                     </For>
                 </ul>
+                {part_if(move || conversations.archived.with(|all| !all.is_empty()), move || view! {
+                    <details class="sidebar__archive">
+                        <summary>{tr(Text::Archived)}</summary>
+                        <ul>
+                            <For each=move || conversations.archived.get() key=|id| *id let:id>
+                                <li><Line id /></li>
+                            </For>
+                        </ul>
+                    </details>
+                }.into_any())}
                 {part_if(move || conversations.has_more.get(), move || view! {
                     <button type="button" class="button button--quiet button--small" disabled=is_loading on:click=load_more>
                         {tr(Text::ShowMore)}
@@ -75,8 +86,21 @@ fn Line(id: ConversationId) -> impl IntoView {
     });
     let unread = Signal::derive({
         let summary = summary.clone();
-        move || summary.with(|summary| summary.as_ref().map_or(0, |summary| summary.unread))
+        move || summary.with(|summary| summary.as_ref().map_or(0, waiting))
     });
+    let wants = Memo::new({
+        let summary = summary.clone();
+        move |_| summary.with(|summary| summary.as_ref().map(|summary| summary.preferences).unwrap_or_default())
+    });
+    let signs = move || {
+        let wants = wants.get();
+        let pinned = wants.pinned.then_some((Picture::Pin, Text::Pinned));
+        let muted = (wants.notify == Notify::Nothing).then_some((Picture::Muted, Text::Muted));
+        let sign = |(picture, text)| {
+            view! { <span class="conversation__sign" title=tr(text)><Icon picture /><span class="visually-hidden">{tr(text)}</span></span> }
+        };
+        pinned.into_iter().chain(muted).map(sign).collect::<Vec<_>>().into_any()
+    };
     let last = {
         let summary = summary.clone();
         text(move || summary.with(|summary| last_line(state, summary.as_ref())))
@@ -104,6 +128,7 @@ fn Line(id: ConversationId) -> impl IntoView {
                 </span>
                 <span class="conversation__bottom">
                     <span class="conversation__line" dir="auto">{last}</span>
+                    {part(signs)}
                     {part_if(move || unread.get() > 0, move || view! {
                         <span class="badge">
                             <span aria-hidden="true">

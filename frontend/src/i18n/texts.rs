@@ -75,6 +75,9 @@ texts! {
     Everyone = "Everyone";
     Notes = "Notes to yourself";
     JustYou = "Just you";
+    Archived = "Archived";
+    Pinned = "Pinned";
+    Muted = "Muted";
     AndMore = "one:{names} and {n} more|other:{names} and {n} more";
     NoMessages = "No messages yet";
     You = "You";
@@ -135,6 +138,13 @@ texts! {
     Owner = "Owner";
     Moderator = "Moderator";
     Member = "Member";
+    Pin = "Pin";
+    Archive = "Archive";
+    MarkUnread = "Mark as unread";
+    NotifyAbout = "Tell me about";
+    NotifyAll = "All messages";
+    NotifyMentions = "Messages that name me";
+    NotifyNothing = "Nothing";
     RoleOf = "Role of {name}";
     Leave = "Leave this conversation";
     ReallyLeave = "Really leave? Click again.";

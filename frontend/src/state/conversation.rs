@@ -4,7 +4,7 @@
 use crate::api;
 use client::conversations::{Asking, Conversations};
 use leptos::prelude::*;
-use shared::conversation::{ConversationKind, Summary};
+use shared::conversation::{ConversationKind, Preferences, Summary};
 use shared::event::Event;
 use shared::ids::{ConversationId, Cursor, UserId};
 use shared::receipt::UpTo;
@@ -23,8 +23,10 @@ pub(crate) struct Standing {
 pub(crate) struct ConversationState {
     list: StoredValue<Conversations>,
     summaries: StoredValue<HashMap<ConversationId, ArcRwSignal<Option<Summary>>>>,
-    /// Newest first.
+    /// Those that are pinned first, then the newest first.
     pub(crate) order: RwSignal<Vec<ConversationId>>,
+    /// Those that are put away, the newest first.
+    pub(crate) archived: RwSignal<Vec<ConversationId>>,
     /// All unread messages together.
     pub(crate) unread: RwSignal<u64>,
     /// Whether the server has older ones.
@@ -39,6 +41,7 @@ impl ConversationState {
             list: StoredValue::new(Conversations::default()),
             summaries: StoredValue::new(HashMap::new()),
             order: RwSignal::new(Vec::new()),
+            archived: RwSignal::new(Vec::new()),
             unread: RwSignal::new(0),
             has_more: RwSignal::new(false),
             is_loaded: RwSignal::new(false),
@@ -66,6 +69,11 @@ impl ConversationState {
             let Summary { last_seq, read_seq, unread, .. } = list.get(id)?;
             Some(Standing { last_seq: *last_seq, read_seq: *read_seq, unread: *unread })
         })
+    }
+
+    /// What one wants of it.
+    pub(crate) fn preferences(self, id: ConversationId) -> Preferences {
+        self.list.with_value(|list| wants(list, id))
     }
 
     /// The direct conversation with somebody, if it is in the list.
@@ -153,10 +161,17 @@ impl ConversationState {
                 signal.set(summary);
             }
         }
-        let (order, unread, has_more) =
-            self.list.with_value(|list| (list.order().to_vec(), list.unread(), list.has_more()));
-        if self.order.with_untracked(|known| *known != order) {
-            self.order.set(order);
+        let (order, archived, unread, has_more) = self.list.with_value(|list| {
+            let (archived, mut order): (Vec<_>, Vec<_>) =
+                list.order().iter().partition(|id| wants(list, **id).archived);
+            // It keeps the order among equals.
+            order.sort_by_key(|id| !wants(list, *id).pinned);
+            (order, archived, list.unread(), list.has_more())
+        });
+        for (signal, now) in [(self.order, order), (self.archived, archived)] {
+            if signal.with_untracked(|known| *known != now) {
+                signal.set(now);
+            }
         }
         if self.unread.get_untracked() != unread {
             self.unread.set(unread);
@@ -166,4 +181,8 @@ impl ConversationState {
         }
         result
     }
+}
+
+fn wants(list: &Conversations, id: ConversationId) -> Preferences {
+    list.get(id).map(|summary| summary.preferences).unwrap_or_default()
 }

@@ -33,7 +33,7 @@ use receipt::ReceiptState;
 use session::SessionState;
 use setting::Settings;
 use shared::account::User;
-use shared::conversation::{ConversationKind, Summary};
+use shared::conversation::{ChangePreferences, ConversationKind, Summary};
 use shared::event::{Event, EventKind};
 use shared::frame::ServerFrame;
 use shared::ids::{CommandId, ConversationId, Cursor, Seq};
@@ -293,6 +293,13 @@ impl State {
         self.settle_reach(id);
         self.look_after(id, last_seq);
         self.read_what_is_open();
+    }
+
+    /// Changes what one wants of a conversation.
+    pub(crate) async fn prefer(self, id: ConversationId, change: ChangePreferences) -> Result<(), api::Error> {
+        let summary = api::prefer(id, &change).await?;
+        self.learn(summary);
+        Ok(())
     }
 
     /// Asks for a conversation that is not in the list.

@@ -6,6 +6,7 @@ use super::{LOAD_AGAIN, State};
 use crate::{api, browser};
 use client::timeline::Load;
 use leptos::prelude::*;
+use shared::conversation::ChangePreferences;
 use shared::ids::{ConversationId, Seq};
 
 /// Events of one page.
@@ -38,6 +39,12 @@ impl State {
             self.ask_for_receipts(id);
         }
         self.read_what_is_open();
+        let preferences = self.conversations.preferences(id);
+        if preferences.marked_unread {
+            let change = ChangePreferences { marked_unread: Some(false), ..ChangePreferences::default() };
+            // Without an answer it stays marked, and is tried again the next time.
+            leptos::task::spawn_local(async move { _ = self.prefer(id, change).await });
+        }
     }
 
     /// Shows what is new in the open conversation from its beginning on. `false`: nothing is.

@@ -8,7 +8,8 @@ use shared::account::{
     UserList,
 };
 use shared::conversation::{
-    ChangeMember, ConversationBody, ConversationList, CreateConversation, EventList, MemberList, RenameConversation,
+    ChangeMember, ChangePreferences, ConversationBody, ConversationList, CreateConversation, EventList, MemberList,
+    RenameConversation,
 };
 use shared::ids::{ConversationId, Cursor, SessionId, Timestamp, TokenId, UserId};
 use shared::limits::{PAGE_DEFAULT, PAGE_MAX};
@@ -133,6 +134,18 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
         .reads(types.read::<RenameConversation>())
         .answers(200, "The conversation as it is now.", types.written::<ConversationBody>())
         .refused(&[409, 429]),
+        Operation::new(
+            "conversation",
+            SignedIn,
+            ("PATCH", "/api/conversations/{id}/preferences"),
+            "changePreferences",
+            "Pin, archive, mark as unread, be told of",
+        )
+        .about("What one wants of a conversation, for oneself alone. What is left out stays.")
+        .path("id", "Which.", conversation())
+        .reads(types.read::<ChangePreferences>())
+        .answers(200, "The conversation as it is now.", types.written::<ConversationBody>())
+        .refused(&[429]),
         Operation::new(
             "conversation",
             SignedIn,

@@ -3,10 +3,10 @@
 use super::row::{self, Sql};
 use crate::store::access::role_name;
 use crate::store::{Error, Member, kind_name, kind_of};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 use shared::account::User;
-use shared::conversation::{self, ConversationKind, Role};
+use shared::conversation::{self, ConversationKind, Preferences, Role};
 use shared::ids::{ConversationId, Timestamp, UserId};
 use shared::receipt::Receipt;
 
@@ -243,4 +243,35 @@ pub(in crate::store) fn member_ids(database: &Connection, key: i64) -> Result<Ve
 pub(in crate::store) fn kind(database: &Connection, key: i64) -> Result<ConversationKind, Error> {
     let mut statement = database.prepare_cached("SELECT kind FROM conversation WHERE key = ?1")?;
     kind_of(&statement.query_row([key], |found| found.get::<_, String>(0))?)
+}
+
+/// What a member wants of a conversation, from the column `preferences`. What cannot be read is nothing in particular:
+/// it must not take the conversation with it.
+pub(super) fn preferences_of(found: &Row<'_>) -> rusqlite::Result<Preferences> {
+    let text = found.get_ref("preferences")?.as_str_or_null()?;
+    Ok(text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default())
+}
+
+/// The same for one of them; `None` if they are no member.
+pub(in crate::store) fn preferences(
+    database: &Connection,
+    key: i64,
+    user: UserId,
+) -> Result<Option<Preferences>, Error> {
+    let mut statement =
+        database.prepare_cached("SELECT preferences FROM member WHERE conversation = ?1 AND user = ?2")?;
+    Ok(statement.query_row(params![key, Sql(user)], preferences_of).optional()?)
+}
+
+pub(in crate::store) fn set_preferences(
+    database: &Connection,
+    key: i64,
+    user: UserId,
+    preferences: Preferences,
+) -> Result<(), Error> {
+    let text = (preferences != Preferences::default()).then(|| row::json(&preferences)).transpose()?;
+    database
+        .prepare_cached("UPDATE member SET preferences = ?3 WHERE conversation = ?1 AND user = ?2")?
+        .execute(params![key, Sql(user), text])?;
+    Ok(())
 }

@@ -17,6 +17,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_first.sql"),
     include_str!("../../../migrations/sqlite/0002_contract.sql"),
     include_str!("../../../migrations/sqlite/0003_journal.sql"),
+    include_str!("../../../migrations/sqlite/0004_preferences.sql"),
 ];
 
 /// The name of the database in the data folder.

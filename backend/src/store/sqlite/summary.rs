@@ -4,7 +4,7 @@
 //! they are.
 
 use super::row::{self, Sql};
-use super::{event, reaction};
+use super::{conversation, event, reaction};
 use crate::store::{Error, Snapshot, kind_of};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::account::User;
@@ -132,7 +132,7 @@ fn read(database: &Connection, user: UserId, places: &[Place]) -> Result<Vec<Sum
     let keys: Vec<_> = places.iter().map(|place| place.key).collect();
     let mut statement = database.prepare_cached(
         "SELECT asked.key AS number, conversation.id, conversation.kind AS conversation_kind, name, last_seq,
-           conversation.message_count, read_seq, read_count, position, seq, at, sender, event.kind
+           conversation.message_count, read_seq, read_count, preferences, position, seq, at, sender, event.kind
          FROM json_each(?1) AS asked
          CROSS JOIN conversation ON conversation.key = asked.value
          CROSS JOIN member ON member.conversation = conversation.key AND member.user = ?2
@@ -168,6 +168,7 @@ fn columns(found: &Row<'_>) -> Result<Summary, Error> {
         read_seq: row::get(found, "read_seq")?,
         unread: row::count(found, "message_count")?.saturating_sub(row::count(found, "read_count")?),
         last_event: if has_event { Some(event::read(found, id)?) } else { None },
+        preferences: conversation::preferences_of(found)?,
     })
 }
 

@@ -10,7 +10,7 @@ use crate::store::sqlite::conversation::NewConversation;
 use crate::store::sqlite::{conversation, event};
 use sha2::{Digest, Sha256};
 use shared::code::{Code, Rejection};
-use shared::conversation::{ConversationKind, Summary};
+use shared::conversation::{ConversationKind, Preferences, Summary};
 use shared::event::EventKind;
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::limits::MENTIONS_MAX;
@@ -122,6 +122,7 @@ impl State {
             read_seq: Cursor::START,
             unread: 0,
             last_event: None,
+            preferences: Preferences::default(),
         }))
     }
 
