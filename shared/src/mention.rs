@@ -40,12 +40,14 @@ pub fn people<E>(content: &str, mut find: impl FnMut(&str) -> Result<Vec<UserId>
                 Vec::new()
             });
             let is_name = !people.is_empty();
-            found.extend(people);
+            for user in people {
+                if let Err(at) = found.binary_search(&user) {
+                    found.insert(at, user);
+                }
+            }
             is_name
         });
     }
-    found.sort_unstable();
-    found.dedup();
     found.truncate(MENTIONS_MAX);
     failed.map_or(Ok(found), Err)
 }

@@ -47,19 +47,11 @@ pub(crate) fn Sidebar() -> impl IntoView {
                 </a>
             </div>
             <div class="sidebar__list">
-                <ul>
-                    <For each=move || conversations.order.get() key=|id| *id let:id>
-                        <li><Line id /></li>
-                    </For>
-                </ul>
+                {lines(conversations.order)}
                 {part_if(move || conversations.archived.with(|all| !all.is_empty()), move || view! {
                     <details class="sidebar__archive">
                         <summary>{tr(Text::Archived)}</summary>
-                        <ul>
-                            <For each=move || conversations.archived.get() key=|id| *id let:id>
-                                <li><Line id /></li>
-                            </For>
-                        </ul>
+                        {lines(conversations.archived)}
                     </details>
                 }.into_any())}
                 {part_if(move || conversations.has_more.get(), move || view! {
@@ -71,6 +63,17 @@ pub(crate) fn Sidebar() -> impl IntoView {
             <Me />
         </nav>
     }
+}
+
+fn lines(ids: RwSignal<Vec<ConversationId>>) -> AnyView {
+    view! {
+        <ul>
+            <For each=move || ids.get() key=|id| *id let:id>
+                <li><Line id /></li>
+            </For>
+        </ul>
+    }
+    .into_any()
 }
 
 #[component]

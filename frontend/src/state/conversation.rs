@@ -162,10 +162,13 @@ impl ConversationState {
             }
         }
         let (order, archived, unread, has_more) = self.list.with_value(|list| {
-            let (archived, mut order): (Vec<_>, Vec<_>) =
-                list.order().iter().partition(|id| wants(list, **id).archived);
-            // It keeps the order among equals.
-            order.sort_by_key(|id| !wants(list, *id).pinned);
+            let (mut order, mut others, mut archived) = (Vec::new(), Vec::new(), Vec::new());
+            for id in list.order() {
+                let wants = wants(list, *id);
+                let kind = if wants.archived { &mut archived } else if wants.pinned { &mut order } else { &mut others };
+                kind.push(*id);
+            }
+            order.append(&mut others);
             (order, archived, list.unread(), list.has_more())
         });
         for (signal, now) in [(self.order, order), (self.archived, archived)] {

@@ -75,7 +75,8 @@ impl Table {
         if text.is_empty() {
             return Vec::new();
         }
-        let mut found: Vec<(usize, usize)> = Vec::new();
+        // By how well they fit.
+        let mut found: [Vec<usize>; 4] = Default::default();
         for (index, emoji) in self.all.iter().enumerate() {
             let begins = |names: &str, between: &[char]| names.split(between).any(|word| word.starts_with(&text));
             let rank = match () {
@@ -85,10 +86,9 @@ impl Table {
                 () if text.len() > 2 && emoji.name.to_ascii_lowercase().contains(&text) => 3,
                 () => continue,
             };
-            found.push((rank, index));
+            found[rank].push(index);
         }
-        found.sort_unstable();
-        found.into_iter().take(most).map(|(_, index)| self.all[index]).collect()
+        found.iter().flatten().take(most).map(|index| self.all[*index]).collect()
     }
 }
 
