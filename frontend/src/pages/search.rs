@@ -184,7 +184,7 @@ fn excerpt(text: &str, words: &[String]) -> String {
     let first = words.iter().filter_map(|word| lower.find(word.as_str())).min().unwrap_or(0);
     // In rare scripts lower case is longer: then it is a little beside.
     let chars_before = lower.get(..first).map_or(0, |before| before.chars().count());
-    let skipped = if chars_before > BEFORE_CHARS { chars_before - BEFORE_CHARS } else { 0 };
+    let skipped = chars_before.saturating_sub(BEFORE_CHARS);
     let mut excerpt: String = text.chars().skip(skipped).take(SHOWN_CHARS).collect();
     if skipped > 0 {
         excerpt.insert(0, '…');
