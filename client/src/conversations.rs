@@ -233,11 +233,10 @@ impl Conversations {
         self.has_more
     }
 
-    /// All unread messages together, of conversations one wants to be told of; one that is marked counts as one.
+    /// All unread messages together, of conversations one wants to be told of each in; one that is marked counts as one.
     #[must_use]
     pub fn unread(&self) -> u64 {
-        let counts =
-            |summary: &&Summary| !summary.preferences.archived && summary.preferences.notify != Notify::Nothing;
+        let counts = |summary: &&Summary| !summary.preferences.archived && summary.preferences.notify == Notify::All;
         self.iter().filter(counts).map(waiting).sum()
     }
 

@@ -52,10 +52,14 @@ enum Phase {
 pub(crate) fn show(fetch: impl Fn() -> Fetched + Copy + Send + 'static) -> AnyView {
     let phase = RwSignal::new(Phase::Waiting);
     let fetched = StoredValue::new_local(None);
+    // What the part makes belongs to whoever shows it, whoever asks again: the button goes when the part comes.
+    let owner = StoredValue::new(Owner::current());
     let start = move || {
         phase.set(Phase::Waiting);
-        // What the part makes belongs to whoever shows it.
-        let fetch = ScopedFuture::new(fetch());
+        let fetch = match owner.get_value() {
+            Some(owner) => owner.with(|| ScopedFuture::new(fetch())),
+            None => ScopedFuture::new(fetch()),
+        };
         leptos::task::spawn_local(async move {
             let (view, next) = match fetch.await {
                 Ok(view) => (Some(view), Phase::Here),

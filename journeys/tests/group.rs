@@ -110,6 +110,14 @@ async fn a_name_is_completed_set_apart_and_shown_to_whoever_is_meant() {
     }
     ben.picture("mention").await;
 
+    // With the caret somewhere else nothing is put anywhere.
+    ada.types(".composer__text", "so @b").await;
+    ada.waits_for(".completion__choice").await;
+    ada.presses(Key::Left).await;
+    ada.presses(Key::Enter).await;
+    eventually("nothing is offered", || async { ada.shown(".completion").await.is_empty() }).await;
+    assert_eq!(ada.js(written).await, json!("so @b"));
+
     // In the conversation of everybody the server is asked who is there.
     ben.opens("Everyone").await;
     ben.types(".composer__text", "@love").await;

@@ -9,12 +9,12 @@ use super::{Error, Store};
 use rusqlite::Connection;
 use shared::ids::{ConversationId, Epoch, Timestamp, UserId};
 use shared::search::SearchResult;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// How long nobody has said anything before the index is filled.
@@ -87,34 +87,53 @@ pub(super) struct Index(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// One connection, for filling it and for asking it: both are short.
-    connection: Mutex<Connection>,
+    folder: PathBuf,
+    /// Fills it.
+    filling: Mutex<Connection>,
+    /// Those that ask it and are idle.
+    asking: Mutex<Vec<Connection>>,
+    /// Turns to ask it.
     searches: Semaphore,
+    /// The last event that is in it.
+    position: watch::Sender<i64>,
     /// Somebody has said something since it was looked last.
     is_grown: AtomicBool,
     /// The first who has.
     grown: Notify,
     /// Somebody searches.
     wanted: Notify,
-    /// It has been filled with what there was.
-    filled: Notify,
 }
 
 impl Index {
     pub(super) fn open(folder: &Path, epoch: &Epoch) -> Result<Self, Error> {
+        let filling = search::open(folder, epoch)?;
         Ok(Self(Arc::new(Inner {
-            connection: Mutex::new(search::open(folder, epoch)?),
+            folder: folder.to_owned(),
+            position: watch::Sender::new(search::position(&filling)?),
+            filling: Mutex::new(filling),
+            asking: Mutex::default(),
             searches: Semaphore::new(SEARCHES),
             // What was said before this process began may not be in it.
             is_grown: AtomicBool::new(true),
             grown: Notify::new(),
             wanted: Notify::new(),
-            filled: Notify::new(),
         })))
     }
 
-    fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
-        work(&self.0.connection.lock().unwrap_or_else(PoisonError::into_inner))
+    fn apply(&self, changes: &[search::Change], position: i64) -> Result<(), Error> {
+        search::apply(&self.0.filling.lock().unwrap_or_else(PoisonError::into_inner), changes, position)?;
+        self.0.position.send_replace(position);
+        Ok(())
+    }
+
+    fn ask<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let asking = || self.0.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = asking().pop();
+        let connection = idle.map_or_else(|| search::open_to_ask(&self.0.folder), Ok)?;
+        let result = work(&connection)?;
+        // One that failed is not used again.
+        asking().push(connection);
+        Ok(result)
     }
 }
 
@@ -136,10 +155,11 @@ impl Store {
                 () = stopping.cancelled() => return,
             }
             match self.fill().await {
-                Ok(()) => self.index.0.filled.notify_waiters(),
+                Ok(()) => {}
                 Err(Error::Closed) => return,
                 Err(error) => {
                     tracing::warn!(%error, "search.fill_failed");
+                    self.index.0.is_grown.store(true, Ordering::Relaxed);
                     tokio::select! {
                         () = sleep(RETRY) => {}
                         () = stopping.cancelled() => return,
@@ -170,11 +190,11 @@ impl Store {
     async fn fill(&self) -> Result<(), Error> {
         self.tail.caught_up().await;
         loop {
-            let index = self.index.clone();
+            let (index, after) = (self.index.clone(), *self.index.0.position.borrow());
             let is_done = self.readers.read(move |database| {
-                let (changes, last) = search::changes(database, index.with(search::position)?, PORTION)?;
+                let (changes, last) = search::changes(database, after, PORTION)?;
                 let Some(last) = last else { return Ok(true) };
-                index.with(|connection| search::apply(connection, &changes, last))?;
+                index.apply(&changes, last)?;
                 Ok(false)
             });
             if is_done.await? {
@@ -193,16 +213,16 @@ impl Store {
         query: SearchQuery,
         limit: u32,
     ) -> Result<(Vec<SearchResult>, bool), Error> {
-        let _turn = self.index.0.searches.acquire().await.map_err(|_| Error::Closed)?;
         self.tail.caught_up().await;
         let end = self.readers.read(event::last_position).await?;
-        let patience = Instant::now() + PATIENCE;
-        while self.index.with(search::position)? < end {
-            let filled = self.index.0.filled.notified();
+        let mut position = self.index.0.position.subscribe();
+        if *position.borrow() < end {
             self.index.0.wanted.notify_one();
-            timeout_at(patience, filled).await.map_err(|_| Error::Overloaded)?;
+            let filled = position.wait_for(|position| *position >= end);
+            timeout(PATIENCE, filled).await.map_err(|_| Error::Overloaded)?.map_err(|_| Error::Closed)?;
         }
+        let _turn = self.index.0.searches.acquire().await.map_err(|_| Error::Closed)?;
         let index = self.index.clone();
-        self.readers.read(move |database| index.with(|index| search::find(index, database, user, &query, limit))).await
+        self.readers.read(move |database| index.ask(|index| search::find(index, database, user, &query, limit))).await
     }
 }

@@ -133,6 +133,11 @@ async fn a_changed_message_is_found_by_its_new_text_and_a_deleted_one_not_at_all
         socket.until(|frame| matches!(frame, shared::frame::ServerFrame::Accepted(_)).then_some(())).await;
     }
     assert_eq!(found(&ada, "draft").await, Vec::<String>::new());
+    // Not even in the file.
+    for file in ["search.db", "search.db-wal"] {
+        let bytes = std::fs::read(server.data().join(file)).unwrap_or_default();
+        assert!(!bytes.windows(5).any(|window| window == b"draft"), "{file}");
+    }
     assert_eq!(found(&ada, "final").await, ["the final text"]);
 }
 

@@ -9,7 +9,7 @@ use crate::api;
 use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, tr, with};
 use crate::router::{Address, Router};
-use crate::state::State;
+use crate::state::{Overlay, State};
 use leptos::prelude::*;
 use shared::account::User;
 use shared::conversation::{ChangePreferences, ConversationKind, Member, Notify, Preferences, Role};
@@ -116,7 +116,7 @@ pub(crate) fn About(id: ConversationId, close: Callback<()>) -> impl IntoView {
                     {tr(Text::ShowMore)}
                 </button>
             }.into_any())}
-            {is_changeable.then(|| view! { <Leaving members close /> })}
+            {is_changeable.then(|| view! { <Leaving members /> })}
         </Dialog>
     }
 }
@@ -333,7 +333,7 @@ fn Adding(members: Members) -> impl IntoView {
 
 /// Leaving cannot be undone by oneself: it is asked twice.
 #[component]
-fn Leaving(members: Members, close: Callback<()>) -> impl IntoView {
+fn Leaving(members: Members) -> impl IntoView {
     let state = expect_context::<State>();
     let router = expect_context::<Router>();
     let is_asked = RwSignal::new(false);
@@ -345,8 +345,11 @@ fn Leaving(members: Members, close: Callback<()>) -> impl IntoView {
         leptos::task::spawn_local(async move {
             match api::remove_member(members.id, me).await {
                 Ok(()) => {
-                    close.run(());
-                    router.go(Address::List);
+                    // The person may have gone on meanwhile, or be somebody else.
+                    if state.overlay.get_untracked() == Some(Overlay::About(members.id)) {
+                        state.overlay.set(None);
+                        router.go(Address::List);
+                    }
                 }
                 Err(error) => _ = members.problem.try_set(Some(error.message())),
             }

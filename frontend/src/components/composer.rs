@@ -68,7 +68,8 @@ pub(crate) fn Composer(
     });
     let completion = Completion::new(state, conversation);
     let complete = move |index: usize| {
-        let (Some(area), Some((chosen, length))) = (area.get_untracked(), completion.take(index)) else { return };
+        let Some(area) = area.get_untracked() else { return };
+        let Some((chosen, length)) = completion.take(index, &before_caret(&area)) else { return };
         let end = area.selection_end().ok().flatten().unwrap_or_default();
         let start = end.saturating_sub(u32::try_from(length).unwrap_or(0));
         let _ = area.set_selection_range(start, end);

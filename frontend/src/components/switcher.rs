@@ -60,7 +60,15 @@ pub(crate) fn Switcher(close: Callback<()>) -> impl IntoView {
             let name = title(state, Some(&summary));
             fits(&name, &wanted).then_some(Place::Conversation(*id, name))
         };
-        let mut places: Vec<_> = state.conversations.order.get().iter().filter_map(named).take(SHOWN_MAX).collect();
+        let mut places: Vec<_> = state
+            .conversations
+            .order
+            .get()
+            .iter()
+            .chain(&state.conversations.archived.get())
+            .filter_map(named)
+            .take(SHOWN_MAX)
+            .collect();
         let me = state.session.me();
         let is_known = |user: &User| state.conversations.direct(user.id, me).is_some();
         let others = people.get().into_iter().filter(|user| Some(user.id) != me && !is_known(user));

@@ -8,10 +8,10 @@ use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, tr, with};
 use crate::router::Address;
 use crate::state::State;
-use crate::state::quote::in_short;
 use leptos::html;
 use leptos::prelude::*;
 use shared::ids::Timestamp;
+use shared::markdown;
 use shared::search::{SearchResult, SearchResults};
 use std::time::Duration;
 
@@ -42,6 +42,7 @@ pub(crate) fn SearchPage() -> impl IntoView {
         state.searching.set((asked.clone(), within));
         if asked.trim().is_empty() {
             results.set(Vec::new());
+            is_busy.set(false);
             return outcome.set(None);
         }
         is_busy.set(true);
@@ -56,9 +57,6 @@ pub(crate) fn SearchPage() -> impl IntoView {
                 Ok(SearchResults { results: found, more }) => {
                     for result in &found {
                         state.people.want(result.event.sender, state);
-                        if state.conversations.kind(result.conversation).is_none() {
-                            state.ask_for(result.conversation);
-                        }
                     }
                     results.update(|results| {
                         if before.is_none() {
@@ -74,6 +72,15 @@ pub(crate) fn SearchPage() -> impl IntoView {
     };
     let mut search_later = leptos::leptos_dom::helpers::debounce(PAUSE, move |()| search(None));
     search(None);
+    // Somebody wants something else from elsewhere.
+    Effect::new(move |_| {
+        let (asked, place) = state.searching.get();
+        if query.with_untracked(|known| *known != asked) || within.get_untracked() != place {
+            query.set(asked);
+            within.set(place);
+            search(None);
+        }
+    });
     let input = NodeRef::<html::Input>::new();
     Effect::new(move |_| {
         if let Some(input) = input.get() {
@@ -149,7 +156,7 @@ fn row(state: State, result: SearchResult, words: &[String]) -> AnyView {
     let SearchResult { conversation, event } = result;
     let summary = state.conversations.get(conversation);
     let name = state.people.name(event.sender);
-    let content = event.kind.as_message().map(|message| in_short(&message.content)).unwrap_or_default();
+    let content = event.kind.as_message().map(|message| markdown::plain(&message.content)).unwrap_or_default();
     let marked = marked(&excerpt(&content, words), words)
         .into_iter()
         .map(|(text, is_hit)| if is_hit { view! { <mark>{text}</mark> }.into_any() } else { text.into_any() });

@@ -18,7 +18,8 @@ const PAUSE: Duration = Duration::from_millis(80);
 /// What is being typed, without its sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Typed {
-    Name(String),
+    /// In lower case, and as it was typed.
+    Name(String, String),
     Emoji(String),
 }
 
@@ -34,7 +35,8 @@ impl Typed {
         if text[at..].starts_with('@') {
             // A name may have spaces in it, but does not begin or go on with one.
             let is_name = !typed.starts_with(char::is_whitespace) && typed.matches(' ').count() < 3;
-            return (is_name && begins_word(char::is_alphanumeric)).then(|| Self::Name(browser::lower(typed)));
+            return (is_name && begins_word(char::is_alphanumeric))
+                .then(|| Self::Name(browser::lower(typed), typed.to_owned()));
         }
         let is_code = |sign: char| sign.is_ascii_alphanumeric() || "_+-".contains(sign);
         let is_short_name = typed.len() > 1 && typed.chars().all(is_code);
@@ -43,7 +45,7 @@ impl Typed {
 
     /// How long it is, with its sign, as the browser counts.
     pub(crate) fn length(&self) -> usize {
-        let (Self::Name(typed) | Self::Emoji(typed)) = self;
+        let (Self::Name(_, typed) | Self::Emoji(typed)) = self;
         typed.encode_utf16().count() + 1
     }
 }
@@ -75,7 +77,7 @@ impl Completion {
         let (typed, found) = (RwSignal::new(None), RwSignal::new(Vec::new()));
         let choices = Memo::new(move |_| match typed.get() {
             None => Vec::new(),
-            Some(Typed::Name(name)) => names(state, conversation, &name, &found.get()),
+            Some(Typed::Name(name, _)) => names(state, conversation, &name, &found.get()),
             Some(Typed::Emoji(name)) => emoji(state, &name),
         });
         Self { conversation, typed, found, choices, at: RwSignal::new(0) }
@@ -83,13 +85,14 @@ impl Completion {
 
     /// This stands before the caret now.
     pub(crate) fn input(self, state: State, text: &str) {
-        let typed = Typed::before(text).filter(|typed| self.conversation.is_some() || !matches!(typed, Typed::Name(_)));
+        let typed =
+            Typed::before(text).filter(|typed| self.conversation.is_some() || !matches!(typed, Typed::Name(..)));
         if self.typed.with_untracked(|known| *known == typed) {
             return;
         }
         self.at.set(0);
         match &typed {
-            Some(Typed::Name(name)) => self.look(state, name.clone()),
+            Some(Typed::Name(name, _)) => self.look(state, name.clone()),
             Some(Typed::Emoji(_)) => state.emoji.load(),
             None => {}
         }
@@ -113,12 +116,14 @@ impl Completion {
         self.at.update(|at| *at = (at.cast_signed() + by).rem_euclid(count).cast_unsigned());
     }
 
-    /// The choice that is taken, and how much it replaces.
-    pub(crate) fn take(self, index: usize) -> Option<(String, usize)> {
-        let choice = self.choices.with_untracked(|choices| choices.get(index).cloned())?;
-        let length = self.typed.with_untracked(|typed| typed.as_ref().map(Typed::length))?;
+    /// The choice that is taken, and how much of what stands before the caret it replaces. Nothing, if the caret is
+    /// somewhere else by now.
+    pub(crate) fn take(self, index: usize, before: &str) -> Option<(String, usize)> {
+        let choice = self.choices.with_untracked(|choices| choices.get(index).or(choices.last()).cloned());
+        let typed = self.typed.get_untracked();
         self.end();
-        Some((choice.text, length))
+        let length = typed.as_ref().map(Typed::length)?;
+        (typed == Typed::before(before)).then_some((choice?.text, length))
     }
 
     /// Asks the server where the page does not know who is there.
@@ -131,17 +136,22 @@ impl Completion {
         if knows_all {
             return;
         }
-        let asked = Some(Typed::Name(name.clone()));
+        let is_asked = {
+            let name = name.clone();
+            move || {
+                self.typed.try_with_untracked(|typed| matches!(typed, Some(Typed::Name(known, _)) if *known == name))
+            }
+        };
         set_timeout(
             move || {
-                if self.typed.try_get_untracked() != Some(asked.clone()) {
+                if is_asked() != Some(true) {
                     return;
                 }
                 leptos::task::spawn_local(async move {
                     let members = api::members(id, &name, 0, SHOWN_MAX as u32).await.map(|list| list.members);
                     let users: Vec<_> = members.unwrap_or_default().into_iter().map(|member| member.user).collect();
                     state.people.learn(&users);
-                    if self.typed.try_get_untracked() == Some(asked) {
+                    if is_asked() == Some(true) {
                         self.found.try_set(users);
                     }
                 });
@@ -187,11 +197,11 @@ mod tests {
 
     #[test]
     fn what_stands_before_the_caret_is_completed_where_a_word_begins() {
-        let name = |typed: &str| Some(Typed::Name(typed.into()));
+        let name = |typed: &str| Some(Typed::Name(typed.to_lowercase(), typed.into()));
         let emoji = |typed: &str| Some(Typed::Emoji(typed.into()));
         for (text, expected) in [
             ("@", name("")),
-            ("hi @Ad", name("ad")),
+            ("hi @Ad", name("Ad")),
             ("(@ada love", name("ada love")),
             ("ada@example", None),
             ("@ada ", name("ada ")),

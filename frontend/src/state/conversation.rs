@@ -165,7 +165,13 @@ impl ConversationState {
             let (mut order, mut others, mut archived) = (Vec::new(), Vec::new(), Vec::new());
             for id in list.order() {
                 let wants = wants(list, *id);
-                let kind = if wants.archived { &mut archived } else if wants.pinned { &mut order } else { &mut others };
+                let kind = if wants.archived {
+                    &mut archived
+                } else if wants.pinned {
+                    &mut order
+                } else {
+                    &mut others
+                };
                 kind.push(*id);
             }
             order.append(&mut others);

@@ -193,10 +193,10 @@ impl State {
             if self.conversations.kind(open).is_none() {
                 self.ask_for(open);
             }
+            self.ask_for_receipts(open);
             if self.begin_late(open) {
                 return self.link.outbox.take_over(self, me);
             }
-            self.ask_for_receipts(open);
             self.ask_for_wanted(open);
             if is_at_end {
                 self.to_end(open);
@@ -297,8 +297,12 @@ impl State {
 
     /// Changes what one wants of a conversation.
     pub(crate) async fn prefer(self, id: ConversationId, change: ChangePreferences) -> Result<(), api::Error> {
+        let me = self.session.me();
         let summary = api::prefer(id, &change).await?;
-        self.learn(summary);
+        // It is nobody else's.
+        if self.session.me() == me {
+            self.learn(summary);
+        }
         Ok(())
     }
 
@@ -340,6 +344,8 @@ impl State {
         self.quotes.forget();
         self.receipts.forget();
         self.searching.set((String::new(), None));
+        self.overlay.set(None);
+        self.picking.set(None);
         self.first_messages.set(Vec::new());
     }
 }

@@ -39,8 +39,12 @@ impl State {
             self.ask_for_receipts(id);
         }
         self.read_what_is_open();
-        let preferences = self.conversations.preferences(id);
-        if preferences.marked_unread {
+        self.unmark(id);
+    }
+
+    /// Whoever opens a conversation has come back to it.
+    fn unmark(self, id: ConversationId) {
+        if self.conversations.preferences(id).marked_unread {
             let change = ChangePreferences { marked_unread: Some(false), ..ChangePreferences::default() };
             // Without an answer it stays marked, and is tried again the next time.
             leptos::task::spawn_local(async move { _ = self.prefer(id, change).await });
@@ -65,6 +69,7 @@ impl State {
         let is_early = self.opened_early.get_value() == Some(id) && self.conversations.standing(id).is_some();
         if is_early {
             self.opened_early.set_value(None);
+            self.unmark(id);
         }
         let is_open = self.open.with_value(|open| open.is_some_and(|(open, _)| open == id));
         is_early && is_open && self.begin_at_new(id)

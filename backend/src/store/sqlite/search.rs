@@ -54,12 +54,18 @@ pub(in crate::store) fn open(folder: &Path, epoch: &Epoch) -> Result<Connection,
     Ok(database)
 }
 
+/// Another connection to an index that is open, to ask it.
+pub(in crate::store) fn open_to_ask(folder: &Path) -> Result<Connection, Error> {
+    connect(&path(folder))
+}
+
 fn connect(path: &Path) -> Result<Connection, Error> {
     let database = Connection::open(path)?;
     database.busy_timeout(std::time::Duration::from_secs(5))?;
     database.pragma_update(None, "journal_mode", "WAL")?;
     // After a loss of power it may be behind, and goes on from where it is.
     database.pragma_update(None, "synchronous", "NORMAL")?;
+    database.pragma_update(None, "secure_delete", true)?;
     database.pragma_update(None, "cache_size", -8_192)?;
     pool::steady(&database)?;
     Ok(database)
@@ -77,6 +83,8 @@ pub(in crate::store) struct Change {
     position: i64,
     /// What it says now, and where; `None` if it is gone.
     entry: Option<(String, String)>,
+    /// It said something else before.
+    is_amended: bool,
 }
 
 /// The changes that the events after this position ask for, at most so many events', and the last of them.
@@ -86,7 +94,7 @@ pub(in crate::store) fn changes(
     limit: u32,
 ) -> Result<(Vec<Change>, Option<i64>), Error> {
     let mut statement = database.prepare_cached(
-        "SELECT event.position, message.position AS message_position, event.conversation, message.sender, message.kind
+        "SELECT event.position, event.target IS NOT NULL AS is_amended, message.position AS message_position, event.conversation, message.sender, message.kind
          FROM event LEFT JOIN event AS message ON message.conversation = event.conversation
            AND message.seq = coalesce(event.target, event.seq)
          WHERE event.position > ?1 ORDER BY event.position LIMIT ?2",
@@ -98,9 +106,9 @@ pub(in crate::store) fn changes(
         let kind = found.get_ref("kind")?.as_bytes_or_null().map_err(rusqlite::Error::from)?;
         // What cannot be read cannot be found.
         let Some(Ok(EventKind::Message(message))) = kind.map(serde_json::from_slice) else { continue };
-        let position = found.get("message_position")?;
+        let (position, is_amended) = (found.get("message_position")?, found.get("is_amended")?);
         if message.deleted_at.is_some() {
-            changes.push(Change { position, entry: None });
+            changes.push(Change { position, entry: None, is_amended });
             continue;
         }
         let mut text = words(&message.content);
@@ -116,7 +124,7 @@ pub(in crate::store) fn changes(
         if has_link(&message.content) {
             place.push_str(" hlink");
         }
-        changes.push(Change { position, entry: Some((text, place)) });
+        changes.push(Change { position, entry: Some((text, place)), is_amended });
     }
     Ok((changes, last))
 }
@@ -135,7 +143,12 @@ pub(in crate::store) fn apply(index: &Connection, changes: &[Change], position: 
     }
     drop((remove, add));
     transaction.execute("UPDATE state SET position = ?1", [position])?;
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    if changes.iter().any(|change| change.is_amended) {
+        // What it said is in SQLite's own log until that is folded. If somebody reads just now, the next time will do.
+        index.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    }
+    Ok(())
 }
 
 /// What somebody may read and asks for, the newest first, and whether there is more.
@@ -336,7 +349,10 @@ fn has_link(content: &str) -> bool {
 fn words(text: &str) -> String {
     let mut words = String::with_capacity(text.len());
     for sign in text.chars() {
-        if is_spaceless(sign) {
+        if sign == '\0' {
+            // It would end what SQLite reads.
+            words.push(' ');
+        } else if is_spaceless(sign) {
             words.extend([' ', sign, ' ']);
         } else {
             words.push(sign);
