@@ -167,6 +167,13 @@ impl Waiting {
         }
     }
 
+    /// The changes of a message, in order, which stay.
+    #[must_use]
+    pub fn of(&self, target: Seq) -> Vec<Change> {
+        let changes = self.changes.range((target, Seq::FIRST)..);
+        changes.take_while(|((of, _), _)| *of == target).map(|(_, change)| change.clone()).collect()
+    }
+
     /// Takes out the changes of a message, in order.
     pub fn take(&mut self, target: Seq) -> Vec<Change> {
         let mut changes = Vec::new();

@@ -118,6 +118,7 @@ async fn a_name_a_password_devices_and_tokens_are_managed_in_the_page() {
 
 #[tokio::test]
 async fn one_goes_anywhere_with_a_few_keys() {
+    const NEXT: &str = ".switcher__place[aria-selected='true'] .switcher__name";
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
@@ -129,14 +130,14 @@ async fn one_goes_anywhere_with_a_few_keys() {
     strikes(&ada, "k").await;
     ada.waits_for(".switcher__place").await;
     ada.strikes("ever").await;
-    eventually("one is left", || async { ada.shown(".switcher__name").await == "Everyone" }).await;
+    eventually("one is left", || async { ada.shown(NEXT).await == "Everyone" }).await;
     ada.presses(Key::Enter).await;
     eventually("it is open", || async { ada.shown(".pane__name").await == "Everyone" }).await;
     // Somebody one has not written to yet.
     strikes(&ada, "k").await;
     ada.waits_for(".switcher__place").await;
     ada.strikes("oka").await;
-    eventually("Ben is found", || async { ada.shown(".switcher__name").await == "Ben Okafor" }).await;
+    eventually("Ben is found", || async { ada.shown(NEXT).await == "Ben Okafor" }).await;
     ada.picture("switcher").await;
     ada.presses(Key::Enter).await;
     eventually("he is written to", || async { ada.shown(".chip bdi").await == "Ben Okafor" }).await;

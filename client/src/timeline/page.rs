@@ -58,17 +58,22 @@ impl Timeline {
         if !self.end(loading) {
             return (Vec::new(), None);
         }
-        match loading.load {
+        let outcome = match loading.load {
             Load::Newest => self.handle_newest(loading, page),
             Load::Before(before) => (self.handle_older(before, page), None),
             Load::After(after) => self.handle_newer(after, page),
             Load::Around(_) => self.handle_around(loading, page),
-        }
+        };
+        // It may have been the last that was waited for.
+        self.forget_waiting();
+        outcome
     }
 
     /// A page could not be loaded. `true`: it is still wanted.
     pub fn handle_failed(&mut self, loading: Loading) -> bool {
-        self.end(loading)
+        let is_wanted = self.end(loading);
+        self.forget_waiting();
+        is_wanted
     }
 
     /// Ends a load; `false` if it is void.
@@ -136,7 +141,9 @@ impl Timeline {
     /// A row of a page of older messages, with all that has happened to it since.
     pub(super) fn older_row(&mut self, event: &Event) -> Option<Row> {
         let message = event.kind.as_message()?;
-        let happened = self.waiting.take(event.seq);
+        // A page that is still to come may have the same message as it was before.
+        let is_last = self.loading.is_empty();
+        let happened = if is_last { self.waiting.take(event.seq) } else { self.waiting.of(event.seq) };
         let (mut row, mut text) = aggregate::begin(message, event, aggregate::has_edit(&happened));
         if self.folds() && row.deleted_at.is_none() {
             row.reactions.clone_from(&message.reactions);

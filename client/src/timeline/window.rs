@@ -119,10 +119,11 @@ impl Timeline {
 
     /// Forgets the changes no page needs any more.
     pub(super) fn forget_waiting(&mut self) {
+        if !self.loading.is_empty() {
+            return;
+        }
         if self.folds() {
-            if self.loading.is_empty() {
-                self.waiting = Waiting::default();
-            }
+            self.waiting = Waiting::default();
         } else if let Some(first) = self.run.and_then(|run| Seq::new(run.first.get())) {
             self.waiting.forget_from(first);
         }
