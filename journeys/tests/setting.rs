@@ -118,7 +118,7 @@ async fn a_name_a_password_devices_and_tokens_are_managed_in_the_page() {
 
 #[tokio::test]
 async fn one_goes_anywhere_with_a_few_keys() {
-    const NEXT: &str = ".switcher__place[aria-selected='true'] .switcher__name";
+    const NEXT: &str = ".switcher__place[aria-selected=true] .switcher__name";
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
