@@ -36,7 +36,7 @@ const SOURCES: [&str; 12] = [
 pub(crate) fn build(tools: &Tools) -> Result<()> {
     let dist = root().join("dist");
     let stamp = dist.join(".built-from");
-    let sources = fingerprint()?;
+    let sources = fingerprint(&root(), &sources()?)?;
     if fs::read_to_string(&stamp).is_ok_and(|built_from| built_from == sources) {
         return Ok(());
     }
@@ -133,15 +133,22 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn fingerprint() -> Result<String> {
-    let mut hasher = DefaultHasher::new();
+/// What the page is made of, file by file.
+fn sources() -> Result<Vec<PathBuf>> {
+    let mut sources = Vec::new();
     for source in SOURCES {
         let path = root().join(source);
-        let files = if path.is_dir() { files(&path)? } else { vec![path] };
-        for file in files {
-            file.strip_prefix(root())?.hash(&mut hasher);
-            fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?.hash(&mut hasher);
-        }
+        if path.is_dir() { sources.append(&mut files(&path)?) } else { sources.push(path) }
+    }
+    Ok(sources)
+}
+
+/// Sixteen digits that tell these files of a folder, their names and what is in them, from others.
+pub(crate) fn fingerprint(folder: &Path, files: &[PathBuf]) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        file.strip_prefix(folder)?.hash(&mut hasher);
+        fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?.hash(&mut hasher);
     }
     Ok(format!("{:016x}", hasher.finish()))
 }

@@ -5,17 +5,17 @@
 //! of trunk's. All files of one build lie in a folder named by their content: they refer to each other by plain
 //! names, and parts of two builds never meet.
 
+use crate::page;
 use crate::process::{root, run};
 use crate::setup::Tools;
 use anyhow::{Context, Result, ensure};
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 /// What was found to give the smallest files (bench/NOTES.md).
 const OPTIMISE: [&str; 5] = ["--flatten", "--rereloop", "-Oz", "--converge", "--strip-producers"];
 /// The name under which the parts' loader is imported by what was linked.
-const LOADER: &str = "__wasm_split.______________________.js";
+const LOADER: &str = "./__wasm_split.______________________.js";
 
 /// Puts the parts into `dist` in place of the whole.
 pub(crate) fn split(tools: &Tools, dist: &Path) -> Result<()> {
@@ -30,15 +30,14 @@ pub(crate) fn split(tools: &Tools, dist: &Path) -> Result<()> {
     options.output_dir = &parts;
     options.main_out_path = &main;
     options.main_module = "./frontend.js";
-    let loader = format!("./{LOADER}");
-    options.link_name = &loader;
+    options.link_name = LOADER;
     let cut = wasm_split_cli_support::transform(options).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     ensure!(!cut.split_modules.is_empty(), "nothing was cut out of the page");
 
     let mut bind = tools.command("wasm-bindgen");
     bind.args(["--target", "web", "--keep-lld-exports", "--no-typescript", "--out-name", "frontend", "--out-dir"]);
     run(bind.arg(&parts).arg(&main))?;
-    for file in super::page::files(&parts)? {
+    for file in page::files(&parts)? {
         if file.extension().is_some_and(|end| end == "wasm") {
             run(tools.command("wasm-opt").args(OPTIMISE).arg("-o").arg(&file).arg(&file))?;
         }
@@ -48,12 +47,8 @@ pub(crate) fn split(tools: &Tools, dist: &Path) -> Result<()> {
 
 /// Moves the parts into a folder of `dist` and has the page start from there.
 fn put(parts: &Path, dist: &Path) -> Result<()> {
-    let mut hasher = DefaultHasher::new();
-    for file in super::page::files(parts)? {
-        file.strip_prefix(parts)?.hash(&mut hasher);
-        fs::read(&file)?.hash(&mut hasher);
-    }
-    let folder = format!("frontend-{:016x}", hasher.finish());
+    let files = page::files(parts)?;
+    let folder = format!("frontend-{}", page::fingerprint(parts, &files)?);
     let index = dist.join("index.html");
     let mut html = fs::read_to_string(&index)?;
     for (attribute, name) in [("data-js", "frontend.js"), ("data-wasm", "frontend_bg.wasm")] {
@@ -63,7 +58,7 @@ fn put(parts: &Path, dist: &Path) -> Result<()> {
         html = html.replace(&path, &format!("/{folder}/{name}"));
     }
     // The rest is fetched as soon as the browser has nothing else to do.
-    let later = super::page::files(parts)?.into_iter().filter_map(|file| {
+    let later = files.iter().filter_map(|file| {
         let name = file.file_name()?.to_string_lossy().into_owned();
         let is_part = name.ends_with(".wasm") && name != "frontend_bg.wasm";
         is_part.then(|| format!(r#"<link rel="prefetch" href="/{folder}/{name}" as="fetch" crossorigin="anonymous">"#))

@@ -89,10 +89,9 @@ pub async fn prefer(
     id: ConversationId,
     change: ChangePreferences,
 ) -> Result<(), Rejection> {
-    let refusal = |error: store::Error| super::message::refusal(&error);
     app.rates.take_command(session.user.id, session.id, session.kind)?;
-    let member = app.store.member(session.user.id, id).await.map_err(refusal)?.ok_or_else(Rejection::not_found)?;
-    if !app.writer.change_preferences(session.user.id, member, change).await.map_err(refusal)? {
+    let changed = app.writer.change_preferences(session.user.id, id, change).await;
+    if !changed.map_err(|error| super::message::refusal(&error))? {
         return Err(Rejection::not_found());
     }
     super::deliver::tell_of(&app.store, &app.registry, vec![session.user.id], id, None);

@@ -49,8 +49,7 @@ pub async fn show(
     SignedIn { session }: SignedIn,
     Path(id): Path<String>,
 ) -> Result<Response, Refused> {
-    let conversation = app.store.summary(session.user.id, parse(&id)?).await?.ok_or_else(Rejection::not_found)?;
-    Ok(axum::Json(ConversationBody { conversation }).into_response())
+    Ok(shown(&app, &session, parse(&id)?).await?.into_response())
 }
 
 /// `POST /api/conversations`: makes a group or channel.
@@ -63,8 +62,7 @@ pub async fn create(
     Json(body): Json<CreateConversation>,
 ) -> Result<Response, Refused> {
     let id = chat::conversation::create(&app, &session, body).await?;
-    let conversation = app.store.summary(session.user.id, id).await?.ok_or_else(Rejection::not_found)?;
-    Ok((StatusCode::CREATED, axum::Json(ConversationBody { conversation })).into_response())
+    Ok((StatusCode::CREATED, shown(&app, &session, id).await?).into_response())
 }
 
 /// `PATCH /api/conversations/{id}`: gives it another name.
@@ -80,8 +78,7 @@ pub async fn rename(
 ) -> Result<Response, Refused> {
     let (id, body) = body_of_member::<RenameConversation>(&app, &session, &id, request).await?;
     chat::conversation::rename(&app, &session, id, &body.name).await?;
-    let conversation = app.store.summary(session.user.id, id).await?.ok_or_else(Rejection::not_found)?;
-    Ok(axum::Json(ConversationBody { conversation }).into_response())
+    Ok(shown(&app, &session, id).await?.into_response())
 }
 
 /// `PATCH /api/conversations/{id}/preferences`: what one wants of it.
@@ -96,8 +93,13 @@ pub async fn prefer(
 ) -> Result<Response, Refused> {
     let (id, body) = body_of_member::<ChangePreferences>(&app, &session, &id, request).await?;
     chat::conversation::prefer(&app, &session, id, body).await?;
+    Ok(shown(&app, &session, id).await?.into_response())
+}
+
+/// How a conversation stands for whoever asks.
+async fn shown(app: &App, session: &SessionRow, id: ConversationId) -> Result<axum::Json<ConversationBody>, Refused> {
     let conversation = app.store.summary(session.user.id, id).await?.ok_or_else(Rejection::not_found)?;
-    Ok(axum::Json(ConversationBody { conversation }).into_response())
+    Ok(axum::Json(ConversationBody { conversation }))
 }
 
 /// The conversation a member asks about, and the body of the request. Membership is asked for before

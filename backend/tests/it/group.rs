@@ -8,11 +8,7 @@ use shared::frame::ServerFrame;
 use shared::ids::ConversationId;
 
 async fn group(owner: &Person, members: &[&Person]) -> ConversationId {
-    let members: Vec<_> = members.iter().map(|person| person.id).collect();
-    let body = json!({"kind": "group", "name": "Walks", "members": members});
-    let (status, body) = owner.request(Method::POST, "/api/conversations", Some(body)).await;
-    assert_eq!(status, 201, "{body}");
-    body["conversation"]["id"].as_str().unwrap().parse().unwrap()
+    owner.makes_group("Walks", members).await.parse().unwrap()
 }
 
 fn members(id: ConversationId, person: &Person) -> String {

@@ -1,26 +1,10 @@
 //! Mentions: a message tells whom it names, and nobody learns from it who is not there.
 
 use crate::support::{Person, Server, new_id};
-use reqwest::Method;
 use serde_json::{Value, json};
 use shared::event::EventKind;
 use shared::frame::ServerFrame;
 use shared::ids::UserId;
-
-async fn group(owner: &Person, members: &[&Person]) -> String {
-    let members: Vec<_> = members.iter().map(|person| person.id).collect();
-    let body = json!({"kind": "group", "name": "Walks", "members": members});
-    let (status, body) = owner.request(Method::POST, "/api/conversations", Some(body)).await;
-    assert_eq!(status, 201, "{body}");
-    body["conversation"]["id"].as_str().unwrap().to_owned()
-}
-
-async fn post(person: &Person, conversation: &str, content: &str) -> u64 {
-    let path = format!("/api/conversations/{conversation}/messages");
-    let (status, body) = person.request(Method::POST, &path, Some(json!({"id": new_id(), "content": content}))).await;
-    assert_eq!(status, 201, "{body}");
-    body["seq"].as_u64().unwrap()
-}
 
 /// Whom the newest event names, as history has it.
 async fn named(person: &Person, conversation: &str, kind: &str) -> Value {
@@ -33,9 +17,9 @@ async fn members_are_named_by_their_whole_name_in_any_case() {
     let server = Server::start();
     let (ada, ben) = (server.sign_up("Ada").await, server.sign_up_at("ben", "Ben Jr.").await);
     let other = server.sign_up_at("lovelace", "Ada Lovelace").await;
-    let id = group(&ada, &[&ben, &other]).await;
+    let id = ada.makes_group("Walks", &[&ben, &other]).await;
     let mut b = ben.connect().await;
-    post(&ada, &id, "@ben jr. and @ADA LOVELACE, see `@Ada`").await;
+    ada.posts(&id, "@ben jr. and @ADA LOVELACE, see `@Ada`").await;
     let event = b
         .until(|frame| match frame {
             ServerFrame::Event(event) => Some(event.kind),
@@ -47,7 +31,7 @@ async fn members_are_named_by_their_whole_name_in_any_case() {
     expected.sort();
     assert_eq!(message.mentions, expected);
     assert_eq!(named(&ada, &id, "message").await, json!(expected));
-    post(&ada, &id, "nobody@ada and @Benny").await;
+    ada.posts(&id, "nobody@ada and @Benny").await;
     assert_eq!(named(&ada, &id, "message").await, Value::Null);
 }
 
@@ -56,14 +40,14 @@ async fn whoever_is_not_in_the_conversation_is_not_named_there() {
     let server = Server::start();
     let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
     let namesake = server.sign_up_at("benedict", "Ben").await;
-    let id = group(&ada, &[&ben]).await;
-    post(&ada, &id, "@Ben and @Cy").await;
+    let id = ada.makes_group("Walks", &[&ben]).await;
+    ada.posts(&id, "@Ben and @Cy").await;
     assert_eq!(named(&ada, &id, "message").await, json!([ben.id]));
     // In the conversation of everybody, everybody of that name is meant.
     let (_, everyone) = ada.get("/api/conversations").await;
     let everyone = everyone["conversations"].as_array().unwrap();
     let everyone = everyone.iter().find(|summary| summary["kind"] == "everyone").unwrap()["id"].as_str().unwrap();
-    post(&ada, everyone, "@Ben and @Cy").await;
+    ada.posts(everyone, "@Ben and @Cy").await;
     let mut expected: Vec<UserId> = vec![ben.id, namesake.id, cy.id];
     expected.sort();
     assert_eq!(named(&ada, everyone, "message").await, json!(expected));

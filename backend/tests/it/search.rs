@@ -4,21 +4,6 @@ use crate::support::{Person, Server, new_id};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-async fn group(owner: &Person, name: &str, members: &[&Person]) -> String {
-    let members: Vec<_> = members.iter().map(|person| person.id).collect();
-    let body = json!({"kind": "group", "name": name, "members": members});
-    let (status, body) = owner.request(Method::POST, "/api/conversations", Some(body)).await;
-    assert_eq!(status, 201, "{body}");
-    body["conversation"]["id"].as_str().unwrap().to_owned()
-}
-
-async fn post(person: &Person, conversation: &str, content: &str) -> u64 {
-    let path = format!("/api/conversations/{conversation}/messages");
-    let (status, body) = person.request(Method::POST, &path, Some(json!({"id": new_id(), "content": content}))).await;
-    assert_eq!(status, 201, "{body}");
-    body["seq"].as_u64().unwrap()
-}
-
 /// The answer to a search; further parameters stand behind `&`.
 async fn search(person: &Person, query: &str) -> (u16, Value) {
     let (query, rest) = query.split_once('&').unwrap_or((query, ""));
@@ -42,11 +27,11 @@ async fn found(person: &Person, query: &str) -> Vec<String> {
 async fn words_are_found_as_soon_as_they_are_accepted() {
     let server = Server::start();
     let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
-    let id = group(&ada, "Walks", &[&ben]).await;
+    let id = ada.makes_group("Walks", &[&ben]).await;
     for text in
         ["Green tea is ready", "the café closes", "a greenhouse", "今天天气很好", "東京タワー", "don't **panic**"]
     {
-        post(&ada, &id, text).await;
+        ada.posts(&id, text).await;
     }
     for (query, expected) in [
         ("green", &["a greenhouse", "Green tea is ready"][..]),
@@ -72,8 +57,8 @@ async fn words_are_found_as_soon_as_they_are_accepted() {
 async fn nothing_is_found_of_what_one_may_not_read() {
     let server = Server::start();
     let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
-    let secret = group(&ada, "Secret", &[&ben]).await;
-    post(&ada, &secret, "the treasure is here").await;
+    let secret = ada.makes_group("Secret", &[&ben]).await;
+    ada.posts(&secret, "the treasure is here").await;
     let (_, nothing) = search(&cy, "nothingatall").await;
     for query in ["treasure", "treasure from:ada", "from:ada", "treasure in:secret"] {
         assert_eq!(search(&cy, query).await.1, nothing, "{query}");
@@ -92,10 +77,10 @@ async fn nothing_is_found_of_what_one_may_not_read() {
 async fn filters_narrow_it_down() {
     let server = Server::start();
     let (ada, ben) = (server.sign_up_at("ada", "Ada Lovelace").await, server.sign_up("Ben").await);
-    let (walks, talks) = (group(&ada, "Walks", &[&ben]).await, group(&ada, "Talks", &[&ben]).await);
-    post(&ada, &walks, "rain today").await;
-    post(&ben, &walks, "rain https://example.org/rain").await;
-    post(&ben, &talks, "rain again").await;
+    let (walks, talks) = (ada.makes_group("Walks", &[&ben]).await, ada.makes_group("Talks", &[&ben]).await);
+    ada.posts(&walks, "rain today").await;
+    ben.posts(&walks, "rain https://example.org/rain").await;
+    ben.posts(&talks, "rain again").await;
     for (query, expected) in [
         ("rain from:ada", &["rain today"][..]),
         ("rain from:\"ada lovelace\"", &["rain today"]),
@@ -121,8 +106,8 @@ async fn filters_narrow_it_down() {
 async fn a_changed_message_is_found_by_its_new_text_and_a_deleted_one_not_at_all() {
     let server = Server::start();
     let ada = server.sign_up("Ada").await;
-    let id = group(&ada, "Walks", &[]).await;
-    let (first, second) = (post(&ada, &id, "the first draft").await, post(&ada, &id, "the second draft").await);
+    let id = ada.makes_group("Walks", &[]).await;
+    let (first, second) = (ada.posts(&id, "the first draft").await, ada.posts(&id, "the second draft").await);
     assert_eq!(found(&ada, "draft").await.len(), 2);
     let mut socket = ada.connect().await;
     for command in [
@@ -145,9 +130,9 @@ async fn a_changed_message_is_found_by_its_new_text_and_a_deleted_one_not_at_all
 async fn pages_follow_each_other_without_a_gap() {
     let server = Server::start();
     let ada = server.sign_up("Ada").await;
-    let id = group(&ada, "Walks", &[]).await;
+    let id = ada.makes_group("Walks", &[]).await;
     for number in 0..25 {
-        post(&ada, &id, &format!("drop {number}")).await;
+        ada.posts(&id, &format!("drop {number}")).await;
     }
     let (mut seen, mut before) = (Vec::new(), String::new());
     loop {
@@ -169,8 +154,8 @@ async fn pages_follow_each_other_without_a_gap() {
 async fn the_index_is_made_anew_when_it_is_lost_or_damaged() {
     let mut server = Server::start();
     let mut ada = server.sign_up("Ada").await;
-    let id = group(&ada, "Walks", &[]).await;
-    post(&ada, &id, "needle").await;
+    let id = ada.makes_group("Walks", &[]).await;
+    ada.posts(&id, "needle").await;
     assert_eq!(found(&ada, "needle").await, ["needle"]);
     for damage in [None, Some(vec![7; 20_000])] {
         let (_, _, folder) = server.terminate();

@@ -194,6 +194,24 @@ impl Person {
         (status, answer.json().await.unwrap_or(Value::Null))
     }
 
+    /// Makes a group of this name with these people; its id.
+    pub(crate) async fn makes_group(&self, name: &str, members: &[&Person]) -> String {
+        let members: Vec<_> = members.iter().map(|person| person.id).collect();
+        let body = json!({"kind": "group", "name": name, "members": members});
+        let (status, body) = self.request(reqwest::Method::POST, "/api/conversations", Some(body)).await;
+        assert_eq!(status, 201, "{body}");
+        body["conversation"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Writes a message over HTTP; its number.
+    pub(crate) async fn posts(&self, conversation: &str, content: &str) -> u64 {
+        let path = format!("/api/conversations/{conversation}/messages");
+        let body = json!({"id": new_id(), "content": content});
+        let (status, body) = self.request(reqwest::Method::POST, &path, Some(body)).await;
+        assert_eq!(status, 201, "{body}");
+        body["seq"].as_u64().unwrap()
+    }
+
     /// All events of a conversation, page by page.
     pub(crate) async fn log(&self, conversation: ConversationId) -> Vec<Value> {
         let mut events: Vec<Value> = Vec::new();

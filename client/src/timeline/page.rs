@@ -128,7 +128,6 @@ impl Timeline {
             }
         }
         let rows: Vec<_> = events.iter().filter_map(|event| self.older_row(event)).collect();
-        self.forget_waiting();
         // One's own message whose answer was lost may turn up here.
         let mut changes: Vec<_> = rows.iter().flat_map(|row| self.remove_pending(row.key)).collect();
         changes.extend(rows.iter().cloned().enumerate().map(|(index, row)| Change::Insert(index, row)));

@@ -147,7 +147,6 @@ impl Timeline {
         self.rows.retain(|row| rows.iter().all(|other| other.key != row.key));
         self.rows.splice(0..0, rows);
         self.remove_strays(&mut Vec::new());
-        self.forget_waiting();
         vec![Change::Reset]
     }
 
@@ -198,7 +197,6 @@ impl Timeline {
         self.take_ahead(&mut changes);
         self.remove_strays(&mut changes);
         self.let_go_above(self.window.most.unwrap_or(usize::MAX), &mut changes);
-        self.forget_waiting();
         (changes, self.missing())
     }
 

@@ -9,18 +9,16 @@ use crate::api;
 use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, tr, with};
 use crate::router::{Address, Router};
+use crate::state::person::find_later;
 use crate::state::{Overlay, State};
 use leptos::prelude::*;
 use shared::account::User;
 use shared::conversation::{ChangePreferences, ConversationKind, Member, Notify, Preferences, Role};
 use shared::ids::{ConversationId, UserId};
 use std::pin::Pin;
-use std::time::Duration;
 
 /// Members of one page.
 const PAGE: u32 = 100;
-/// How long typing may pause before people are searched.
-const PAUSE: Duration = Duration::from_millis(150);
 /// People found who are shown.
 const FOUND_MAX: usize = 8;
 
@@ -277,19 +275,7 @@ fn Naming(id: ConversationId, name: String) -> impl IntoView {
 fn Adding(members: Members) -> impl IntoView {
     let search = RwSignal::new(String::new());
     let found = RwSignal::new(Vec::<User>::new());
-    let mut look_later = leptos::leptos_dom::helpers::debounce(PAUSE, move |()| {
-        let asked = search.get_untracked();
-        if asked.trim().is_empty() {
-            return found.set(Vec::new());
-        }
-        leptos::task::spawn_local(async move {
-            if let Ok(users) = api::search_users(&asked).await
-                && search.try_get_untracked() == Some(asked)
-            {
-                found.try_set(users);
-            }
-        });
-    });
+    let mut look_later = find_later(search, found);
     let add = move |id: UserId| {
         search.set(String::new());
         found.set(Vec::new());

@@ -5,7 +5,7 @@ use super::dialog::Dialog;
 use crate::dynamic::part;
 use crate::i18n::{Text, tr};
 use crate::state::State;
-use crate::state::receipt::others;
+use crate::state::conversation::others;
 use leptos::prelude::*;
 use shared::ids::{ConversationId, Cursor, Seq};
 
@@ -16,7 +16,8 @@ pub(crate) fn Readers(conversation: ConversationId, seq: Seq, close: Callback<()
     let people = move || {
         let me = state.session.me();
         let seq = Cursor::from(seq);
-        let others: Vec<_> = summary.with(|summary| summary.iter().flat_map(|summary| others(summary, me)).collect());
+        let others: Vec<_> = summary
+            .with(|summary| summary.iter().flat_map(|summary| others(summary, me)).map(|user| user.id).collect());
         let mut rows: Vec<_> = state.receipts.known.with(|known| {
             let rank = |user| match known.position(conversation, user) {
                 position if position.read >= seq => (0, Text::Read),

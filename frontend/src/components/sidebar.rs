@@ -6,16 +6,16 @@ use crate::browser;
 use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, count, tr, with};
 use crate::router::{Address, Router};
+use crate::state::conversation::others;
 use crate::state::quote::in_short;
 use crate::state::session::Session;
 use crate::state::{Overlay, State};
 use client::connection::Status;
 use client::conversations::waiting;
 use leptos::prelude::*;
-use shared::account::User;
 use shared::conversation::{ConversationKind, Notify, Summary};
 use shared::event::EventKind;
-use shared::ids::{ConversationId, UserId};
+use shared::ids::ConversationId;
 
 #[component]
 pub(crate) fn Sidebar() -> impl IntoView {
@@ -152,7 +152,7 @@ pub(crate) fn title(state: State, summary: Option<&Summary>) -> String {
     if let Some(name) = &summary.name {
         return name.clone();
     }
-    let others = others(summary, state.session.me());
+    let others: Vec<_> = others(summary, state.session.me()).collect();
     match (summary.kind, &others[..]) {
         (ConversationKind::Everyone, _) => tr(Text::Everyone).into(),
         (ConversationKind::Direct, []) => tr(Text::Notes).into(),
@@ -169,18 +169,14 @@ pub(crate) fn title(state: State, summary: Option<&Summary>) -> String {
 /// Whose colour a conversation has: the other person's if there is one, else its own.
 pub(crate) fn face(state: State, id: ConversationId, summary: Option<&Summary>) -> [u8; 16] {
     let direct = summary.filter(|summary| summary.kind == ConversationKind::Direct);
-    let people = direct.map(|summary| others(summary, state.session.me())).unwrap_or_default();
-    people.first().map_or(*id.as_bytes(), |user| *user.id.as_bytes())
+    let other = direct.and_then(|summary| others(summary, state.session.me()).next());
+    other.map_or(*id.as_bytes(), |user| *user.id.as_bytes())
 }
 
 /// Whether the other person of a direct conversation is there.
 fn is_online(state: State, summary: &Summary) -> bool {
     summary.kind == ConversationKind::Direct
-        && others(summary, state.session.me()).iter().any(|user| state.presence.is_online(user.id))
-}
-
-fn others(summary: &Summary, me: Option<UserId>) -> Vec<&User> {
-    summary.members.iter().flatten().filter(|user| Some(user.id) != me).collect()
+        && others(summary, state.session.me()).any(|user| state.presence.is_online(user.id))
 }
 
 /// The newest message in one line, with who wrote it where that is not plain.

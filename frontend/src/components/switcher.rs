@@ -6,19 +6,17 @@ use super::dialog::Dialog;
 use super::icon::{Icon, Picture};
 use super::readers::Readers;
 use super::sidebar::{face, title};
+use crate::browser;
 use crate::dynamic::{part, text};
 use crate::i18n::{Text, tr, with};
 use crate::later::{self, later};
 use crate::router::{Address, Router};
+use crate::state::person::find_later;
 use crate::state::{Overlay, State};
-use crate::{api, browser};
 use leptos::prelude::*;
 use shared::account::User;
 use shared::ids::{ConversationId, Seq};
-use std::time::Duration;
 
-/// How long typing may pause before people are searched.
-const PAUSE: Duration = Duration::from_millis(120);
 /// So many are shown.
 const SHOWN_MAX: usize = 12;
 
@@ -39,20 +37,7 @@ pub(crate) fn Switcher(close: Callback<()>) -> impl IntoView {
     let search = RwSignal::new(String::new());
     let people = RwSignal::new(Vec::<User>::new());
     let at = RwSignal::new(0_usize);
-    let mut look_later = leptos::leptos_dom::helpers::debounce(PAUSE, move |()| {
-        let asked = search.get_untracked();
-        if asked.trim().is_empty() {
-            return people.set(Vec::new());
-        }
-        leptos::task::spawn_local(async move {
-            if let Ok(found) = api::search_users(&asked).await
-                // An answer to an older question is not shown over a newer one's.
-                && search.try_get_untracked().as_ref() == Some(&asked)
-            {
-                people.try_set(found);
-            }
-        });
-    });
+    let mut look_later = find_later(search, people);
     let places = Memo::new(move |_| {
         let wanted = search.with(|search| browser::lower(search.trim()));
         let named = |id: &ConversationId| {

@@ -12,6 +12,7 @@ use crate::components::typing::TypingLine;
 use crate::dynamic::text;
 use crate::i18n::{Text, count, tr, with};
 use crate::router::{Address, Router};
+use crate::state::conversation::others;
 use crate::state::session::Session;
 use crate::state::{Overlay, State};
 use leptos::prelude::*;
@@ -96,7 +97,7 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
 /// What kind of conversation it is, in words.
 fn detail(state: State, summary: &Summary) -> String {
     let me = state.session.me();
-    let other = summary.members.iter().flatten().find(|user| Some(user.id) != me);
+    let other = others(summary, me).next();
     let members = summary.members.as_ref().map_or(0, Vec::len);
     match summary.kind {
         ConversationKind::Everyone => tr(Text::EverybodyHere).into(),

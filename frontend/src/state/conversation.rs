@@ -4,6 +4,7 @@
 use crate::api;
 use client::conversations::{Asking, Conversations};
 use leptos::prelude::*;
+use shared::account::User;
 use shared::conversation::{ConversationKind, Preferences, Summary};
 use shared::event::Event;
 use shared::ids::{ConversationId, Cursor, UserId};
@@ -194,4 +195,9 @@ impl ConversationState {
 
 fn wants(list: &Conversations, id: ConversationId) -> Preferences {
     list.get(id).map(|summary| summary.preferences).unwrap_or_default()
+}
+
+/// Those who are in a conversation beside oneself, where that is told: in direct ones and groups.
+pub(crate) fn others(summary: &Summary, me: Option<UserId>) -> impl Iterator<Item = &User> {
+    summary.members.iter().flatten().filter(move |user| Some(user.id) != me)
 }

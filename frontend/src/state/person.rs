@@ -9,9 +9,13 @@ use shared::ids::UserId;
 use shared::mention;
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
+use std::time::Duration;
 
 /// Ids asked for in one call.
 const ASK_MAX: usize = 100;
+
+/// How long typing may pause before people are searched.
+const PAUSE: Duration = Duration::from_millis(120);
 
 #[derive(Clone, Copy)]
 pub(crate) struct People {
@@ -68,6 +72,24 @@ impl People {
             }
         }
     }
+}
+
+/// Finds people by what is typed, once typing pauses; nothing typed finds nobody.
+pub(crate) fn find_later(typed: RwSignal<String>, found: RwSignal<Vec<User>>) -> impl FnMut(()) {
+    leptos::leptos_dom::helpers::debounce(PAUSE, move |()| {
+        let asked = typed.get_untracked();
+        if asked.trim().is_empty() {
+            return found.set(Vec::new());
+        }
+        leptos::task::spawn_local(async move {
+            if let Ok(users) = api::search_users(&asked).await
+                // An answer to an older question is not shown over a newer one's.
+                && typed.try_get_untracked().as_ref() == Some(&asked)
+            {
+                found.try_set(users);
+            }
+        });
+    })
 }
 
 impl State {

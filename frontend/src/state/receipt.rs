@@ -2,12 +2,12 @@
 //! further.
 
 use super::State;
+use super::conversation::others;
 use crate::api;
 use client::receipt::{Position, Receipts};
 use leptos::prelude::*;
-use shared::conversation::{ConversationKind, Summary};
 use shared::event::Event;
-use shared::ids::{ConversationId, UserId};
+use shared::ids::ConversationId;
 use shared::receipt::Receipt;
 use std::collections::HashMap;
 
@@ -36,13 +36,6 @@ impl ReceiptState {
     }
 }
 
-/// The others in a conversation, where receipts are told of all of them.
-pub(crate) fn others(summary: &Summary, me: Option<UserId>) -> impl Iterator<Item = UserId> {
-    let is_told = matches!(summary.kind, ConversationKind::Direct | ConversationKind::Group);
-    let members = summary.members.iter().flatten().filter(move |_| is_told).map(|member| member.id);
-    members.filter(move |id| Some(*id) != me)
-}
-
 impl State {
     pub(super) fn receipt(self, receipt: Receipt) {
         if self.receipts.known.try_update(|known| known.handle_receipt(receipt)) == Some(true) {
@@ -62,7 +55,7 @@ impl State {
         let me = self.session.me();
         let summary = self.conversations.get(id);
         let reach = summary.with_untracked(|summary| {
-            let others: Vec<_> = summary.iter().flat_map(|summary| others(summary, me)).collect();
+            let others: Vec<_> = summary.iter().flat_map(|summary| others(summary, me)).map(|user| user.id).collect();
             self.receipts.known.with_untracked(|known| known.reach(id, others))
         });
         let signal = self.receipts.reach(id);
