@@ -65,7 +65,13 @@ impl Place {
 }
 
 fn message(to: &Recipients) -> NewMessage {
-    NewMessage { id: clock::id(CommandId::v7), to: to.clone(), content: "x".repeat(100), reply_to: None }
+    NewMessage {
+        id: clock::id(CommandId::v7),
+        to: to.clone(),
+        content: "x".repeat(100),
+        reply_to: None,
+        attachments: Vec::new(),
+    }
 }
 
 fn store(criterion: &mut Criterion) {

@@ -2,6 +2,7 @@
 
 use crate::accounts::SessionKind;
 use crate::accounts::password::Passwords;
+use crate::attachment::{self, upload::Attachments};
 use crate::chat::deliver::{self, Asker};
 use crate::chat::flush::Flushes;
 use crate::chat::presence::{self, Presences};
@@ -29,6 +30,8 @@ pub struct App {
     pub store: Store,
     /// The one that changes it.
     pub writer: Writer<Asker>,
+    /// Files.
+    pub attachments: Attachments,
     /// Who is connected.
     pub registry: Arc<Registry>,
     /// Who is there.
@@ -60,6 +63,8 @@ pub struct Rates {
     commands: Limiter<UserId>,
     /// Commands of an API token.
     token_commands: Limiter<SessionId>,
+    /// Files of a person.
+    pub uploads: Limiter<UserId>,
     /// Accounts made from an address.
     pub sign_ups: Limiter<IpAddr>,
     /// Wrong passwords for an account (by its address in lower case): from each place where it was
@@ -81,6 +86,7 @@ impl Rates {
             is_on: config.rate_limits == Switch::On,
             commands: Limiter::new(Rate::new(config.send_burst, config.sends_in_10_s, ten)),
             token_commands: Limiter::new(Rate::new(config.token_send_burst, config.token_sends_in_10_s, ten)),
+            uploads: Limiter::new(Rate::new(UPLOADS_IN_A_MINUTE, UPLOADS_IN_A_MINUTE, Duration::from_secs(60))),
             sign_ups: Limiter::new(each_quarter(config.sign_ups_in_15_min)),
             account_failures: Limiter::new(each_quarter(config.account_failures_in_15_min)),
             known_places: Known::default(),
@@ -106,6 +112,8 @@ impl Rates {
     }
 }
 
+/// Files a person may send in a minute.
+const UPLOADS_IN_A_MINUTE: u32 = 100;
 /// Batches of outcomes between the writer and delivery: when delivery is that far behind, the writer
 /// waits, its queue fills, and senders are told that the server is overloaded.
 const OUTCOME_BATCHES_MAX: usize = 64;
@@ -118,12 +126,15 @@ impl App {
     pub fn start(config: Config) -> Result<Arc<Self>, OpenError> {
         let (outcomes, delivery) = mpsc::channel(OUTCOME_BATCHES_MAX);
         let (store, writer) = Store::open(&config.data, config.write_queue, outcomes)?;
+        let attachments = Attachments::open(&config.data)
+            .map_err(|source| OpenError::Folder { path: config.data.clone(), source })?;
         let registry = Registry::new(config.sockets_per_user);
         tokio::spawn(deliver::run(delivery, store.clone(), registry.clone()));
         let app = Arc::new(Self {
             rates: Rates::new(&config),
             store,
             writer,
+            attachments,
             registry,
             presences: Arc::default(),
             passwords: Passwords::default(),
@@ -137,6 +148,7 @@ impl App {
         });
         tokio::spawn(presence::run(app.clone()));
         tokio::spawn(session::watch(app.clone()));
+        tokio::spawn(attachment::sweep::run(app.clone()));
         let (store, stopping) = (app.store.clone(), app.stopping.clone());
         tokio::spawn(async move { store.follow_log(stopping).await });
         Ok(app)

@@ -29,6 +29,9 @@ pub enum Command {
     Backup(Backup),
     /// Put a backup into an empty data folder
     Restore(Restore),
+    /// Look into a picture: what the server starts itself for
+    #[command(hide = true)]
+    Picture,
 }
 
 /// What `backup` needs.
@@ -123,6 +126,12 @@ pub struct Settings {
     /// The longest frame a client may send, in bytes [default: 65536]
     #[arg(long, value_name = "BYTES", env = "CONFAB_FRAME_BYTES")]
     frame_bytes: Option<u32>,
+    /// The largest file, in bytes [default: 26214400]
+    #[arg(long, value_name = "BYTES", env = "CONFAB_ATTACHMENT_BYTES")]
+    attachment_bytes: Option<u64>,
+    /// What the files of one person may have together, in MiB [default: 2048]
+    #[arg(long, value_name = "MIB", env = "CONFAB_ATTACHMENT_MIB_PER_USER")]
+    attachment_mib_per_user: Option<u64>,
     /// Sockets one person may have open [default: 64]
     #[arg(long, value_name = "N", env = "CONFAB_SOCKETS_PER_USER")]
     sockets_per_user: Option<usize>,
@@ -144,6 +153,9 @@ pub struct Settings {
     /// After how long a socket is closed that nothing is heard from [default: 60]
     #[arg(long, value_name = "SECONDS", env = "CONFAB_SILENCE_SECONDS", hide = true)]
     silence_seconds: Option<u64>,
+    /// After how long a file is removed that no message names [default: 86400]
+    #[arg(long, value_name = "SECONDS", env = "CONFAB_UNSENT_ATTACHMENT_SECONDS", hide = true)]
+    unsent_attachment_seconds: Option<u64>,
     /// How the log is written [default: text]
     #[arg(long, value_name = "text|json", env = "CONFAB_LOG_FORMAT")]
     log_format: Option<LogFormat>,
@@ -209,6 +221,10 @@ pub struct Config {
     pub content_bytes: u32,
     /// The longest frame, in bytes.
     pub frame_bytes: u32,
+    /// The largest file, in bytes.
+    pub attachment_bytes: u64,
+    /// What the files of one user may have together, in MiB.
+    pub attachment_mib_per_user: u64,
     /// Sockets of one user.
     pub sockets_per_user: usize,
     /// Connections of one address before signing in.
@@ -223,6 +239,8 @@ pub struct Config {
     pub slow_consumer_seconds: u64,
     /// After how long without any frame a peer is given up.
     pub silence_seconds: u64,
+    /// After how long a file is removed that no message names.
+    pub unsent_attachment_seconds: u64,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged.
@@ -284,6 +302,8 @@ impl Config {
             sign_ups_in_15_min: pick!(sign_ups_in_15_min, 1_000),
             content_bytes: pick!(content_bytes, limits.content_bytes),
             frame_bytes: pick!(frame_bytes, limits.frame_bytes),
+            attachment_bytes: pick!(attachment_bytes, limits.attachment_bytes),
+            attachment_mib_per_user: pick!(attachment_mib_per_user, 2_048),
             sockets_per_user: pick!(sockets_per_user, 64),
             connections_per_address: pick!(connections_per_address, 64),
             write_queue: pick!(write_queue, crate::store::writer::QUEUE_MAX),
@@ -291,6 +311,7 @@ impl Config {
             memory_limit_mib: pick!(memory_limit_mib, 0),
             slow_consumer_seconds: pick!(slow_consumer_seconds, 30),
             silence_seconds: pick!(silence_seconds, 60),
+            unsent_attachment_seconds: pick!(unsent_attachment_seconds, 24 * 60 * 60),
             log_format: pick!(log_format, LogFormat::Text),
             log: pick!(log, "info".into()),
         };
@@ -303,6 +324,9 @@ impl Config {
             ("address-failures-in-15-min", u64::from(config.address_failures_in_15_min)),
             ("sign-ups-in-15-min", u64::from(config.sign_ups_in_15_min)),
             ("content-bytes", u64::from(config.content_bytes)),
+            ("attachment-bytes", config.attachment_bytes),
+            ("attachment-mib-per-user", config.attachment_mib_per_user),
+            ("unsent-attachment-seconds", config.unsent_attachment_seconds),
             ("sockets-per-user", config.sockets_per_user as u64),
             ("connections-per-address", config.connections_per_address as u64),
             ("write-queue", config.write_queue as u64),
@@ -333,7 +357,12 @@ impl Config {
     /// What a socket is told about limits.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        Limits { content_bytes: self.content_bytes, frame_bytes: self.frame_bytes, ..Limits::default() }
+        Limits {
+            content_bytes: self.content_bytes,
+            frame_bytes: self.frame_bytes,
+            attachment_bytes: self.attachment_bytes,
+            ..Limits::default()
+        }
     }
 
     /// Whether people reach the server over https, so that cookies may insist on it.

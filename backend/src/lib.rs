@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod attachment;
 pub mod backup;
 pub mod config;
 pub mod server;

@@ -1,5 +1,6 @@
 //! `confab`: arguments → settings → run.
 
+use backend::attachment::picture;
 use backend::config::{Arguments, Command, Config, Serve};
 use backend::{backup, server, telemetry};
 use clap::Parser;
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
         Some(Command::Serve(serve)) => run(*serve),
         Some(Command::Backup(arguments)) => backup::backup(&arguments),
         Some(Command::Restore(arguments)) => backup::restore(&arguments),
+        Some(Command::Picture) => picture::run(),
         None => run(serve),
     };
     match done {

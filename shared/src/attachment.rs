@@ -1,6 +1,7 @@
 //! Attachments: files uploaded before the message that carries them.
 
 use crate::ids::AttachmentId;
+use crate::limits::FILE_NAME_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 
 /// A file of a message.
@@ -10,18 +11,79 @@ use serde::{Deserialize, Serialize};
 pub struct Attachment {
     /// Which file.
     pub id: AttachmentId,
-    /// The name it was uploaded with.
+    /// The name it was uploaded with, as [`file_name`] leaves it.
     pub name: String,
     /// What it is, as the server sees it.
     pub media_type: String,
     /// In bytes.
     pub size: u64,
-    /// In pixels, for pictures.
+    /// In pixels, for pictures: those that have a small form at `/thumbnail`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
     /// In pixels, for pictures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
+}
+
+impl Attachment {
+    /// How it is shown.
+    #[must_use]
+    pub fn shown(&self) -> Shown {
+        match Shown::of(&self.media_type) {
+            // The server could not read it.
+            Shown::Picture if self.width.is_none() || self.height.is_none() => Shown::Name,
+            shown => shown,
+        }
+    }
+}
+
+/// How a file is shown. Only what browsers show without running anything is more than a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// As a picture.
+    Picture,
+    /// As something to hear.
+    Audio,
+    /// As something to watch.
+    Video,
+    /// By its name alone, to be downloaded.
+    Name,
+}
+
+impl Shown {
+    /// How a file of this media type may be shown at most.
+    #[must_use]
+    pub fn of(media_type: &str) -> Self {
+        match media_type {
+            "image/png" | "image/jpeg" | "image/gif" | "image/webp" => Self::Picture,
+            "audio/mpeg" | "audio/mp4" | "audio/ogg" | "audio/wav" | "audio/flac" | "audio/aac" => Self::Audio,
+            "video/mp4" | "video/webm" => Self::Video,
+            _ => Self::Name,
+        }
+    }
+}
+
+/// A file's name as it is kept: the last part of a path, on one line, without what turns the direction of letters (so
+/// that its end is where it seems to be), at most [`FILE_NAME_BYTES_MAX`] long with its ending kept.
+#[must_use]
+pub fn file_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let is_kept = |c: &char| {
+        !c.is_control()
+            && !matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    let clean: String = last.chars().filter(is_kept).collect();
+    let clean = clean.trim_matches(|c: char| c.is_whitespace() || c == '.');
+    if clean.is_empty() {
+        return "file".to_owned();
+    }
+    if clean.len() <= FILE_NAME_BYTES_MAX {
+        return clean.to_owned();
+    }
+    // An ending that is a short one is worth keeping.
+    let end = clean.rfind('.').map(|at| &clean[at..]).filter(|end| end.len() <= 16).unwrap_or_default();
+    let start = &clean[..clean.floor_char_boundary(FILE_NAME_BYTES_MAX - end.len())];
+    format!("{}{end}", start.trim_end())
 }
 
 /// The answer of `POST /api/attachments`.
@@ -30,4 +92,49 @@ pub struct Attachment {
 pub struct AttachmentBody {
     /// What was stored.
     pub attachment: Attachment,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_the_last_part_of_a_path_and_reads_as_it_is() {
+        for (given, kept) in [
+            ("holiday.jpg", "holiday.jpg"),
+            ("../../etc/passwd", "passwd"),
+            ("C:\\Users\\ada\\plan.pdf", "plan.pdf"),
+            ("a\0.png", "a.png"),
+            ("x.png.exe", "x.png.exe"),
+            ("\u{202e}gnp.exe", "gnp.exe"),
+            ("a\r\nSet-Cookie: b.txt", "aSet-Cookie: b.txt"),
+            ("\"quoted\".txt", "\"quoted\".txt"),
+            ("图片 1.png", "图片 1.png"),
+            (".htaccess", "htaccess"),
+            ("..", "file"),
+            ("", "file"),
+            (" / ", "file"),
+        ] {
+            assert_eq!(file_name(given), kept, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_ending() {
+        let long = file_name(&format!("{}.jpeg", "ü".repeat(300)));
+        assert!(long.len() <= FILE_NAME_BYTES_MAX && long.ends_with("ü.jpeg"), "{long}");
+        assert_eq!(file_name(&"x".repeat(300)).len(), FILE_NAME_BYTES_MAX);
+    }
+
+    #[test]
+    fn only_what_runs_nothing_is_shown() {
+        for media_type in ["image/svg+xml", "text/html", "application/pdf", "text/plain", "application/xhtml+xml", ""] {
+            assert_eq!(Shown::of(media_type), Shown::Name, "{media_type}");
+        }
+        let id = AttachmentId::v7(crate::ids::Timestamp::from_millis(1), [0; 10]);
+        let unread =
+            Attachment { id, name: "a.png".into(), media_type: "image/png".into(), size: 9, width: None, height: None };
+        assert_eq!(unread.shown(), Shown::Name);
+        assert_eq!(Attachment { width: Some(1), height: Some(1), ..unread }.shown(), Shown::Picture);
+    }
 }

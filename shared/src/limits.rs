@@ -23,6 +23,8 @@ impl Default for Limits {
     }
 }
 
+/// The name of a file, in bytes.
+pub const FILE_NAME_BYTES_MAX: usize = 128;
 /// Members of one conversation, oneself included.
 pub const MEMBERS_MAX: usize = 1_000;
 /// A display name, in characters after trimming.

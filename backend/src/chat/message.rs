@@ -11,7 +11,7 @@ use crate::store::writer::{Action, Amendment, NewMessage, Place, Recipients};
 use crate::store::{self};
 use shared::code::{Code, Rejected, Rejection};
 use shared::frame::ServerFrame;
-use shared::ids::{CommandId, ConversationId, Seq, Timestamp, UserId};
+use shared::ids::{AttachmentId, CommandId, ConversationId, Seq, Timestamp, UserId};
 use shared::limits::MEMBERS_MAX;
 use shared::message::{Accepted, Delete, Edit, PostMessage, Send, Target};
 use shared::reaction::{React, check_emoji};
@@ -100,13 +100,24 @@ pub(super) fn refusal(error: &store::Error) -> Rejection {
 
 fn check(app: &App, user: UserId, send: Send) -> Result<NewMessage, Rejection> {
     let Send { id, to, content, reply_to, attachments } = send;
-    let content = checked_content(content, app.config.content_bytes as usize)?;
-    if !attachments.is_empty() {
-        let rejection = Rejection::new(Code::BadReference, "There is no uploaded file with this id");
-        return Err(rejection.field("attachments"));
-    }
+    let has_files = !attachments.is_empty();
+    // A file needs no words.
+    let content = match content {
+        content if has_files && shared::text::is_blank(&content) => String::new(),
+        content => checked_content(content, app.config.content_bytes as usize)?,
+    };
+    check_files(&attachments, app.config.limits().attachments as usize)?;
     let to = recipients(user, to)?;
-    Ok(NewMessage { id, to, content, reply_to })
+    Ok(NewMessage { id, to, content, reply_to, attachments })
+}
+
+fn check_files(files: &[AttachmentId], most: usize) -> Result<(), Rejection> {
+    let refuse = |message: String| Err(Rejection::new(Code::BadField, message).field("attachments"));
+    if files.len() > most {
+        return refuse(format!("A message carries at most {most} files, this one has {}", files.len()));
+    }
+    let is_twice = files.iter().enumerate().any(|(index, file)| files[..index].contains(file));
+    if is_twice { refuse("The same file is named twice".into()) } else { Ok(()) }
 }
 
 /// Trims in place: nearly every message has nothing to trim and is not copied.

@@ -1,6 +1,7 @@
 //! HTTP: each handler extracts, calls and answers. What people may do is decided below, not here.
 
 pub mod account;
+pub mod attachment;
 pub mod conversation;
 pub mod document;
 pub mod error;

@@ -3,8 +3,8 @@
 use super::gate;
 use crate::app::App;
 use crate::http::{
-    account, conversation, document, event, extract, health, member, message, page, receipt, search, session, token,
-    user,
+    account, attachment, conversation, document, event, extract, health, member, message, page, receipt, search,
+    session, token, user,
 };
 use crate::socket::upgrade;
 use axum::Router;
@@ -53,6 +53,10 @@ routes! {
     GET "/api/conversations/{id}/receipts" => receipt::list,
     GET "/api/conversations/{id}/events" => event::list,
     POST "/api/conversations/{id}/messages" => message::create,
+    POST "/api/attachments" => attachment::create,
+    GET "/api/attachments/{id}" => attachment::show,
+    DELETE "/api/attachments/{id}" => attachment::delete,
+    GET "/api/attachments/{id}/thumbnail" => attachment::thumbnail,
     GET "/api/search" => search::list,
     GET "/api/openapi.json" => document::openapi,
     GET "/api/socket.json" => document::socket,
@@ -90,8 +94,8 @@ fn refuse(rejection: Rejection) -> Response {
     crate::http::error::Refused::from(rejection).into_response()
 }
 
-/// What every answer carries: the page's policy, and no guessing of types. Answers about somebody are
-/// nobody else's, and no cache's.
+/// What every answer carries that does not say otherwise: the page's policy, and no guessing of types. Answers about
+/// somebody are nobody else's, and no cache's.
 async fn protect(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_private = path.starts_with("/api/") || path == "/ws";
@@ -103,7 +107,7 @@ async fn protect(request: Request, next: Next) -> Response {
 /// See above.
 pub fn add_protection(headers: &mut HeaderMap, is_private: bool) {
     if is_private {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
     }
     for (name, value) in [
@@ -112,7 +116,7 @@ pub fn add_protection(headers: &mut HeaderMap, is_private: bool) {
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
 }

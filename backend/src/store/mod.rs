@@ -10,6 +10,7 @@
 
 mod access;
 pub mod account;
+pub mod attachment;
 mod health;
 mod journal;
 mod preferences;
@@ -22,6 +23,7 @@ mod sqlite;
 pub use health::Health;
 use search::SearchQuery;
 pub use sqlite::copy::{CopyError, backup, restore};
+pub use sqlite::open::FILE;
 pub use sqlite::pool::Readers;
 pub use writer::Writer;
 

@@ -214,6 +214,7 @@ async fn the_server_answers_as_the_document_says() {
     account(&mut walk).await;
     tokens(&mut walk).await;
     conversations(&mut walk, &ben).await;
+    files(&mut walk).await;
     walk.get(200, "/api/openapi.json", "/api/openapi.json").await;
     walk.get(200, "/api/socket.json", "/api/socket.json").await;
     walk.get(200, "/healthz", "/healthz").await;
@@ -358,6 +359,29 @@ async fn conversations(walk: &mut Walk, ben: &Person) {
         walk.get(200, EVENTS, &format!("{path}/events?{query}")).await;
     }
     walk.get(422, EVENTS, &format!("{path}/events?before=1&after=1")).await;
+}
+
+async fn files(walk: &mut Walk) {
+    const FILE: &str = "/api/attachments/{id}";
+    let (http, origin, cookie) = (walk.server.http(), walk.server.origin.clone(), walk.cookie.clone());
+    let ask = |method: Method, path: &str| {
+        http.request(method, format!("{origin}{path}")).header(header::ORIGIN, &origin).header(header::COOKIE, &cookie)
+    };
+    let upload = ask(Method::POST, "/api/attachments?name=dot.png").body(crate::attachment::picture());
+    let (status, made) = walk.check("POST", "/api/attachments", upload).await;
+    assert_eq!(status, 201, "{made}");
+    let path = format!("/api/attachments/{}", made["attachment"]["id"].as_str().unwrap());
+    for (range, expected) in [("bytes=0-", 206), ("bytes=5-9", 206), ("bytes=99999-", 416)] {
+        let part = ask(Method::GET, &path).header(header::RANGE, range).send().await.unwrap();
+        assert_eq!(part.status(), expected, "{range}");
+        walk.seen.entry("showAttachment".into()).or_default().insert(expected);
+    }
+    walk.get(404, FILE, &format!("/api/attachments/{}", new_id())).await;
+    let small = ask(Method::GET, &format!("{path}/thumbnail")).send().await.unwrap();
+    assert_eq!(small.status(), 200);
+    walk.seen.entry("showThumbnail".into()).or_default().insert(200);
+    walk.expect(204, &format!("DELETE {FILE}"), &path, None).await;
+    walk.expect(404, &format!("DELETE {FILE}"), &path, None).await;
 }
 
 async fn farewell(walk: &mut Walk) {

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod amend;
+mod attachment;
 mod conversations;
 mod delivery;
 mod document;

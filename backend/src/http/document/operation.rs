@@ -27,12 +27,13 @@ pub(super) const REFUSALS: &[(u16, &str)] = &[
     (409, "`conflict`: it contradicts what is already there."),
     (413, "`too_large`: the body is too large."),
     (415, "`unsupported_media_type`: the body is not application/json."),
+    (416, "There is no such part of the file."),
     (422, "`invalid`: something cannot be accepted; `field` names it."),
     (426, "`invalid`: this address speaks WebSocket."),
     (429, "`rate_limited`: too much in too short a time."),
     (500, "`internal`: a fault of the server's."),
     (503, "`overloaded`: the server has more to do than it can queue, or is stopping."),
-    (507, "`storage_full`: the server's disk is full."),
+    (507, "`storage_full`: the server's disk is full, or one's own files have too much."),
 ];
 
 /// A refusal for all calls to refer to.
@@ -110,6 +111,17 @@ impl Operation {
     pub(super) fn reads(mut self, schema: Value) -> Self {
         self.value["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": schema}}});
         self.refused(&[400, 408, 413, 415, 422])
+    }
+
+    /// The body is a file.
+    pub(super) fn reads_bytes(mut self) -> Self {
+        self.value["requestBody"] = json!({"required": true, "content": {"application/octet-stream": {}}});
+        self.refused(&[400, 408, 413])
+    }
+
+    /// An answer that is a file, or a part of one.
+    pub(super) fn answers_bytes(self, status: u16, text: &str) -> Self {
+        self.response(status, json!({"description": text, "content": {"*/*": {}}}))
     }
 
     /// An answer with a JSON body.

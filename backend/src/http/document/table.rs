@@ -7,11 +7,12 @@ use shared::account::{
     ChangeAccount, CreateToken, CreatedToken, DeleteAccount, SessionBody, SessionList, SignIn, SignUp, TokenList,
     UserList,
 };
+use shared::attachment::AttachmentBody;
 use shared::conversation::{
     ChangeMember, ChangePreferences, ConversationBody, ConversationList, CreateConversation, EventList, MemberList,
     RenameConversation,
 };
-use shared::ids::{ConversationId, Cursor, SessionId, Timestamp, TokenId, UserId};
+use shared::ids::{AttachmentId, ConversationId, Cursor, SessionId, Timestamp, TokenId, UserId};
 use shared::limits::{PAGE_DEFAULT, PAGE_MAX};
 use shared::message::{Accepted, PostMessage};
 use shared::receipt::ReceiptList;
@@ -25,6 +26,7 @@ pub(super) const TAGS: &[(&str, &str)] = &[
     ("token", "Tokens for bots and command-line programs."),
     ("people", "Finding people."),
     ("conversation", "Conversations, their members, what was said."),
+    ("file", "Files that messages carry."),
     ("socket", "Live conversations."),
     ("server", "The server itself."),
 ];
@@ -232,6 +234,35 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
         .answers(201, "It is stored.", types.written::<Accepted>())
         .answers(200, "It had been stored before, like this.", types.written::<Accepted>())
         .refused(&[409, 429]),
+        Operation::new("file", SignedIn, ("POST", "/api/attachments"), "uploadAttachment", "Upload a file")
+            .about(
+                "The body is the file, whatever its Content-Type says: what it is, its first bytes say. A message then \
+                 names it; what no message names goes after a day. Pictures lose what cameras write into them.",
+            )
+            .query("name", "What it is called.", json!({"type": "string"}))
+            .reads_bytes()
+            .answers(201, "It is stored.", types.written::<AttachmentBody>())
+            .refused(&[429]),
+        Operation::new("file", SignedIn, ("GET", "/api/attachments/{id}"), "showAttachment", "A file")
+            .about("One's own that was not sent, and those of messages one may read. Parts of it with Range.")
+            .path("id", "Which.", types.read::<AttachmentId>())
+            .answers_bytes(200, "The file.")
+            .answers_bytes(206, "The part that was asked for.")
+            .refused(&[416]),
+        Operation::new("file", SignedIn, ("DELETE", "/api/attachments/{id}"), "deleteAttachment", "Take a file back")
+            .about("One of one's own that no message has.")
+            .path("id", "Which.", types.read::<AttachmentId>())
+            .answers_nothing(204, "It is gone."),
+        Operation::new(
+            "file",
+            SignedIn,
+            ("GET", "/api/attachments/{id}/thumbnail"),
+            "showThumbnail",
+            "The small form of a picture",
+        )
+        .about("At most 800 pixels wide and high, as JPEG or PNG.")
+        .path("id", "Which.", types.read::<AttachmentId>())
+        .answers_bytes(200, "The small picture."),
         Operation::new("conversation", SignedIn, ("GET", "/api/search"), "searchMessages", "Find messages")
             .about(
                 "Words, \"words that stand together\", from:name, in:name, before:2026-11-26, after:2026-11-26, \

@@ -6,6 +6,7 @@
 
 pub(super) mod account;
 pub(super) mod apply;
+pub(super) mod attachment;
 pub(super) mod command;
 pub(super) mod conversation;
 pub(super) mod copy;

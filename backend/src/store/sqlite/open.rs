@@ -18,10 +18,11 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0002_contract.sql"),
     include_str!("../../../migrations/sqlite/0003_journal.sql"),
     include_str!("../../../migrations/sqlite/0004_preferences.sql"),
+    include_str!("../../../migrations/sqlite/0005_attachments.sql"),
 ];
 
 /// The name of the database in the data folder.
-pub(super) const FILE: &str = "confab.db";
+pub const FILE: &str = "confab.db";
 
 pub(in crate::store) struct Opened {
     pub(in crate::store) connection: Connection,

@@ -4,7 +4,7 @@ use crate::store::Error;
 use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef};
 use rusqlite::{Row, ToSql};
 use shared::account::User;
-use shared::ids::{CommandId, ConversationId, Cursor, Seq, SessionId, Timestamp, TokenId, UserId};
+use shared::ids::{AttachmentId, CommandId, ConversationId, Cursor, Seq, SessionId, Timestamp, TokenId, UserId};
 
 /// A value of the contract in a column. (Neither the type nor the database's trait is ours, hence
 /// the wrapper.)
@@ -28,7 +28,7 @@ macro_rules! id_columns {
     )*};
 }
 
-id_columns!(UserId, ConversationId, CommandId, SessionId, TokenId);
+id_columns!(UserId, ConversationId, CommandId, SessionId, TokenId, AttachmentId);
 
 macro_rules! integer_columns {
     ($($type:ident from $make:expr, $get:ident;)*) => {$(

@@ -43,6 +43,10 @@ impl State {
     }
 
     fn accept_message(&mut self, user: UserId, message: &NewMessage) -> Result<Option<Stored>, Error> {
+        // Whose files they are is in the tables.
+        if !message.attachments.is_empty() {
+            return Ok(None);
+        }
         let Some(key) = self.find(&message.to)? else { return Ok(None) };
         if !self.is_member(key, user)? || !self.may_refer(key, message.reply_to)? || !self.is_new(user, message.id)? {
             return Ok(None);

@@ -10,7 +10,7 @@ use super::job::{Action, Amendment, Effect, News, Place, Stored};
 use super::send::{conflict, print, to_json};
 use crate::clock;
 use crate::store::sqlite::command::{self, Fingerprint};
-use crate::store::sqlite::{conversation, event, reaction};
+use crate::store::sqlite::{attachment, conversation, event, reaction};
 use crate::store::{Error, access};
 use shared::code::{Code, Rejection};
 use shared::event::EventKind;
@@ -119,6 +119,7 @@ impl State {
         let edited = Edited { target, content: String::new(), mentions: Vec::new() };
         event::blank_edits(&self.database, key, target, &to_json(&EventKind::Edited(edited))?)?;
         reaction::clear(&self.database, key, target)?;
+        attachment::remove_of(&self.database, key, target, at)?;
         Ok(Amended::Event(EventKind::Deleted(Deleted { target })))
     }
 

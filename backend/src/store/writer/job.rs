@@ -3,7 +3,7 @@
 use super::Call;
 use shared::code::Rejection;
 use shared::conversation::{ConversationKind, Role, Summary};
-use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
+use shared::ids::{AttachmentId, CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::message::Accepted;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -30,6 +30,8 @@ pub struct NewMessage {
     pub content: String,
     /// The message it answers.
     pub reply_to: Option<Seq>,
+    /// Its files, each once.
+    pub attachments: Vec<AttachmentId>,
 }
 
 /// What is done to a message that exists.

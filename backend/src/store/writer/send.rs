@@ -7,7 +7,7 @@ use crate::clock;
 use crate::store::Error;
 use crate::store::sqlite::command::{self, Fingerprint};
 use crate::store::sqlite::conversation::NewConversation;
-use crate::store::sqlite::{conversation, event};
+use crate::store::sqlite::{attachment, conversation, event};
 use sha2::{Digest, Sha256};
 use shared::code::{Code, Rejection};
 use shared::conversation::{ConversationKind, Preferences, Summary};
@@ -41,11 +41,16 @@ impl State {
         if self.stored(user, message.id)?.is_some() {
             return self.repeated(user, message.id, Some(&print));
         }
+        let Some(attachments) = attachment::unsent(&self.database, user, &message.attachments)? else {
+            return Ok(Effect::Refused(no_such_file()));
+        };
         let NewMessage { id: command, content, reply_to, .. } = message;
         let mentions = self.mentions(key, &content)?;
-        let kind = to_json(&EventKind::Message(Message { mentions, ..Message::new(command, content, reply_to) }))?;
+        let message = Message { mentions, attachments, ..Message::new(command, content, reply_to) };
+        let kind = to_json(&EventKind::Message(message.clone()))?;
         let command = Some((command, print));
         let place = self.append(key, New { sender: user, at, kind: &kind, target: None, is_message: true, command })?;
+        attachment::bind(&self.database, &message.attachments, key, place.seq)?;
         // Writing moves one's own read position.
         let head = self.head(key)?;
         let (audience, read_count) = (head.audience.clone(), head.message_count);
@@ -84,6 +89,10 @@ impl State {
         }
         if message.reply_to.is_some() || !conversation::all_exist(&self.database, members)? {
             return Ok(Err(Effect::Refused(Rejection::not_found())));
+        }
+        // Whoever names a file that is not there makes no conversation.
+        if attachment::unsent(&self.database, user, &message.attachments)?.is_none() {
+            return Ok(Err(Effect::Refused(no_such_file())));
         }
         let id = clock::id(ConversationId::v7);
         let set = conversation::member_set(members);
@@ -162,6 +171,9 @@ pub(super) fn fingerprint(conversation: &ConversationId, message: &NewMessage) -
     hash.update(message.reply_to.map_or(0, Seq::get).to_be_bytes());
     hash.update((message.content.len() as u64).to_be_bytes());
     hash.update(&message.content);
+    for file in &message.attachments {
+        hash.update(file.as_bytes());
+    }
     half(hash)
 }
 
@@ -170,6 +182,11 @@ fn half(hash: Sha256) -> Fingerprint {
     let mut half = [0; 16];
     half.copy_from_slice(&whole[..16]);
     half
+}
+
+fn no_such_file() -> Rejection {
+    let message = "One of these files is not there any more, or is in another message. Upload it again";
+    Rejection::new(Code::BadReference, message).field("attachments")
 }
 
 pub(super) fn conflict() -> Rejection {

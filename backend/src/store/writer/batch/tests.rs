@@ -9,7 +9,7 @@ use shared::conversation::ConversationKind;
 use shared::ids::CommandId;
 
 fn message(id: CommandId) -> NewMessage {
-    NewMessage { id, to: Recipients::Everyone, content: "x".into(), reply_to: None }
+    NewMessage { id, to: Recipients::Everyone, content: "x".into(), reply_to: None, attachments: Vec::new() }
 }
 
 fn send_some(state: &mut State, user: UserId, count: usize) -> Vec<Effect> {
@@ -154,7 +154,8 @@ fn a_retry_after_leaving_is_answered_like_the_first_time() {
     let to = Recipients::Conversation(made.place.conversation);
     let id = clock::id(CommandId::v7);
     let write = |content: &str| {
-        let message = NewMessage { id, to: to.clone(), content: content.into(), reply_to: None };
+        let message =
+            NewMessage { id, to: to.clone(), content: content.into(), reply_to: None, attachments: Vec::new() };
         Job::Send { asker: (), user: ada, message }
     };
     let Effect::Stored(first) = one(write("x")) else { panic!("not stored") };

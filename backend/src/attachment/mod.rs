@@ -1,0 +1,14 @@
+//! Files: how they come in, what they are, where they lie, when they go.
+//!
+//! A file's bytes lie in the data folder under `attachments/`, named by its id alone; what is known of it is a row of the
+//! database, written once the bytes are on disk. A message names files of its sender that no other message has. What no
+//! message names after a while goes, and so does what a deleted message had ([`sweep`]).
+//!
+//! What a file is, its first bytes say ([`kind`]), never its name or its sender. Pictures are read in a process of
+//! their own that may do nothing else ([`picture`]).
+
+pub mod folder;
+pub mod kind;
+pub mod picture;
+pub mod sweep;
+pub mod upload;

@@ -1,0 +1,388 @@
+//! Looking into pictures: how large they are, a small form of them, and the same picture without what cameras and
+//! programs write beside it (places, names, times).
+//!
+//! Decoders of pictures are where programs have been broken into. So this is done by a process of its own: the program
+//! starts itself as `confab picture`, which gets the file and nothing else. It may not open files or speak to a
+//! network (landlock(7), where the kernel has it), and has little memory and time (setrlimit(2)). If it dies, the file
+//! is one without a small form.
+//!
+//! Its answer on standard output: one line of JSON, `{"width", "height", "mediaType", "small", "clean"}`, then `small`
+//! bytes of the small form and `clean` bytes of the picture.
+
+use super::kind;
+use anyhow::{Context, bail};
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::PngEncoder;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use img_parts::jpeg::{Jpeg, markers};
+use img_parts::png::Png;
+use img_parts::webp::WebP;
+use img_parts::{Bytes, ImageEXIF};
+use serde::{Deserialize, Serialize};
+use std::io::{self, Cursor, Read, Write};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, BufReader};
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+
+/// The name of the command that does the work.
+pub const COMMAND: &str = "picture";
+
+/// A side of the small form has so many pixels at most.
+const SMALL_SIDE: u32 = 800;
+const SMALL_QUALITY: u8 = 80;
+/// A side of a picture that is looked into.
+const SIDE_MAX: u32 = 30_000;
+/// Its pixels: a picture of 50 megapixels, more than cameras in telephones make of one.
+const PIXELS_MAX: u64 = 50_000_000;
+/// What decoding may allocate, in bytes.
+const DECODE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// What the process may have of memory, in bytes, and of processor time, in seconds.
+const MEMORY_MAX: u64 = 1024 * 1024 * 1024;
+const SECONDS_MAX: u64 = 10;
+/// How long its answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The first line of its answer.
+const HEAD_BYTES_MAX: u64 = 1024;
+/// The small form, in bytes: what its pixels are at most.
+const SMALL_BYTES_MAX: u64 = (SMALL_SIDE as u64) * (SMALL_SIDE as u64) * 4 + 64 * 1024;
+
+/// What is known of a picture.
+#[derive(Debug)]
+pub struct Picture {
+    /// In pixels, as it is seen.
+    pub width: u32,
+    /// In pixels, as it is seen.
+    pub height: u32,
+    /// The media type of the small form.
+    pub small_type: &'static str,
+    /// The small form.
+    pub small: Vec<u8>,
+    /// The picture itself, with nothing beside it.
+    pub clean: Vec<u8>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head {
+    width: u32,
+    height: u32,
+    media_type: String,
+    small: u64,
+    clean: u64,
+}
+
+/// Looks into pictures, so many at a time.
+#[derive(Debug)]
+pub struct Pictures {
+    turns: Semaphore,
+}
+
+impl Default for Pictures {
+    fn default() -> Self {
+        // Each may take as much memory as is said above.
+        Self { turns: Semaphore::new(2) }
+    }
+}
+
+impl Pictures {
+    /// What there is to know of a picture of at most `bytes_max`; `None` if it cannot be read, or not within its bounds.
+    pub async fn look(&self, file: std::fs::File, bytes_max: u64) -> Option<Picture> {
+        // The semaphore is never closed.
+        let _turn = self.turns.acquire().await.ok()?;
+        match tokio::time::timeout(PATIENCE, ask(file, bytes_max)).await {
+            Ok(Ok(picture)) => Some(picture),
+            Ok(Err(error)) => {
+                tracing::info!(%error, "picture.not_read");
+                None
+            }
+            Err(_) => {
+                tracing::warn!("picture.took_too_long");
+                None
+            }
+        }
+    }
+}
+
+/// Starts the process and reads its answer.
+async fn ask(file: std::fs::File, bytes_max: u64) -> anyhow::Result<Picture> {
+    let mut child = Command::new(program()?)
+        .arg(COMMAND)
+        .env_clear()
+        .current_dir("/")
+        .stdin(file)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .context("the process cannot be started")?;
+    let mut answer = BufReader::new(child.stdout.take().context("it has no output")?);
+    let head = read_head(&mut answer).await?;
+    if head.small > SMALL_BYTES_MAX || head.clean > bytes_max {
+        bail!("its answer is too large");
+    }
+    let small_type = if head.media_type == "image/jpeg" { "image/jpeg" } else { "image/png" };
+    let mut parts = [vec![0; usize::try_from(head.small)?], vec![0; usize::try_from(head.clean)?]];
+    for part in &mut parts {
+        answer.read_exact(part).await.context("its answer was cut off")?;
+    }
+    let [small, clean] = parts;
+    Ok(Picture { width: head.width, height: head.height, small_type, small, clean })
+}
+
+async fn read_head(answer: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> anyhow::Result<Head> {
+    use tokio::io::AsyncBufReadExt;
+    let mut line = String::new();
+    answer.take(HEAD_BYTES_MAX).read_line(&mut line).await?;
+    if line.is_empty() {
+        bail!("it is none that can be read");
+    }
+    serde_json::from_str(&line).context("its answer cannot be read")
+}
+
+/// This program, also when its file was replaced by a newer one.
+fn program() -> io::Result<std::path::PathBuf> {
+    if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
+}
+
+/// `confab picture`: reads a picture from standard input and answers on standard output.
+///
+/// # Errors
+/// When it is no picture, or too large to be looked into.
+pub fn run() -> anyhow::Result<()> {
+    confine()?;
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes)?;
+    let picture = look_into(bytes)?;
+    let head = Head {
+        width: picture.width,
+        height: picture.height,
+        media_type: picture.small_type.to_owned(),
+        small: picture.small.len() as u64,
+        clean: picture.clean.len() as u64,
+    };
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, &head)?;
+    out.write_all(b"\n")?;
+    out.write_all(&picture.small)?;
+    out.write_all(&picture.clean)?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Gives up everything that reading a picture does not need.
+fn confine() -> anyhow::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr};
+        // As much of it as the kernel knows: it is the second wall, not the first.
+        Ruleset::default()
+            .handle_access(AccessFs::from_all(ABI::V4))?
+            .handle_access(AccessNet::from_all(ABI::V4))?
+            .create()?
+            .restrict_self()?;
+    }
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        for (resource, most) in [
+            (Resource::As, MEMORY_MAX),
+            (Resource::Cpu, SECONDS_MAX),
+            (Resource::Core, 0),
+            (Resource::Fsize, 0),
+            (Resource::Nofile, 3),
+        ] {
+            setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
+        }
+    }
+    Ok(())
+}
+
+fn look_into(bytes: Vec<u8>) -> anyhow::Result<Picture> {
+    let head = &bytes[..bytes.len().min(kind::HEAD_BYTES)];
+    let format = kind::picture(kind::of(head)).context("it is no picture")?;
+    let mut limits = Limits::default();
+    (limits.max_image_width, limits.max_image_height) = (Some(SIDE_MAX), Some(SIDE_MAX));
+    limits.max_alloc = Some(DECODE_BYTES_MAX);
+    let mut reader = ImageReader::with_format(Cursor::new(&bytes), format);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder()?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > PIXELS_MAX {
+        bail!("it has {width} × {height} pixels");
+    }
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let image = DynamicImage::from_decoder(decoder)?;
+    let mut small = if width.max(height) > SMALL_SIDE { image.thumbnail(SMALL_SIDE, SMALL_SIDE) } else { image };
+    small.apply_orientation(orientation);
+    let is_turned = matches!(
+        orientation,
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
+    );
+    let (width, height) = if is_turned { (height, width) } else { (width, height) };
+    let (small_type, small) = write_small(&small)?;
+    let clean = clean(bytes, format, orientation)?;
+    Ok(Picture { width, height, small_type, small, clean })
+}
+
+fn write_small(image: &DynamicImage) -> anyhow::Result<(&'static str, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    if image.color().has_alpha() {
+        image.to_rgba8().write_with_encoder(PngEncoder::new(&mut bytes))?;
+        return Ok(("image/png", bytes));
+    }
+    image.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, SMALL_QUALITY))?;
+    Ok(("image/jpeg", bytes))
+}
+
+/// The parts of a PNG that say how it looks (W3C PNG, third edition, section 11).
+const PNG_CHUNKS: [&[u8; 4]; 15] = [
+    b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"bKGD", b"pHYs",
+    b"acTL", b"fcTL", b"fdAT",
+];
+/// The parts of a WebP that say how it looks (RFC 9649 section 2).
+const WEBP_CHUNKS: [&[u8; 4]; 7] = [b"VP8 ", b"VP8L", b"VP8X", b"ICCP", b"ANIM", b"ANMF", b"ALPH"];
+
+/// The picture without what stands beside it; which way up it is stays.
+fn clean(bytes: Vec<u8>, format: ImageFormat, orientation: Orientation) -> anyhow::Result<Vec<u8>> {
+    let bytes = Bytes::from(bytes);
+    let way_up = (orientation != Orientation::NoTransforms).then(|| exif(orientation));
+    let mut clean = Vec::new();
+    match format {
+        ImageFormat::Jpeg => {
+            let mut jpeg = Jpeg::from_bytes(bytes)?;
+            // JFIF, the colours' profile, and what Adobe says of their order.
+            let is_kept = |marker| matches!(marker, markers::APP0 | markers::APP2 | markers::APP14);
+            let is_beside = |marker| matches!(marker, markers::APP0..=markers::APP15 | markers::COM);
+            jpeg.segments_mut().retain(|segment| !is_beside(segment.marker()) || is_kept(segment.marker()));
+            jpeg.set_exif(way_up);
+            jpeg.encoder().write_to(&mut clean)?;
+        }
+        ImageFormat::Png => {
+            let mut png = Png::from_bytes(bytes)?;
+            png.chunks_mut().retain(|chunk| PNG_CHUNKS.contains(&&chunk.kind()));
+            png.set_exif(way_up);
+            png.encoder().write_to(&mut clean)?;
+        }
+        ImageFormat::WebP => {
+            let mut webp = WebP::from_bytes(bytes)?;
+            webp.chunks_mut().retain(|chunk| WEBP_CHUNKS.contains(&&chunk.id()));
+            webp.set_exif(way_up);
+            webp.encoder().write_to(&mut clean)?;
+        }
+        // A GIF says nothing beside the picture that anybody's camera would write.
+        _ => clean = bytes.into(),
+    }
+    Ok(clean)
+}
+
+/// The smallest Exif block that says which way up a picture is (CIPA DC-008, section 4.6): one field, number 0x0112.
+fn exif(orientation: Orientation) -> Bytes {
+    let mut block = Vec::from(*b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0");
+    block.extend_from_slice(&[orientation.to_exif(), 0, 0, 0, 0, 0, 0, 0]);
+    block.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{Rgb, RgbImage, Rgba, RgbaImage};
+
+    fn write(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, format).expect("written");
+        bytes.into_inner()
+    }
+
+    /// 40 × 20, its left half red.
+    fn flag() -> DynamicImage {
+        RgbImage::from_fn(40, 20, |x, _| if x < 20 { Rgb([255, 0, 0]) } else { Rgb([0, 0, 255]) }).into()
+    }
+
+    fn with_exif(jpeg: Vec<u8>, exif: &[u8]) -> Vec<u8> {
+        let mut jpeg = Jpeg::from_bytes(jpeg.into()).expect("a JPEG");
+        jpeg.set_exif(Some(exif.to_vec().into()));
+        let mut bytes = Vec::new();
+        jpeg.encoder().write_to(&mut bytes).expect("written");
+        bytes
+    }
+
+    fn has(bytes: &[u8], text: &[u8]) -> bool {
+        bytes.windows(text.len()).any(|window| window == text)
+    }
+
+    #[test]
+    fn every_format_gives_its_size_and_a_small_form() {
+        for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::WebP] {
+            let picture = look_into(write(&flag(), format)).expect("a picture");
+            assert_eq!((picture.width, picture.height), (40, 20), "{format:?}");
+            let small = image::load_from_memory(&picture.small).expect("a picture");
+            assert_eq!((small.width(), small.height()), (40, 20), "{format:?}");
+            let clean = image::load_from_memory(&picture.clean).expect("a picture");
+            assert_eq!(clean.to_rgb8(), image::load_from_memory(&write(&flag(), format)).expect("a picture").to_rgb8());
+        }
+    }
+
+    #[test]
+    fn a_large_picture_becomes_small_and_keeps_its_shape() {
+        let large = DynamicImage::from(RgbImage::new(3_000, 1_500));
+        let picture = look_into(write(&large, ImageFormat::Png)).expect("a picture");
+        assert_eq!((picture.width, picture.height), (3_000, 1_500));
+        let small = image::load_from_memory(&picture.small).expect("a picture");
+        assert_eq!((small.width(), small.height()), (800, 400));
+    }
+
+    #[test]
+    fn what_can_be_seen_through_stays_so() {
+        let image = DynamicImage::from(RgbaImage::from_pixel(9, 9, Rgba([1, 2, 3, 4])));
+        let picture = look_into(write(&image, ImageFormat::Png)).expect("a picture");
+        assert_eq!(picture.small_type, "image/png");
+        assert_eq!(image::load_from_memory(&picture.small).expect("a picture").to_rgba8()[(0, 0)], Rgba([1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn nothing_but_the_way_up_is_left_of_what_a_camera_writes() {
+        // Orientation 6 (to be turned right), and a text that stands for a place.
+        let mut block = exif(Orientation::Rotate90).to_vec();
+        block.extend_from_slice(b"52.5200N 13.4050E");
+        let bytes = with_exif(write(&flag(), ImageFormat::Jpeg), &block);
+        assert!(has(&bytes, b"52.5200N"));
+        let picture = look_into(bytes).expect("a picture");
+        assert_eq!((picture.width, picture.height), (20, 40));
+        let small = image::load_from_memory(&picture.small).expect("a picture").to_rgb8();
+        assert_eq!(small.dimensions(), (20, 40));
+        assert!(small[(10, 2)][0] > 200 && small[(10, 37)][2] > 200, "its left is up");
+        for bytes in [&picture.clean, &picture.small] {
+            assert!(!has(bytes, b"52.5200N"));
+        }
+        let mut decoder =
+            ImageReader::with_format(Cursor::new(&picture.clean), ImageFormat::Jpeg).into_decoder().expect("one");
+        assert_eq!(decoder.orientation().expect("one"), Orientation::Rotate90);
+    }
+
+    #[test]
+    fn words_in_a_png_go() {
+        let mut png = Png::from_bytes(write(&flag(), ImageFormat::Png).into()).expect("a PNG");
+        png.chunks_mut().insert(1, img_parts::png::PngChunk::new(*b"tEXt", Bytes::from_static(b"Author\0Ada")));
+        let mut bytes = Vec::new();
+        png.encoder().write_to(&mut bytes).expect("written");
+        let picture = look_into(bytes).expect("a picture");
+        assert!(!has(&picture.clean, b"Ada"));
+    }
+
+    #[test]
+    fn what_is_none_or_too_much_is_refused() {
+        assert!(look_into(b"GIF89a".to_vec()).is_err());
+        assert!(look_into(b"no picture at all".to_vec()).is_err());
+        let whole = write(&flag(), ImageFormat::Png);
+        assert!(look_into(whole[..whole.len() / 2].to_vec()).is_err());
+        // Says that it has 60,000 × 60,000 pixels.
+        let mut flood = whole;
+        flood[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+        let sum = crc32fast::hash(&flood[12..29]);
+        flood[29..33].copy_from_slice(&sum.to_be_bytes());
+        assert!(look_into(flood).is_err());
+    }
+}

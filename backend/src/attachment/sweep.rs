@@ -1,0 +1,88 @@
+//! Taking away files that nobody may have any more: those of deleted messages, those that no message came to name, and
+//! what a crash has left on the disk without a row.
+//!
+//! A row is marked first, then the bytes go, then the row: whatever is cut short is found again.
+
+use crate::app::App;
+use crate::clock;
+use crate::store;
+use shared::ids::{AttachmentId, Timestamp};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often it is looked for files that no message names, or names no more.
+const LOOK: Duration = Duration::from_secs(60);
+/// How many are taken away in one go.
+const BATCH: u32 = 500;
+/// A file without a row may be one whose row is on its way.
+const STRAY_AGE: Duration = Duration::from_secs(60 * 60);
+
+/// Sweeps at the start, after something was removed, and from time to time.
+pub async fn run(app: Arc<App>) {
+    if let Err(error) = sweep_strays(&app).await {
+        tracing::warn!(%error, "attachment.sweep_failed");
+    }
+    let look = LOOK.min(Duration::from_secs(app.config.unsent_attachment_seconds));
+    while !app.stopping.is_cancelled() {
+        if let Err(error) = sweep(&app).await {
+            tracing::warn!(%error, "attachment.sweep_failed");
+        }
+        tokio::select! {
+            () = app.attachments.removed.notified() => {}
+            () = tokio::time::sleep(look) => {}
+            () = app.stopping.cancelled() => return,
+        }
+    }
+}
+
+async fn sweep(app: &App) -> Result<(), store::Error> {
+    let unsent = Duration::from_secs(app.config.unsent_attachment_seconds);
+    if app.store.has_unsent_attachments(ago(unsent)).await? {
+        app.writer.remove_unsent_attachments(ago(unsent)).await?;
+    }
+    loop {
+        let removed = app.store.removed_attachments(BATCH).await?;
+        if removed.is_empty() {
+            return Ok(());
+        }
+        let mut gone = Vec::with_capacity(removed.len());
+        for id in removed {
+            match app.attachments.folder.remove(id).await {
+                Ok(()) => gone.push(id),
+                Err(error) => tracing::warn!(%error, %id, "attachment.remove_failed"),
+            }
+        }
+        // What could not be removed is tried again the next time.
+        if gone.is_empty() {
+            return Ok(());
+        }
+        app.writer.forget_attachments(gone).await?;
+    }
+}
+
+/// Removes files that have no row: the server stopped between the two.
+async fn sweep_strays(app: &App) -> Result<(), store::Error> {
+    let folder = app.attachments.folder.clone();
+    let mut shelves = folder.shelves();
+    loop {
+        let next = tokio::task::spawn_blocking(move || (shelves.next(), shelves)).await;
+        let Ok((Some(ids), rest)) = next else { return Ok(()) };
+        shelves = rest;
+        for id in app.store.unknown_attachments(ids).await? {
+            if made_at(id) < ago(STRAY_AGE) && folder.remove(id).await.is_ok() {
+                tracing::info!(%id, "attachment.stray_removed");
+            }
+        }
+    }
+}
+
+fn ago(span: Duration) -> Timestamp {
+    let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    Timestamp::from_millis(clock::now().as_millis().saturating_sub(span))
+}
+
+/// The moment an id was made (RFC 9562 section 5.7).
+fn made_at(id: AttachmentId) -> Timestamp {
+    let millis = id.as_bytes()[..6].iter().fold(0, |millis, byte| millis << 8 | u64::from(*byte));
+    Timestamp::from_millis(millis)
+}

@@ -1,0 +1,282 @@
+//! Files on their way in.
+//!
+//! Bounds: a file's size, how much one person may keep, how many of their files come in at once and in all, how long
+//! one may pause and take. What is refused leaves nothing on the disk.
+
+use super::folder::{Folder, Incoming};
+use super::kind;
+use super::picture::Pictures;
+use crate::clock;
+use axum::body::{Body, Bytes};
+use futures_util::{Stream, StreamExt};
+use shared::attachment::{Attachment, file_name};
+use shared::code::{Code, Rejection};
+use shared::ids::{AttachmentId, UserId};
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Files that may come in at once, of one person and of all together.
+const OF_ONE_MAX: usize = 8;
+/// See [`OF_ONE_MAX`].
+const OF_ALL_MAX: usize = 256;
+/// How long nothing may come of a file.
+const PAUSE_MAX: Duration = Duration::from_secs(20);
+/// How long a file may take.
+const TIME_MAX: Duration = Duration::from_secs(30 * 60);
+/// How much of a file that is too large is read to throw it away: whoever is still writing when the connection closes
+/// never sees the answer.
+const DISCARDED_MAX: u64 = 4 * 1024 * 1024;
+
+/// Everything about files but their rows in the database.
+#[derive(Debug)]
+pub struct Attachments {
+    /// Where they lie.
+    pub folder: Folder,
+    pictures: Pictures,
+    /// Whose files are coming in, and how many.
+    incoming: Arc<Mutex<HashMap<UserId, usize>>>,
+    /// Something has been removed.
+    pub(super) removed: tokio::sync::Notify,
+}
+
+/// A file that has come in and is on disk, under no name yet that anybody asks for.
+#[derive(Debug)]
+pub struct Received {
+    /// What is known of it.
+    pub attachment: Attachment,
+    /// The media type of its small form.
+    pub small_type: Option<&'static str>,
+    file: Incoming,
+    small: Option<Incoming>,
+}
+
+/// Why a file did not come in.
+#[derive(Debug)]
+pub enum UploadError {
+    /// It is told so.
+    Refused(Rejection),
+    /// It has stopped coming.
+    TimedOut,
+}
+
+impl From<Rejection> for UploadError {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refused(rejection)
+    }
+}
+
+impl From<io::Error> for UploadError {
+    fn from(error: io::Error) -> Self {
+        let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        tracing::error!(%error, "attachment.write_failed");
+        Self::Refused(if is_full { full() } else { Rejection::internal() })
+    }
+}
+
+/// What is told when the disk is full.
+fn full() -> Rejection {
+    Rejection::new(Code::StorageFull, "The server's disk is full. Please tell whoever runs it, and try again later")
+        .retry_after_ms(30_000)
+}
+
+/// What is told when a file is too large.
+fn too_large(bytes_max: u64) -> Rejection {
+    let message =
+        format!("A file has at most {} MB. Send it in parts, or put it somewhere else", bytes_max / 1_048_576);
+    Rejection::new(Code::TooLarge, message)
+}
+
+impl Attachments {
+    /// The files of a data folder.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn open(data: &std::path::Path) -> io::Result<Self> {
+        let folder = Folder::open(data)?;
+        Ok(Self {
+            folder,
+            pictures: Pictures::default(),
+            incoming: Arc::default(),
+            removed: tokio::sync::Notify::new(),
+        })
+    }
+
+    /// Lets a file of this person come in, unless there are too many already. It counts until the answer is dropped.
+    ///
+    /// # Errors
+    /// `rate_limited` or `overloaded`.
+    pub fn enter(&self, user: UserId) -> Result<Entered, Rejection> {
+        let mut incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
+        if incoming.values().sum::<usize>() >= OF_ALL_MAX {
+            let message = "The server has too many files coming in. Please try again in a moment";
+            return Err(Rejection::new(Code::Overloaded, message).retry_after_ms(5_000));
+        }
+        let count = incoming.entry(user).or_default();
+        if *count >= OF_ONE_MAX {
+            let message = format!("At most {OF_ONE_MAX} of your files come in at once. Please wait for one of them");
+            return Err(Rejection::new(Code::RateLimited, message).retry_after_ms(2_000));
+        }
+        *count += 1;
+        Ok(Entered { user, incoming: self.incoming.clone() })
+    }
+
+    /// Takes a file in.
+    ///
+    /// # Errors
+    /// See [`UploadError`]; then nothing is left of it.
+    pub async fn receive(&self, name: &str, body: Body, bytes_max: u64) -> Result<Received, UploadError> {
+        let id = clock::id(AttachmentId::v7);
+        let mut file = self.folder.begin(id).await?;
+        let mut chunks = body.into_data_stream();
+        let reading = fill(&mut file, &mut chunks, bytes_max);
+        let head = tokio::time::timeout(TIME_MAX, reading).await.map_err(|_| UploadError::TimedOut)??;
+        file.flush().await?;
+
+        let mut media_type = kind::of(&head);
+        let (mut small, mut small_type, mut width, mut height) = (None, None, None, None);
+        if kind::picture(media_type).is_some() {
+            if let Some(picture) = self.pictures.look(file.read()?, bytes_max).await {
+                file.replace(&picture.clean).await?;
+                let mut form = self.folder.begin_small(id).await?;
+                form.write(&picture.small).await?;
+                (small, small_type) = (Some(form), Some(picture.small_type));
+                (width, height) = (Some(picture.width), Some(picture.height));
+            } else {
+                // What cannot be read is not shown either.
+                media_type = kind::UNKNOWN;
+            }
+        }
+        let media_type = media_type.to_owned();
+        let attachment = Attachment { id, name: file_name(name), media_type, size: file.size(), width, height };
+        Ok(Received { attachment, small_type, file, small })
+    }
+
+    /// Gives a received file the place where it is asked for.
+    ///
+    /// # Errors
+    /// When the disk says no; then nothing is left of it.
+    pub async fn publish(&self, received: Received) -> Result<Attachment, UploadError> {
+        let Received { attachment, file, small, .. } = received;
+        self.folder.publish(attachment.id, file, small).await?;
+        Ok(attachment)
+    }
+
+    /// Says that something was removed: its bytes go soon.
+    pub fn note_removed(&self) {
+        self.removed.notify_one();
+    }
+}
+
+/// Writes what comes, and gives its beginning.
+async fn fill<E>(
+    file: &mut Incoming,
+    chunks: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
+    bytes_max: u64,
+) -> Result<Vec<u8>, UploadError> {
+    let mut head = Vec::new();
+    loop {
+        let next = tokio::time::timeout(PAUSE_MAX, chunks.next()).await.map_err(|_| UploadError::TimedOut)?;
+        let Some(chunk) = next else { return Ok(head) };
+        let chunk = chunk.map_err(|_| Rejection::new(Code::BadJson, "The file was cut off"))?;
+        if file.size() + chunk.len() as u64 > bytes_max {
+            discard(chunks).await;
+            return Err(too_large(bytes_max).into());
+        }
+        let wanted = kind::HEAD_BYTES.saturating_sub(head.len()).min(chunk.len());
+        head.extend_from_slice(&chunk[..wanted]);
+        file.write(&chunk).await?;
+    }
+}
+
+/// Refuses a file that says beforehand that it is too large.
+///
+/// # Errors
+/// `too_large`, after some of it was read.
+pub async fn check_length(announced: Option<u64>, body: Body, bytes_max: u64) -> Result<Body, Rejection> {
+    if announced.is_some_and(|length| length > bytes_max) {
+        discard(&mut body.into_data_stream()).await;
+        return Err(too_large(bytes_max));
+    }
+    Ok(body)
+}
+
+async fn discard<E>(chunks: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin)) {
+    let mut left = DISCARDED_MAX;
+    while let Ok(Some(Ok(chunk))) = tokio::time::timeout(PAUSE_MAX, chunks.next()).await {
+        left = left.saturating_sub(chunk.len() as u64);
+        if left == 0 {
+            return;
+        }
+    }
+}
+
+/// A file that comes in, counted.
+#[derive(Debug)]
+pub struct Entered {
+    user: UserId,
+    incoming: Arc<Mutex<HashMap<UserId, usize>>>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = incoming.get_mut(&self.user) {
+            *count -= 1;
+            if *count == 0 {
+                incoming.remove(&self.user);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attachments() -> (tempfile::TempDir, Attachments) {
+        let data = tempfile::tempdir().expect("a folder");
+        let attachments = Attachments::open(data.path()).expect("opens");
+        (data, attachments)
+    }
+
+    fn left(data: &tempfile::TempDir) -> usize {
+        std::fs::read_dir(data.path().join("attachments/incoming")).expect("there").count()
+    }
+
+    #[tokio::test]
+    async fn a_file_is_taken_up_to_the_limit_and_not_a_byte_more() {
+        let (data, attachments) = attachments();
+        let received = attachments.receive("a.txt", Body::from("12345"), 5).await.expect("taken");
+        assert_eq!((received.attachment.size, received.attachment.media_type.as_str()), (5, "text/plain"));
+        let attachment = attachments.publish(received).await.expect("published");
+        assert_eq!(std::fs::read(attachments.folder.file(attachment.id)).expect("there"), b"12345");
+        let refused = attachments.receive("a.txt", Body::from("123456"), 5).await;
+        assert!(matches!(refused, Err(UploadError::Refused(rejection)) if rejection.code == Code::TooLarge));
+        assert_eq!(attachments.receive("", Body::empty(), 5).await.expect("taken").attachment.size, 0);
+        assert_eq!(left(&data), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_stops_coming_is_given_up() {
+        let (data, attachments) = attachments();
+        let begun = futures_util::stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"some"))]);
+        let body = Body::from_stream(begun.chain(futures_util::stream::pending()));
+        assert!(matches!(attachments.receive("a", body, 99).await, Err(UploadError::TimedOut)));
+        assert_eq!(left(&data), 0);
+    }
+
+    #[tokio::test]
+    async fn a_person_has_so_many_coming_in_and_others_as_many() {
+        let (_data, attachments) = attachments();
+        let (ada, ben) = (clock::id(UserId::v7), clock::id(UserId::v7));
+        let mut entered: Vec<_> = (0..OF_ONE_MAX).map(|_| attachments.enter(ada).expect("enters")).collect();
+        assert_eq!(attachments.enter(ada).expect_err("refused").code, Code::RateLimited);
+        assert!(attachments.enter(ben).is_ok());
+        entered.pop();
+        assert!(attachments.enter(ada).is_ok());
+        drop(entered);
+        assert!(attachments.incoming.lock().expect("whole").is_empty());
+    }
+}

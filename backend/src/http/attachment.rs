@@ -1,0 +1,216 @@
+//! Files: uploading, fetching, taking back.
+
+use super::error::Refused;
+use super::extract::SignedIn;
+use crate::app::App;
+use crate::attachment::upload::{UploadError, check_length};
+use crate::rate;
+use crate::store::attachment::{NewAttachment, StoredAttachment};
+use axum::Json;
+use axum::body::{Body, HttpBody};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use shared::attachment::{AttachmentBody, Shown};
+use shared::code::{Code, Rejection};
+use shared::ids::AttachmentId;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+use tower::ServiceExt;
+use tower_http::services::ServeFile;
+
+/// A file runs nothing and loads nothing, whatever it is and wherever it is opened.
+const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
+/// A file never changes: the browser of whoever had it keeps it. Their cookie is part of what it is kept under.
+const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+
+/// What a file is called.
+#[derive(Debug, Deserialize)]
+pub struct Named {
+    #[serde(default)]
+    name: String,
+}
+
+/// `POST /api/attachments?name=`: the body is the file.
+///
+/// # Errors
+/// 401 without a session, 408 if it stops coming, 413 if it is too large, 429 for too many, 507 if the disk is full or
+/// one has too much.
+pub async fn create(
+    State(app): State<Arc<App>>,
+    SignedIn { session }: SignedIn,
+    query: Result<Query<Named>, QueryRejection>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let Query(Named { name }) = query.map_err(super::conversation::bad_query)?;
+    let user = session.user.id;
+    if app.rates.is_on {
+        let message = "You are sending very many files. Please wait a moment";
+        app.rates.uploads.take(user, Instant::now()).map_err(|wait| rate::refusal(message, wait))?;
+    }
+    let _entered = app.attachments.enter(user)?;
+    let bytes_max = app.config.attachment_bytes;
+    let body = request.into_body();
+    let announced = body.size_hint().exact();
+    let body = check_length(announced, body, bytes_max).await?;
+    // Asked beforehand, so that nothing is taken in only to be thrown away; decided when it is noted.
+    let quota = app.config.attachment_mib_per_user.saturating_mul(1024 * 1024);
+    if app.store.attachment_bytes(user).await?.saturating_add(announced.unwrap_or(0)) > quota {
+        return Err(too_much(quota).into());
+    }
+    let received = app.attachments.receive(&name, body, bytes_max).await.map_err(refused)?;
+    let small_type = received.small_type;
+    let attachment = app.attachments.publish(received).await.map_err(refused)?;
+    let new = NewAttachment { owner: user, attachment: attachment.clone(), small_type };
+    let noted = app.writer.add_attachment(new, quota).await;
+    if !matches!(noted, Ok(true)) {
+        // What cannot be removed now has no row, and is found at the next start.
+        let _ = app.attachments.folder.remove(attachment.id).await;
+    }
+    if !noted? {
+        return Err(too_much(quota).into());
+    }
+    Ok((StatusCode::CREATED, Json(AttachmentBody { attachment })).into_response())
+}
+
+fn refused(error: UploadError) -> Refused {
+    match error {
+        UploadError::Refused(rejection) => rejection.into(),
+        UploadError::TimedOut => {
+            let rejection = Rejection::new(Code::BadJson, "The file did not arrive in time");
+            Refused::with_status(rejection, StatusCode::REQUEST_TIMEOUT)
+        }
+    }
+}
+
+fn too_much(quota: u64) -> Rejection {
+    let message = format!(
+        "Your files have more than the {} MB there are for each person. Delete messages with files you do not need",
+        quota / 1_048_576
+    );
+    Rejection::new(Code::StorageFull, message).field("quota")
+}
+
+/// `GET /api/attachments/{id}`: the bytes, or a part of them (RFC 9110 section 14).
+///
+/// # Errors
+/// 401 without a session, 404 if it is not there or not yours.
+pub async fn show(
+    State(app): State<Arc<App>>,
+    SignedIn { session }: SignedIn,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let id = parse(&id)?;
+    let StoredAttachment { attachment, .. } =
+        app.store.attachment(session.user.id, id).await?.ok_or_else(Rejection::not_found)?;
+    let shown = attachment.shown();
+    let media_type =
+        if attachment.media_type == "text/plain" { "text/plain; charset=utf-8" } else { &attachment.media_type };
+    let disposition = disposition(shown, &attachment.name);
+    serve(app.attachments.folder.file(id), request, media_type, &disposition).await
+}
+
+/// `GET /api/attachments/{id}/thumbnail`: the small form of a picture.
+///
+/// # Errors
+/// 401 without a session, 404 if it is not there, not yours, or no picture.
+pub async fn thumbnail(
+    State(app): State<Arc<App>>,
+    SignedIn { session }: SignedIn,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let id = parse(&id)?;
+    let found = app.store.attachment(session.user.id, id).await?;
+    let small_type = found.and_then(|found| found.small_type).ok_or_else(Rejection::not_found)?;
+    serve(app.attachments.folder.small(id), request, &small_type, "inline").await
+}
+
+/// `DELETE /api/attachments/{id}`: takes back a file of one's own that was not sent.
+///
+/// # Errors
+/// 401 without a session, 404 if it is not there, not yours, or a message has it.
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    SignedIn { session }: SignedIn,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Refused> {
+    if !app.writer.remove_attachment(session.user.id, parse(&id)?).await? {
+        return Err(Rejection::not_found().into());
+    }
+    app.attachments.note_removed();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn parse(id: &str) -> Result<AttachmentId, Rejection> {
+    id.parse().map_err(|_| Rejection::not_found())
+}
+
+async fn serve(path: PathBuf, request: Request, media_type: &str, disposition: &str) -> Result<Response, Refused> {
+    let Ok(answer) = ServeFile::new(path).oneshot(request).await;
+    let mut answer = answer.map(Body::new);
+    if answer.status() == StatusCode::NOT_FOUND {
+        return Err(Rejection::not_found().into());
+    }
+    let headers: &mut HeaderMap = answer.headers_mut();
+    // Types and names are our own, of visible ASCII; one that were not would be left out.
+    for (name, value) in [(header::CONTENT_TYPE, media_type), (header::CONTENT_DISPOSITION, disposition)] {
+        headers.remove(&name);
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
+    headers.insert(header::CACHE_CONTROL, CACHE_CONTROL);
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    Ok(answer)
+}
+
+/// What `attr-char` of RFC 5987 section 3.2.1 does not hold.
+const NAME_ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
+
+/// Whether a file is shown or downloaded, and under which name (RFC 6266): a plain one for whoever knows no better,
+/// and the real one.
+fn disposition(shown: Shown, name: &str) -> String {
+    let mut value = String::from(if shown == Shown::Name { "attachment" } else { "inline" });
+    let plain = |c: char| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%') || c == ' ' { c } else { '_' };
+    let plain: String = name.chars().map(plain).collect();
+    let _ = write!(value, "; filename=\"{plain}\"; filename*=UTF-8''{}", utf8_percent_encode(name, NAME_ESCAPED));
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_end_its_header() {
+        assert_eq!(
+            disposition(Shown::Name, "a \"b\"\\%0d%0aX: 'ü'.txt"),
+            "attachment; filename=\"a _b___0d_0aX: '_'.txt\"; \
+             filename*=UTF-8''a%20%22b%22%5C%250d%250aX%3A%20%27%C3%BC%27.txt"
+        );
+        assert!(
+            disposition(Shown::Picture, "图.png")
+                .starts_with("inline; filename=\"_.png\"; filename*=UTF-8''%E5%9B%BE.png")
+        );
+    }
+}

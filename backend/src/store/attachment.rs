@@ -1,0 +1,113 @@
+//! Files, as the database knows them. (They are no part of any log; each change is one call in the writer's next
+//! transaction. Which message carries a file is decided where the message is stored.)
+
+use super::sqlite::attachment;
+use super::{Error, Store, Writer};
+use crate::clock;
+use shared::attachment::Attachment;
+use shared::ids::{AttachmentId, Timestamp, UserId};
+
+/// A file that is on disk and that nobody knows of yet.
+#[derive(Debug)]
+pub struct NewAttachment {
+    /// Whose.
+    pub owner: UserId,
+    /// What is known of it.
+    pub attachment: Attachment,
+    /// The media type of its small form, if it has one.
+    pub small_type: Option<&'static str>,
+}
+
+/// A file that somebody may have.
+#[derive(Debug)]
+pub struct StoredAttachment {
+    /// What is known of it.
+    pub attachment: Attachment,
+    /// The media type of its small form, if it has one.
+    pub small_type: Option<String>,
+}
+
+impl Store {
+    /// A file, if `user` may have it: because it is theirs and not sent yet, because they are in the conversation of
+    /// its message, or because it is somebody's picture.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn attachment(&self, user: UserId, id: AttachmentId) -> Result<Option<StoredAttachment>, Error> {
+        self.readers.read(move |database| attachment::find(database, user, id)).await
+    }
+
+    /// How many bytes the files of `user` have together.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn attachment_bytes(&self, user: UserId) -> Result<u64, Error> {
+        self.readers.read(move |database| attachment::bytes_of(database, user)).await
+    }
+
+    /// Whether there are files from before this moment that no message names.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_unsent_attachments(&self, before: Timestamp) -> Result<bool, Error> {
+        self.readers.read(move |database| attachment::has_unsent(database, before)).await
+    }
+
+    /// Files that nobody may have any more, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn removed_attachments(&self, limit: u32) -> Result<Vec<AttachmentId>, Error> {
+        self.readers.read(move |database| attachment::removed(database, limit)).await
+    }
+
+    /// Those of these that have no row.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unknown_attachments(&self, ids: Vec<AttachmentId>) -> Result<Vec<AttachmentId>, Error> {
+        self.readers.read(move |database| attachment::unknown(database, &ids)).await
+    }
+}
+
+impl<A: Send + 'static> Writer<A> {
+    /// Notes a file that is on disk. `Ok(false)`: its owner would have more than `bytes_max`.
+    ///
+    /// # Errors
+    /// When the database fails or is overloaded; then it is not noted.
+    pub async fn add_attachment(&self, new: NewAttachment, bytes_max: u64) -> Result<bool, Error> {
+        self.call(move |database| {
+            let bytes = attachment::bytes_of(database, new.owner)?;
+            if bytes.saturating_add(new.attachment.size) > bytes_max {
+                return Ok(false);
+            }
+            attachment::insert(database, &new, clock::now())?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Takes a file back that no message names. `Ok(false)`: there is none of theirs.
+    ///
+    /// # Errors
+    /// When the database fails or is overloaded; then it stays.
+    pub async fn remove_attachment(&self, user: UserId, id: AttachmentId) -> Result<bool, Error> {
+        self.call(move |database| attachment::remove_one(database, user, id, clock::now())).await
+    }
+
+    /// Takes away what came before this moment and no message names.
+    ///
+    /// # Errors
+    /// When the database fails or is overloaded.
+    pub async fn remove_unsent_attachments(&self, before: Timestamp) -> Result<(), Error> {
+        self.call(move |database| attachment::remove_unsent(database, before, clock::now())).await
+    }
+
+    /// Forgets files whose bytes are gone.
+    ///
+    /// # Errors
+    /// When the database fails or is overloaded.
+    pub async fn forget_attachments(&self, ids: Vec<AttachmentId>) -> Result<(), Error> {
+        self.call(move |database| attachment::forget(database, &ids)).await
+    }
+}

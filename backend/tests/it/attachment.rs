@@ -1,0 +1,412 @@
+//! Files: whatever comes in is stored as it is or refused, is shown only if that is safe, and only to whom it was sent.
+
+use crate::support::{Person, Server, new_id};
+use image::{ImageFormat, Rgb, RgbImage};
+use reqwest::{Method, StatusCode, header};
+use serde_json::{Value, json};
+use std::io::Cursor;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// A small picture.
+pub(crate) fn picture() -> Vec<u8> {
+    picture_of(40, 20, ImageFormat::Png)
+}
+
+fn picture_of(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    RgbImage::from_pixel(width, height, Rgb([9, 99, 199])).write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+impl Person {
+    async fn uploads(&self, server: &Server, name: &str, bytes: impl Into<reqwest::Body>) -> (u16, Value) {
+        let answer =
+            self.ask(server, Method::POST, "/api/attachments").query(&[("name", name)]).body(bytes).send().await;
+        let answer = answer.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// Uploads what is taken; its id.
+    async fn has_file(&self, server: &Server, name: &str, bytes: impl Into<reqwest::Body>) -> String {
+        let (status, body) = self.uploads(server, name, bytes).await;
+        assert_eq!(status, 201, "{body}");
+        body["attachment"]["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn fetches(&self, server: &Server, path: &str) -> reqwest::Response {
+        self.ask(server, Method::GET, path).send().await.unwrap()
+    }
+
+    async fn sends_files(&self, conversation: &str, content: &str, files: &[&str]) -> (u16, Value) {
+        let body = json!({"id": new_id(), "content": content, "attachments": files});
+        self.request(Method::POST, &format!("/api/conversations/{conversation}/messages"), Some(body)).await
+    }
+
+    fn ask(&self, server: &Server, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = server.http().request(method, format!("{}{path}", server.origin));
+        request.header(header::ORIGIN, &server.origin).header(header::COOKIE, &self.cookie)
+    }
+}
+
+/// What the data folder holds of files, in bytes.
+fn stored(server: &Server) -> Vec<u64> {
+    let mut sizes = Vec::new();
+    for shelf in std::fs::read_dir(server.data().join("attachments")).unwrap().flatten() {
+        sizes.extend(std::fs::read_dir(shelf.path()).unwrap().flatten().map(|file| file.metadata().unwrap().len()));
+    }
+    sizes
+}
+
+#[tokio::test]
+async fn a_file_comes_back_as_it_was_and_its_message_names_it() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let group = ada.makes_group("Plans", &[&ben]).await;
+    let bytes: Vec<u8> = (0..300_000_u32).map(|number| (number % 251) as u8).collect();
+    let id = ada.has_file(&server, "data.bin", bytes.clone()).await;
+    let mut socket = ben.connect().await;
+    let (status, body) = ada.sends_files(&group, "Look", &[&id]).await;
+    assert_eq!(status, 201, "{body}");
+    let message = socket
+        .until(|frame| match frame {
+            shared::frame::ServerFrame::Event(event) => event.kind.as_message().cloned(),
+            _ => None,
+        })
+        .await;
+    assert_eq!((message.attachments.len(), message.attachments[0].name.as_str()), (1, "data.bin"));
+    assert_eq!((message.attachments[0].size, message.attachments[0].width), (300_000, None));
+    let answer = ben.fetches(&server, &format!("/api/attachments/{id}")).await;
+    assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/octet-stream");
+    assert_eq!(answer.headers()[header::CONTENT_LENGTH], "300000");
+    assert!(answer.headers()[header::CACHE_CONTROL].to_str().unwrap().starts_with("private"));
+    assert_eq!(answer.headers()[header::VARY], "Cookie");
+    assert_eq!(answer.bytes().await.unwrap(), bytes);
+    let log = ben.log(group.parse().unwrap()).await;
+    assert_eq!(log.last().unwrap()["kind"]["message"]["attachments"][0]["id"], json!(id));
+}
+
+#[tokio::test]
+async fn a_message_may_be_files_alone_and_a_retry_is_answered_the_same() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let group = ada.makes_group("Plans", &[]).await;
+    let (one, two) = (ada.has_file(&server, "a", "1").await, ada.has_file(&server, "b", "2").await);
+    let path = format!("/api/conversations/{group}/messages");
+    let body = json!({"id": new_id(), "content": " ", "attachments": [one, two]});
+    let first = ada.request(Method::POST, &path, Some(body.clone())).await;
+    assert_eq!(first.0, 201, "{}", first.1);
+    assert_eq!(ada.request(Method::POST, &path, Some(body.clone())).await, (200, first.1));
+    let mut other = body;
+    other["attachments"] = json!([one]);
+    assert_eq!(ada.request(Method::POST, &path, Some(other)).await.0, 409);
+    assert_eq!(ada.sends_files(&group, "", &[]).await.1["error"]["code"], "invalid");
+}
+
+#[tokio::test]
+async fn a_message_names_only_files_of_its_sender_that_no_other_has() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let group = ada.makes_group("Plans", &[&ben]).await;
+    let (bens, sent) = (ben.has_file(&server, "b", "b").await, ada.has_file(&server, "a", "a").await);
+    assert_eq!(ada.sends_files(&group, "x", &[&sent]).await.0, 201);
+    let unknown = new_id().to_string();
+    for files in [[bens.as_str()], [sent.as_str()], [unknown.as_str()]] {
+        assert_eq!(ada.sends_files(&group, "x", &files).await.1["error"]["code"], "invalid");
+    }
+    let many: Vec<_> = (0..11).map(|_| new_id().to_string()).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    assert_eq!(ada.sends_files(&group, "x", &many).await.1["error"]["code"], "invalid");
+    assert_eq!(ben.sends_files(&group, "x", &[&bens, &bens]).await.1["error"]["code"], "invalid");
+    // A message that is refused makes no conversation.
+    let mut socket = ada.connect().await;
+    let refused =
+        socket.asks(json!({"type": "send", "to": {"user": ben.id}, "content": "x", "attachments": [bens]})).await;
+    assert_eq!(refused, Err("bad_reference".to_owned()));
+    let (_, list) = ben.get("/api/conversations").await;
+    assert_eq!(list["conversations"].as_array().unwrap().len(), 2, "the group and everyone");
+}
+
+#[tokio::test]
+async fn a_file_is_for_those_it_was_sent_to_as_long_as_they_are_there() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let stranger = server.sign_up("Stranger").await;
+    let group = ada.makes_group("Plans", &[&ben]).await;
+    let id = ada.has_file(&server, "a.png", picture()).await;
+    let path = format!("/api/attachments/{id}");
+    let small = format!("{path}/thumbnail");
+    let answers = async |person: &Person| {
+        (
+            person.fetches(&server, &path).await.status().as_u16(),
+            person.fetches(&server, &small).await.status().as_u16(),
+        )
+    };
+    assert_eq!(answers(&ada).await, (200, 200), "whose it is");
+    assert_eq!(answers(&ben).await, (404, 404), "it is not sent");
+    assert_eq!(ada.sends_files(&group, "x", &[&id]).await.0, 201);
+    assert_eq!(ada.request(Method::DELETE, &path, None).await.0, 404, "it is sent");
+    assert_eq!(answers(&ben).await, (200, 200));
+    assert_eq!(answers(&stranger).await, (404, 404));
+    let leave = format!("/api/conversations/{group}/members/{}", ben.id);
+    assert_eq!(ben.request(Method::DELETE, &leave, None).await.0, 204);
+    assert_eq!(answers(&ben).await, (404, 404), "they have left");
+    assert_eq!(answers(&ada).await, (200, 200));
+}
+
+#[tokio::test]
+async fn what_a_deleted_message_had_is_gone_from_the_disk_too() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let group = ada.makes_group("Plans", &[]).await;
+    let id = ada.has_file(&server, "a.png", picture()).await;
+    let (_, sent) = ada.sends_files(&group, "x", &[&id]).await;
+    assert_eq!(stored(&server).len(), 2, "the file and its small form");
+    let mut socket = ada.connect().await;
+    socket.asks(json!({"type": "delete", "conversation": group, "target": sent["seq"]})).await.unwrap();
+    assert_eq!(ada.fetches(&server, &format!("/api/attachments/{id}")).await.status(), 404);
+    let log = ada.log(group.parse().unwrap()).await;
+    assert!(log.iter().all(|event| event["kind"]["message"]["attachments"].is_null()));
+    // A start sweeps at once.
+    let server = server.restart(&[]);
+    until(|| stored(&server).is_empty()).await;
+}
+
+#[tokio::test]
+async fn what_is_never_sent_goes_after_a_while_and_what_was_sent_stays() {
+    let server = Server::start_with(&["--rate-limits", "off", "--unsent-attachment-seconds", "1"], &[]);
+    let ada = server.sign_up("Ada").await;
+    let group = ada.makes_group("Plans", &[]).await;
+    let sent = ada.has_file(&server, "a.txt", "sent").await;
+    assert_eq!(ada.sends_files(&group, "x", &[&sent]).await.0, 201);
+    let unsent = ada.has_file(&server, "b.txt", "not sent").await;
+    until(|| stored(&server).len() == 1).await;
+    assert_eq!(ada.fetches(&server, &format!("/api/attachments/{unsent}")).await.status(), 404);
+    assert_eq!(ada.fetches(&server, &format!("/api/attachments/{sent}")).await.status(), 200);
+    assert_eq!(ada.sends_files(&group, "x", &[&unsent]).await.1["error"]["code"], "invalid");
+}
+
+async fn until(mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < crate::support::PATIENCE, "it does not come to be");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_has_a_limit_and_an_empty_one_is_one() {
+    let server = Server::start_with(&["--rate-limits", "off", "--attachment-bytes", "1000000"], &[]);
+    let ada = server.sign_up("Ada").await;
+    assert_eq!(ada.connect().await.welcome.unwrap().limits.attachment_bytes, 1_000_000);
+    let (status, body) = ada.uploads(&server, "", "").await;
+    assert_eq!((status, &body["attachment"]["size"], &body["attachment"]["name"]), (201, &json!(0), &json!("file")));
+    let empty = format!("/api/attachments/{}", body["attachment"]["id"].as_str().unwrap());
+    assert_eq!(ada.fetches(&server, &empty).await.bytes().await.unwrap().len(), 0);
+    assert_eq!(ada.uploads(&server, "a", vec![0_u8; 1_000_000]).await.0, 201);
+    let (status, body) = ada.uploads(&server, "a", vec![0_u8; 1_000_001]).await;
+    assert_eq!((status, &body["error"]["code"]), (413, &json!("too_large")));
+    // One that does not say how long it is.
+    let chunks = (0..200).map(|_| Ok::<_, std::io::Error>(vec![7_u8; 10_000]));
+    let (status, _) = ada.uploads(&server, "a", reqwest::Body::wrap_stream(futures_util::stream::iter(chunks))).await;
+    assert_eq!(status, 413);
+    assert_eq!(stored(&server).into_iter().sum::<u64>(), 1_000_000, "nothing half is left");
+}
+
+#[tokio::test]
+async fn one_that_is_cut_off_leaves_nothing() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let address = server.origin.strip_prefix("http://").unwrap().to_owned();
+    let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let head = format!(
+        "POST /api/attachments?name=half HTTP/1.1\r\nHost: {address}\r\nOrigin: {}\r\nCookie: {}\r\n\
+         Content-Length: 500000\r\n\r\n",
+        server.origin, ada.cookie
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&[1; 100_000]).await.unwrap();
+    until(|| !stored(&server).is_empty()).await;
+    stream.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    // It is told so, or its connection is closed: there is nobody to tell.
+    let _ = stream.read_to_end(&mut answer).await;
+    until(|| stored(&server).is_empty()).await;
+    assert_eq!(ada.uploads(&server, "whole", "whole").await.0, 201);
+}
+
+#[tokio::test]
+async fn what_could_run_in_a_browser_is_downloaded_and_sealed() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"alert(1)\"/>";
+    let html = "<!DOCTYPE html><script>alert(1)</script>";
+    for (name, bytes, media_type) in [
+        ("a.svg", svg, "text/plain; charset=utf-8"),
+        ("a.html", html, "text/plain; charset=utf-8"),
+        ("picture.png", html, "text/plain; charset=utf-8"),
+        ("a.pdf", "%PDF-1.7\n/JS (app.alert(1))", "application/pdf"),
+        (
+            "a.xhtml",
+            "<?xml version=\"1.0\"?><html xmlns=\"http://www.w3.org/1999/xhtml\"/>",
+            "text/plain; charset=utf-8",
+        ),
+        ("42.zip", "PK\x03\x04\x14\0\0\0", "application/zip"),
+    ] {
+        let id = ada.has_file(&server, name, bytes).await;
+        let answer = ada.fetches(&server, &format!("/api/attachments/{id}")).await;
+        let headers = answer.headers();
+        assert_eq!(headers[header::CONTENT_TYPE], media_type, "{name}");
+        assert!(headers[header::CONTENT_DISPOSITION].to_str().unwrap().starts_with("attachment;"), "{name}");
+        assert_eq!(headers[header::CONTENT_SECURITY_POLICY], "sandbox; default-src 'none'", "{name}");
+        assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{name}");
+        assert_eq!(answer.bytes().await.unwrap(), bytes, "{name}: stored as it is");
+        assert_eq!(ada.fetches(&server, &format!("/api/attachments/{id}/thumbnail")).await.status(), 404, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_picture_has_its_size_and_a_small_form() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    for (format, media_type) in [
+        (ImageFormat::Png, "image/png"),
+        (ImageFormat::Jpeg, "image/jpeg"),
+        (ImageFormat::Gif, "image/gif"),
+        (ImageFormat::WebP, "image/webp"),
+    ] {
+        let (status, body) = ada.uploads(&server, "holiday", picture_of(1_000, 500, format)).await;
+        assert_eq!(status, 201, "{body}");
+        let attachment = &body["attachment"];
+        assert_eq!((&attachment["width"], &attachment["height"]), (&json!(1_000), &json!(500)), "{format:?}");
+        let path = format!("/api/attachments/{}", attachment["id"].as_str().unwrap());
+        let whole = ada.fetches(&server, &path).await;
+        assert_eq!(whole.headers()[header::CONTENT_TYPE], media_type);
+        assert!(whole.headers()[header::CONTENT_DISPOSITION].to_str().unwrap().starts_with("inline;"));
+        let small = ada.fetches(&server, &format!("{path}/thumbnail")).await.bytes().await.unwrap();
+        let small = image::load_from_memory(&small).unwrap();
+        assert_eq!((small.width(), small.height()), (800, 400), "{format:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_picture_that_cannot_be_read_is_a_file_like_any_other() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let whole = picture_of(900, 900, ImageFormat::Png);
+    let mut flood = picture();
+    flood[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+    let cut = whole[..whole.len() / 2].to_vec();
+    // Says it is a GIF, and goes on with nonsense.
+    let nonsense: Vec<u8> = b"GIF89a".iter().copied().chain((0..9_999_u32).map(|n| (n * 7 % 256) as u8)).collect();
+    for (name, bytes) in [("flood.png", flood), ("cut.png", cut), ("nonsense.gif", nonsense)] {
+        let (status, body) = ada.uploads(&server, name, bytes.clone()).await;
+        assert_eq!(status, 201, "{name}: {body}");
+        let attachment = &body["attachment"];
+        assert!(attachment["width"].is_null(), "{name}: {attachment}");
+        assert_eq!(attachment["mediaType"], "application/octet-stream", "{name}");
+        let path = format!("/api/attachments/{}", attachment["id"].as_str().unwrap());
+        assert_eq!(ada.fetches(&server, &path).await.bytes().await.unwrap(), bytes, "{name}");
+        assert_eq!(ada.fetches(&server, &format!("{path}/thumbnail")).await.status(), 404, "{name}");
+    }
+    assert_eq!(ada.get("/healthz").await.0, 200);
+}
+
+#[tokio::test]
+async fn names_are_cleaned_and_cannot_end_a_header() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    for (name, kept) in [
+        ("../../x", "x"),
+        ("a\0.png", "a.png"),
+        ("\u{202e}gnp.exe", "gnp.exe"),
+        ("CON", "CON"),
+        ("\"q\"\r\nSet-Cookie: a=b", "\"q\"Set-Cookie: a=b"),
+    ] {
+        let (status, body) = ada.uploads(&server, name, "x").await;
+        assert_eq!((status, &body["attachment"]["name"]), (201, &json!(kept)), "{name:?}");
+        let path = format!("/api/attachments/{}", body["attachment"]["id"].as_str().unwrap());
+        let answer = ada.fetches(&server, &path).await;
+        assert!(!answer.headers().contains_key(header::SET_COOKIE), "{name:?}");
+        assert!(answer.headers()[header::CONTENT_DISPOSITION].to_str().unwrap().contains("filename*=UTF-8''"));
+    }
+    let (_, body) = ada.uploads(&server, &format!("{}.png", "x".repeat(300)), "x").await;
+    let name = body["attachment"]["name"].as_str().unwrap();
+    assert!(name.len() == 128 && name.ends_with("x.png"), "{name}");
+}
+
+#[tokio::test]
+async fn a_part_of_a_file_is_sent_when_it_is_asked_for() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let id = ada.has_file(&server, "a.txt", "0123456789").await;
+    let path = format!("/api/attachments/{id}");
+    let part = async |range: &str| {
+        let answer = ada.ask(&server, Method::GET, &path).header(header::RANGE, range).send().await.unwrap();
+        let place = answer.headers().get(header::CONTENT_RANGE).map(|value| value.to_str().unwrap().to_owned());
+        (answer.status(), place.unwrap_or_default(), answer.text().await.unwrap())
+    };
+    let partial = StatusCode::PARTIAL_CONTENT;
+    assert_eq!(part("bytes=2-4").await, (partial, "bytes 2-4/10".into(), "234".into()));
+    assert_eq!(part("bytes=7-").await, (partial, "bytes 7-9/10".into(), "789".into()));
+    assert_eq!(part("bytes=-1").await, (partial, "bytes 9-9/10".into(), "9".into()));
+    assert_eq!(part("bytes=10-").await.0, StatusCode::RANGE_NOT_SATISFIABLE);
+}
+
+#[tokio::test]
+async fn there_is_so_much_for_each_and_so_many_in_a_minute() {
+    let server = Server::start_with(&["--attachment-mib-per-user", "1"], &[]);
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let kept = ada.has_file(&server, "a", vec![0_u8; 700_000]).await;
+    let (status, body) = ada.uploads(&server, "b", vec![0_u8; 700_000]).await;
+    assert_eq!((status, &body["error"]["code"]), (507, &json!("storage_full")), "{body}");
+    assert_eq!(ben.uploads(&server, "b", vec![0_u8; 700_000]).await.0, 201, "it is for each");
+    assert_eq!(ada.request(Method::DELETE, &format!("/api/attachments/{kept}"), None).await.0, 204);
+    assert_eq!(ada.uploads(&server, "b", vec![0_u8; 700_000]).await.0, 201, "there is room again");
+    until(|| stored(&server).len() == 2).await;
+    let mut last = 0;
+    for _ in 0..110 {
+        let answer = ben.ask(&server, Method::POST, "/api/attachments").body("").send().await.unwrap();
+        last = answer.status().as_u16();
+        if last == 429 {
+            assert!(answer.headers().contains_key(header::RETRY_AFTER));
+            break;
+        }
+    }
+    assert_eq!(last, 429);
+}
+
+#[tokio::test]
+async fn a_backup_has_people_s_files_with_it() {
+    let server = Server::start();
+    let mut ada = server.sign_up("Ada").await;
+    let group = ada.makes_group("Plans", &[]).await;
+    let id = ada.has_file(&server, "a.png", picture()).await;
+    assert_eq!(ada.sends_files(&group, "x", &[&id]).await.0, 201);
+    let folder = tempfile::tempdir().unwrap();
+    let (copy, data) = (folder.path().join("copy"), folder.path().join("data"));
+    let run = |command: &str, from: &[&std::path::Path]| {
+        let program = std::process::Command::new(env!("CARGO_BIN_EXE_confab"));
+        let mut program = program;
+        let done =
+            program.arg(command).arg("--data").arg(from[0]).arg(if command == "backup" { "--to" } else { "--from" });
+        done.arg(from[1]).output().unwrap()
+    };
+    let made = run("backup", &[server.data(), &copy]);
+    assert!(made.status.success(), "{made:?}");
+    assert!(!run("backup", &[server.data(), &copy]).status.success(), "it replaces nothing");
+    let restored = run("restore", &[&data, &copy]);
+    assert!(restored.status.success(), "{restored:?}");
+    let to = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::rename(entry.path(), to.path().join(entry.file_name())).unwrap();
+    }
+    let other = Server::start_on(to, &[]);
+    ada.moved_to(&other.origin);
+    let path = format!("/api/attachments/{id}");
+    let answer = ada.fetches(&other, &path).await;
+    assert_eq!(answer.status(), 200);
+    let kept = std::fs::read(server.data().join(format!("attachments/{}/{id}", &id[34..]))).unwrap();
+    assert_eq!(answer.bytes().await.unwrap(), kept);
+}
