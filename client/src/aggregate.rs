@@ -13,11 +13,11 @@
 //!   Reactions are counted from the events alone; those a page is folded with say nothing more.
 
 use crate::timeline::Row;
+use litemap::LiteMap;
 use shared::event::{Event, EventKind};
 use shared::ids::{Seq, Timestamp, UserId};
 use shared::message::Message;
 use shared::reaction::Reaction;
-use std::collections::BTreeMap;
 
 /// Something that happened to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +105,7 @@ pub fn begin(message: &Message, event: &Event, is_edit_waiting: bool) -> (Row, T
         sender: event.sender,
         at: event.at,
         content: message.content.clone(),
+        attachments: message.attachments.clone(),
         mentions: message.mentions.clone(),
         reply_to: message.reply_to,
         edited_at: message.edited_at,
@@ -119,9 +120,10 @@ pub fn begin(message: &Message, event: &Event, is_edit_waiting: bool) -> (Row, T
     (row, if is_ahead { Text::Ahead } else { Text::OfRun })
 }
 
-/// What is gone has no text and no reactions; only that it is gone.
+/// What is gone has no text, no files and no reactions; only that it is gone.
 fn delete(row: &mut Row, at: Timestamp) {
     row.content.clear();
+    row.attachments.clear();
     row.mentions.clear();
     row.reactions.clear();
     row.edited_at = None;
@@ -152,7 +154,7 @@ fn remove(reactions: &mut Vec<Reaction>, emoji: &str, user: UserId) -> bool {
 /// Changes of messages whose page is not loaded, by message and number.
 #[derive(Debug, Clone, Default)]
 pub struct Waiting {
-    changes: BTreeMap<(Seq, Seq), Change>,
+    changes: LiteMap<(Seq, Seq), Change>,
     has_lost: bool,
 }
 
@@ -170,25 +172,27 @@ impl Waiting {
     /// The changes of a message, in order, which stay.
     #[must_use]
     pub fn of(&self, target: Seq) -> Vec<Change> {
-        let changes = self.changes.range((target, Seq::FIRST)..);
+        let changes = self.changes.iter().skip(self.first_of(target));
         changes.take_while(|((of, _), _)| *of == target).map(|(_, change)| change.clone()).collect()
     }
 
     /// Takes out the changes of a message, in order.
     pub fn take(&mut self, target: Seq) -> Vec<Change> {
-        let mut changes = Vec::new();
-        while let Some((key, _)) = self.changes.range((target, Seq::FIRST)..).next()
-            && key.0 == target
-        {
-            let key = *key;
-            changes.extend(self.changes.remove(&key));
+        let changes = self.of(target);
+        if !changes.is_empty() {
+            self.changes.retain(|(of, _), _| *of != target);
         }
         changes
     }
 
     /// Forgets the changes of what stands at `first` or after it: no message will come there.
     pub fn forget_from(&mut self, first: Seq) {
-        self.changes.split_off(&(first, Seq::FIRST));
+        self.changes.retain(|(target, _), _| *target < first);
+    }
+
+    /// Where the changes of a message begin.
+    fn first_of(&self, target: Seq) -> usize {
+        self.changes.find_index(&(target, Seq::FIRST)).unwrap_or_else(|index| index)
     }
 
     /// How many wait.

@@ -18,6 +18,7 @@ use crate::command::Command;
 use crate::outbox::{Full, Kept, Outbox, Refusal};
 use crate::receipt::Deliveries;
 use crate::sync::Sync;
+use shared::attachment::Attachment;
 use shared::close::{self, ComeBack};
 use shared::code::{Code, Rejected, Rejection};
 use shared::frame::{ClientFrame, ServerFrame};
@@ -260,8 +261,23 @@ impl Connection {
     /// # Errors
     /// [`Full`] if too many wait already.
     pub fn write(&mut self, command: Command, by: UserId, written_at: Timestamp, now: Millis) -> Result<(), Full> {
+        self.write_with(command, Vec::new(), by, written_at, now)
+    }
+
+    /// The same with what is known of the files of a message.
+    ///
+    /// # Errors
+    /// [`Full`] if too many wait already.
+    pub fn write_with(
+        &mut self,
+        command: Command,
+        files: Vec<Attachment>,
+        by: UserId,
+        written_at: Timestamp,
+        now: Millis,
+    ) -> Result<(), Full> {
         let id = command.id();
-        self.outbox.push(command, by, written_at)?;
+        self.outbox.push(command, files, by, written_at)?;
         self.keep(id);
         self.transmit_due(now);
         Ok(())

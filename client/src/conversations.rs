@@ -7,11 +7,12 @@
 //! to the server only later. So the latest events are remembered, and what cannot be known exactly is
 //! estimated until it can.
 
+use litemap::LiteMap;
 use shared::conversation::{Notify, Summary};
 use shared::event::{Event, EventKind};
 use shared::ids::{ConversationId, Cursor, Seq, UserId};
 use shared::receipt::UpTo;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// How many events of each conversation are remembered.
 const TAIL_MAX: usize = 500;
@@ -48,7 +49,7 @@ pub struct Asking {
 struct Known {
     summary: Summary,
     /// The latest events: whether each counts as unread while it is not read.
-    tail: BTreeMap<Seq, bool>,
+    tail: LiteMap<Seq, bool>,
     /// The unread count may be wrong.
     is_estimate: bool,
 }
@@ -255,7 +256,7 @@ pub fn waiting(summary: &Summary) -> u64 {
 
 impl Known {
     fn new(summary: Summary) -> Self {
-        Self { summary, tail: BTreeMap::new(), is_estimate: false }
+        Self { summary, tail: LiteMap::new(), is_estimate: false }
     }
 
     /// Takes in a statement of the server's, which may be older or newer than what is known.
@@ -284,7 +285,7 @@ impl Known {
         let is_message = event.kind.as_message().is_some();
         self.tail.insert(event.seq, is_message && event.sender != me);
         if self.tail.len() > TAIL_MAX {
-            self.tail.pop_first();
+            crate::pop_first(&mut self.tail);
         }
         let summary = &mut self.summary;
         if Cursor::from(event.seq) > summary.last_seq {
@@ -316,7 +317,9 @@ impl Known {
         }
         let mut events = 0;
         let mut unread = 0;
-        for (seq, counts) in self.tail.range(from.next()..).take_while(|(seq, _)| Cursor::from(**seq) <= to) {
+        for (seq, counts) in
+            self.tail.iter().filter(|(seq, _)| (from.next()..).contains(*seq) && Cursor::from(**seq) <= to)
+        {
             debug_assert!(Cursor::from(*seq) > from);
             events += 1;
             unread += u64::from(*counts);

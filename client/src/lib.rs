@@ -27,6 +27,12 @@ pub mod sync;
 pub mod timeline;
 pub mod typing;
 
+/// Takes the smallest out.
+fn pop_first<K: Ord + Copy, V>(map: &mut litemap::LiteMap<K, V>) -> Option<(K, V)> {
+    let first = *map.first()?.0;
+    Some((first, map.remove(&first)?))
+}
+
 /// A moment or a span, in milliseconds of a clock that never goes back (a browser's
 /// `performance.now`). Not the time of day.
 pub type Millis = u64;

@@ -10,6 +10,7 @@
 use crate::Millis;
 use crate::command::Command;
 use serde::{Deserialize, Serialize};
+use shared::attachment::Attachment;
 use shared::code::{Code, Rejection};
 use shared::ids::{CommandId, Timestamp, UserId};
 use std::collections::VecDeque;
@@ -32,6 +33,8 @@ pub struct Full;
 pub struct Entry {
     /// The command, as it is transmitted.
     pub command: Command,
+    /// What is known of the files of a message, beside their ids.
+    pub files: Vec<Attachment>,
     /// Who asked for it. It is never sent as somebody else.
     pub by: UserId,
     /// When, by one's own clock.
@@ -73,6 +76,9 @@ enum Fate {
 pub struct Kept {
     /// The command.
     pub command: Command,
+    /// What is known of the files of a message.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Attachment>,
     /// When it was written, by one's own clock.
     pub written_at: Timestamp,
     /// By whom: it is restored for nobody else.
@@ -111,12 +117,18 @@ impl Outbox {
     ///
     /// # Errors
     /// [`Full`]; the text stays where it was written.
-    pub fn push(&mut self, command: Command, by: UserId, written_at: Timestamp) -> Result<(), Full> {
+    pub fn push(
+        &mut self,
+        command: Command,
+        files: Vec<Attachment>,
+        by: UserId,
+        written_at: Timestamp,
+    ) -> Result<(), Full> {
         if self.entries.len() >= ENTRIES_MAX {
             return Err(Full);
         }
         let (state, fate) = (State::Waiting, Fate::NotStored);
-        self.entries.push_back(Entry { command, by, written_at, state, attempts: 0, fate });
+        self.entries.push_back(Entry { command, files, by, written_at, state, attempts: 0, fate });
         Ok(())
     }
 
@@ -303,15 +315,16 @@ impl Entry {
             State::Waiting | State::UnderWay | State::Later(_) => None,
         };
         let is_unsure = failed.is_some() && self.fate != Fate::NotStored;
-        Kept { command: self.command.clone(), written_at: self.written_at, by: self.by, failed, is_unsure }
+        let (command, files) = (self.command.clone(), self.files.clone());
+        Kept { command, files, written_at: self.written_at, by: self.by, failed, is_unsure }
     }
 
     fn restored(kept: Kept) -> Self {
-        let Kept { command, written_at, by, failed, is_unsure } = kept;
+        let Kept { command, files, written_at, by, failed, is_unsure } = kept;
         // Whether it was transmitted before the page was closed is not written down.
         let fate = if failed.is_some() && !is_unsure { Fate::NotStored } else { Fate::Lost };
         let state = failed.map_or(State::Waiting, State::Failed);
-        Self { command, by, written_at, state, attempts: 0, fate }
+        Self { command, files, by, written_at, state, attempts: 0, fate }
     }
 }
 

@@ -4,10 +4,11 @@
 //! writes has read what stands before.
 
 use crate::Millis;
+use litemap::LiteMap;
 use shared::event::Event;
 use shared::ids::{ConversationId, Cursor, Seq, UserId};
 use shared::receipt::{Receipt, UpTo};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// How often what arrived is told, for one conversation, in milliseconds.
 pub const TELL_EVERY: Millis = 1_000;
@@ -27,7 +28,7 @@ pub struct Position {
 /// Others' positions in every conversation.
 #[derive(Debug, Clone, Default)]
 pub struct Receipts {
-    by_conversation: HashMap<ConversationId, BTreeMap<UserId, Position>>,
+    by_conversation: HashMap<ConversationId, LiteMap<UserId, Position>>,
 }
 
 impl Receipts {
@@ -96,8 +97,8 @@ impl Receipts {
 #[derive(Debug, Clone, Default)]
 pub struct Deliveries {
     /// What was told on this connection, and when the next may be.
-    told: BTreeMap<ConversationId, (Cursor, Millis)>,
-    waiting: BTreeMap<ConversationId, Seq>,
+    told: LiteMap<ConversationId, (Cursor, Millis)>,
+    waiting: LiteMap<ConversationId, Seq>,
     /// When the next batch may go.
     next_batch: Millis,
 }
@@ -235,7 +236,7 @@ mod tests {
         #[test]
         fn positions_are_the_highest_ever_heard(words in prop::collection::vec((0u8..3, 0u64..20, 0u64..20), 0..40)) {
             let mut receipts = Receipts::default();
-            let mut highest = BTreeMap::<u8, (u64, u64)>::new();
+            let mut highest = std::collections::BTreeMap::<u8, (u64, u64)>::new();
             for (by, delivered, read) in words {
                 let known = highest.entry(by).or_default();
                 let next = (known.0.max(delivered).max(read), known.1.max(read));

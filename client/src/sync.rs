@@ -6,11 +6,11 @@
 //! is void: the next `welcome` begins again from where the timelines are.
 
 use crate::Millis;
+use litemap::LiteMap;
 use shared::event::Event;
 use shared::ids::{ConversationId, Cursor, Epoch};
 use shared::limits::CURSORS_MAX;
 use shared::resume::Resume;
-use std::collections::BTreeMap;
 
 /// How long a replay may stand still before it is asked for again, in milliseconds.
 const STILL_MAX: Millis = 30_000;
@@ -20,9 +20,9 @@ const STILL_MAX: Millis = 30_000;
 pub struct Sync {
     epoch: Option<Epoch>,
     /// Asked for and not complete: how far the replay has come.
-    running: BTreeMap<ConversationId, Cursor>,
+    running: LiteMap<ConversationId, Cursor>,
     /// To be asked for.
-    waiting: BTreeMap<ConversationId, Cursor>,
+    waiting: LiteMap<ConversationId, Cursor>,
     /// What runs is to be asked for once more.
     is_still: bool,
     last_heard: Millis,
@@ -77,7 +77,7 @@ impl Sync {
     /// those are done.
     pub fn poll_resume(&mut self, now: Millis) -> Option<Resume> {
         while self.running.len() < CURSORS_MAX
-            && let Some((conversation, cursor)) = self.waiting.pop_first()
+            && let Some((conversation, cursor)) = crate::pop_first(&mut self.waiting)
         {
             self.running.insert(conversation, cursor);
             self.is_still = true;

@@ -12,10 +12,12 @@
 //! A timeline with a window keeps so many rows and no more; see [`mod@window`].
 
 use crate::aggregate::{self, Change as Happened, Text, Waiting};
+use litemap::LiteMap;
+use shared::attachment::Attachment;
 use shared::event::Event;
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::message::Send;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use window::Window;
 
 mod page;
@@ -64,7 +66,7 @@ pub struct Timeline {
     /// How many of the rows are committed; the rest is on its way.
     committed: usize,
     run: Option<Run>,
-    ahead: BTreeMap<Seq, Event>,
+    ahead: LiteMap<Seq, Event>,
     waiting: Waiting,
     /// Rows whose text is of an edit that is still to come.
     ahead_texts: HashSet<Seq>,
@@ -99,7 +101,7 @@ impl Timeline {
             rows: Vec::new(),
             committed: 0,
             run: None,
-            ahead: BTreeMap::new(),
+            ahead: LiteMap::new(),
             waiting: Waiting::default(),
             ahead_texts: HashSet::new(),
             has_older: false,
@@ -214,8 +216,14 @@ impl Timeline {
         vec![Change::Reset]
     }
 
-    /// The person has written something.
-    pub fn push_pending(&mut self, send: &Send, sender: UserId, at: Timestamp) -> Vec<Change> {
+    /// The person has written something, with these files.
+    pub fn push_pending(
+        &mut self,
+        send: &Send,
+        attachments: Vec<Attachment>,
+        sender: UserId,
+        at: Timestamp,
+    ) -> Vec<Change> {
         if self.has(send.id) {
             return Vec::new();
         }
@@ -224,6 +232,7 @@ impl Timeline {
             sender,
             at,
             content: send.content.clone(),
+            attachments,
             mentions: Vec::new(),
             reply_to: send.reply_to,
             edited_at: None,
@@ -282,7 +291,9 @@ impl Timeline {
             _ => {
                 self.ahead.insert(event.seq, event);
                 if self.ahead.len() > self.bounds.ahead {
-                    self.ahead.pop_last();
+                    if let Some(last) = self.ahead.last().map(|(seq, _)| *seq) {
+                        self.ahead.remove(&last);
+                    }
                 }
             }
         }
@@ -336,10 +347,9 @@ impl Timeline {
 
     fn take_ahead(&mut self, changes: &mut Vec<Change>) {
         while let Some(run) = self.run
-            && let Some(next) = self.ahead.first_entry()
-            && *next.key() <= run.last.next()
+            && self.ahead.first().is_some_and(|(seq, _)| *seq <= run.last.next())
+            && let Some((_, event)) = crate::pop_first(&mut self.ahead)
         {
-            let event = next.remove();
             self.accept(event, changes);
         }
     }

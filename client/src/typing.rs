@@ -1,10 +1,10 @@
 //! Who is writing just now. Oneself is told at most every three seconds, others are shown for five.
 
 use crate::Millis;
+use litemap::LiteMap;
 use shared::event::{Event, EventKind};
 use shared::ids::{ConversationId, UserId};
 use shared::typing::{Typing as TypingFrame, UserTyping};
-use std::collections::BTreeMap;
 
 /// How often one's own typing is told, in milliseconds.
 pub const TELL_EVERY: Millis = 3_000;
@@ -17,9 +17,9 @@ const SHOWN_MAX: usize = 1_000;
 #[derive(Debug, Clone, Default)]
 pub struct Typing {
     /// When one's own typing may be told again.
-    own: BTreeMap<ConversationId, Millis>,
+    own: LiteMap<ConversationId, Millis>,
     /// Until when others are shown.
-    others: BTreeMap<(ConversationId, UserId), Millis>,
+    others: LiteMap<(ConversationId, UserId), Millis>,
 }
 
 impl Typing {
@@ -121,7 +121,7 @@ mod tests {
         fn ones_own_typing_is_told_at_most_every_three_seconds(steps in prop::collection::vec((0u8..3, 0u64..2_000), 0..60)) {
             let mut machine = Typing::default();
             let mut now = 0;
-            let mut told = BTreeMap::new();
+            let mut told = std::collections::BTreeMap::new();
             for (number, wait) in steps {
                 now += wait;
                 match machine.handle_input(conversation(number), now) {

@@ -14,7 +14,7 @@ use shared::conversation::{
     ChangeMember, ChangePreferences, ConversationBody, ConversationList, CreateConversation, EventList, MemberList,
     RenameConversation, Role, Summary,
 };
-use shared::ids::{ConversationId, SessionId, Timestamp, TokenId, UserId};
+use shared::ids::{AttachmentId, ConversationId, SessionId, Timestamp, TokenId, UserId};
 use shared::receipt::{Receipt, ReceiptList};
 use shared::search::SearchResults;
 use std::pin::Pin;
@@ -182,6 +182,10 @@ pub(crate) async fn change_member(id: ConversationId, user: UserId, role: Role) 
 
 fn member(id: ConversationId, user: UserId) -> String {
     format!("/api/conversations/{id}/members/{user}")
+}
+
+pub(crate) async fn delete_attachment(id: AttachmentId) -> Result<(), Error> {
+    call(Request::delete(&format!("/api/attachments/{id}")), None).await.map(drop)
 }
 
 /// A file of the page, as text.

@@ -1,6 +1,6 @@
 //! The providers and the addresses of the page.
 
-use crate::dynamic::part;
+use crate::dynamic::{memo, part};
 use crate::later::{self, later};
 use crate::pages::chat::Chat;
 use crate::pages::signin::{SignIn, SignUp};
@@ -19,7 +19,7 @@ pub(crate) fn App() -> impl IntoView {
     provide_context(router);
     state.session.restore(state);
     // The frame around the conversations stays while one goes from one to another.
-    let page = Memo::new(move |_| match router.address() {
+    let page = memo(move || match router.address() {
         address @ (Address::SignIn | Address::SignUp) => Some(address),
         _ => None,
     });

@@ -77,6 +77,29 @@ pub(crate) fn short_day(at: Timestamp) -> String {
     format(&FORMAT, &[("day", "numeric"), ("month", "short")], at)
 }
 
+/// "3.2 MB", as it is written here.
+pub(crate) fn size(bytes: u64) -> String {
+    let (scale, unit) = match bytes {
+        0..1_000 => (1.0, "byte"),
+        1_000..1_000_000 => (1e3, "kilobyte"),
+        1_000_000..1_000_000_000 => (1e6, "megabyte"),
+        _ => (1e9, "gigabyte"),
+    };
+    let options = Object::new();
+    for (name, value) in [("style", "unit".into()), ("unit", unit.into()), ("maximumFractionDigits", 1.into())] {
+        let _: Result<bool, JsValue> = Reflect::set(&options, &name.into(), &value);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "it is shown with one digit behind the point")]
+    let number = JsValue::from_f64(bytes as f64 / scale);
+    let format = Intl::NumberFormat::new(&i18n::locales(), &options).format();
+    format.call1(&JsValue::UNDEFINED, &number).ok().and_then(|text| text.as_string()).unwrap_or_default()
+}
+
+/// Whether the page is written from right to left.
+pub(crate) fn is_right_to_left() -> bool {
+    i18n::language().direction() == "rtl"
+}
+
 /// A way to write dates, in a language.
 type Format = RefCell<Option<(Language, Intl::DateTimeFormat)>>;
 
@@ -159,6 +182,11 @@ pub(crate) fn copy(text: &str) {
     if Reflect::has(&navigator, &"clipboard".into()).unwrap_or(false) {
         let _ = navigator.clipboard().write_text(text);
     }
+}
+
+/// A text as a file.
+pub(crate) fn text_file(text: &str) -> Option<web_sys::File> {
+    web_sys::File::new_with_str_sequence(&js_sys::Array::of1(&text.into()), "text.txt").ok()
 }
 
 /// A text in lower case. The browser has the tables that the standard library would bring.

@@ -19,8 +19,29 @@ pub(crate) fn part(follow: impl FnMut() -> AnyView + Send + 'static) -> Part {
 /// A part that is there or not.
 pub(crate) fn part_if(
     is_there: impl Fn() -> bool + Send + Sync + 'static,
-    mut make: impl FnMut() -> AnyView + Send + 'static,
+    make: impl FnMut() -> AnyView + Send + 'static,
 ) -> Part {
-    let is_there = Memo::new(move |_| is_there());
+    show_if(memo(is_there), Box::new(make))
+}
+
+fn show_if(is_there: Memo<bool>, mut make: Part) -> Part {
     part(move || if is_there.get() { make() } else { ().into_any() })
+}
+
+/// A value that follows signals. Those of one type share their code.
+pub(crate) fn memo<T: PartialEq + Send + Sync + 'static>(follow: impl Fn() -> T + Send + Sync + 'static) -> Memo<T> {
+    memo_of(Box::new(follow))
+}
+
+fn memo_of<T: PartialEq + Send + Sync + 'static>(follow: Box<dyn Fn() -> T + Send + Sync>) -> Memo<T> {
+    Memo::new(move |_| follow())
+}
+
+/// Does something now, and again whenever a signal it has asked for changes.
+pub(crate) fn effect(act: impl FnMut() + 'static) {
+    effect_of(Box::new(act));
+}
+
+fn effect_of(mut act: Box<dyn FnMut()>) {
+    Effect::new(move |_| act());
 }

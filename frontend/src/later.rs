@@ -9,6 +9,7 @@ use crate::i18n::{Text, tr};
 use leptos::prelude::*;
 use leptos::reactive::computed::ScopedFuture;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// A part of the page could not be fetched.
 #[derive(Debug)]
@@ -49,12 +50,16 @@ enum Phase {
 }
 
 /// Shows a part once it is there, and meanwhile that it is coming; if it does not come, how to try again.
-pub(crate) fn show(fetch: impl Fn() -> Fetched + Copy + Send + 'static) -> AnyView {
+pub(crate) fn show(fetch: impl Fn() -> Fetched + Send + Sync + 'static) -> AnyView {
+    show_part(Arc::new(fetch))
+}
+
+fn show_part(fetch: Arc<dyn Fn() -> Fetched + Send + Sync>) -> AnyView {
     let phase = RwSignal::new(Phase::Waiting);
     let fetched = StoredValue::new_local(None);
     // What the part makes belongs to whoever shows it, whoever asks again: the button goes when the part comes.
     let owner = StoredValue::new(Owner::current());
-    let start = move || {
+    let start = Arc::new(move || {
         phase.set(Phase::Waiting);
         let fetch = match owner.get_value() {
             Some(owner) => owner.with(|| ScopedFuture::new(fetch())),
@@ -70,18 +75,21 @@ pub(crate) fn show(fetch: impl Fn() -> Fetched + Copy + Send + 'static) -> AnyVi
                 phase.try_set(next);
             }
         });
-    };
+    });
     start();
     part(move || match phase.get() {
         Phase::Waiting => view! { <p class="later" role="status">{tr(Text::Loading)}</p> }.into_any(),
         Phase::Here => fetched.try_update_value(Option::take).flatten().unwrap_or_else(|| ().into_any()),
-        Phase::Failed => view! {
+        Phase::Failed => {
+            let start = start.clone();
+            view! {
             <p class="later" role="alert">
                 {tr(Text::PartNotLoaded)}
                 <button type="button" class="button button--quiet" on:click=move |_| start()>{tr(Text::TryAgain)}</button>
             </p>
         }
-        .into_any(),
+            .into_any()
+        }
     })
     .into_any()
 }

@@ -2,6 +2,7 @@
 //! page change it, and so do the browser's own buttons.
 
 use crate::browser;
+use crate::dynamic::effect;
 use leptos::prelude::*;
 use shared::ids::{ConversationId, Seq};
 use wasm_bindgen::{JsCast, JsValue};
@@ -131,7 +132,7 @@ fn set_if_new(signal: RwSignal<Address>, address: Address) {
 #[component]
 pub(crate) fn Redirect(to: Address) -> impl IntoView {
     let router = expect_context::<Router>();
-    Effect::new(move |_| router.replace(to));
+    effect(move || router.replace(to));
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Resuming: a client says what it has, the server replays what it has not.
 
 use crate::ids::{ConversationId, Cursor, Epoch};
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// `resume`: for each cursor, the events after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,7 +12,8 @@ pub struct Resume {
     /// Which history the cursors belong to.
     pub epoch: Epoch,
     /// The last seq seen of each conversation.
-    pub cursors: BTreeMap<ConversationId, Cursor>,
+    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<ConversationId, Cursor>"))]
+    pub cursors: LiteMap<ConversationId, Cursor>,
 }
 
 /// `resumed`: the replay of this conversation is complete up to `seq`.

@@ -21,7 +21,7 @@ struct Page;
 
 /// What the page may load and do: itself, its own WebAssembly, its own server. No inline script.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
-    style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
+    style-src 'self'; img-src 'self' data: blob:; media-src 'self'; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 const MISSING: &str = "The page is not built into this program. Build it with: cargo xtask run\n";

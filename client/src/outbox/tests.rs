@@ -16,12 +16,19 @@ fn message(id: CommandId, content: &str) -> Command {
 
 fn push(outbox: &mut Outbox, number: u8) {
     let content = number.to_string();
-    outbox.push(message(id(number), &content), person(1), Timestamp::default()).expect("room");
+    outbox.push(message(id(number), &content), Vec::new(), person(1), Timestamp::default()).expect("room");
 }
 
 fn kept(number: u8, by: u8, written_at: u64) -> Kept {
     let command = message(id(number), &number.to_string());
-    Kept { command, written_at: Timestamp::from_millis(written_at), by: person(by), failed: None, is_unsure: false }
+    Kept {
+        command,
+        files: Vec::new(),
+        written_at: Timestamp::from_millis(written_at),
+        by: person(by),
+        failed: None,
+        is_unsure: false,
+    }
 }
 
 fn filled(count: u8) -> Outbox {
@@ -119,9 +126,9 @@ fn it_is_bounded() {
     let mut outbox = Outbox::default();
     for number in 0..ENTRIES_MAX {
         let id = CommandId::v7(Timestamp::from_millis(number as u64), [1; 10]);
-        assert_eq!(outbox.push(message(id, "x"), person(1), Timestamp::default()), Ok(()));
+        assert_eq!(outbox.push(message(id, "x"), Vec::new(), person(1), Timestamp::default()), Ok(()));
     }
-    assert_eq!(outbox.push(message(id(0), "x"), person(1), Timestamp::default()), Err(Full));
+    assert_eq!(outbox.push(message(id(0), "x"), Vec::new(), person(1), Timestamp::default()), Err(Full));
     outbox.restore(vec![kept(7, 1, 0)], person(1));
     assert_eq!(outbox.len(), ENTRIES_MAX);
 }
@@ -174,7 +181,7 @@ fn what_has_no_text_is_dropped_when_it_is_refused() {
     let mut outbox = Outbox::default();
     let conversation = shared::ids::ConversationId::v7(Timestamp::default(), [1; 10]);
     let delete = Command::Delete(Delete { id: id(1), conversation, target: Seq::FIRST });
-    outbox.push(delete.clone(), person(1), Timestamp::default()).expect("room");
+    outbox.push(delete.clone(), Vec::new(), person(1), Timestamp::default()).expect("room");
     outbox.due(0);
     assert_eq!(outbox.rejected(id(1), Rejection::not_found(), 0), Refusal::Dropped(delete));
     assert!(outbox.is_empty());

@@ -1,5 +1,6 @@
 //! The lines of a conversation, and what happens to them.
 
+use shared::attachment::Attachment;
 use shared::ids::{CommandId, Seq, Timestamp, UserId};
 use shared::reaction::Reaction;
 
@@ -14,6 +15,8 @@ pub struct Row {
     pub at: Timestamp,
     /// Its text; empty once deleted.
     pub content: String,
+    /// Its files.
+    pub attachments: Vec<Attachment>,
     /// The people it names.
     pub mentions: Vec<UserId>,
     /// The message it answers.

@@ -86,7 +86,7 @@ fn loaded(first: u64, last: u64) -> Timeline {
 fn sending(timeline: &mut Timeline, number: u64) -> Vec<Change> {
     let to = Target::Conversation(conversation());
     let send = Send { id: command(number), to, content: format!("{number}"), reply_to: None, attachments: vec![] };
-    timeline.push_pending(&send, ada(), at(0))
+    timeline.push_pending(&send, Vec::new(), ada(), at(0))
 }
 
 #[test]
@@ -368,6 +368,7 @@ fn fresh(log: &[Event]) -> Vec<Row> {
         }
         let is_there = deleted_at.is_none();
         Some(Row {
+            attachments: Vec::new(),
             key: message.id,
             sender: event.sender,
             at: event.at,

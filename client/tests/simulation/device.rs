@@ -176,7 +176,7 @@ impl Device {
         let send = Send { id, to, content, reply_to: None, attachments: Vec::new() };
         let conversation = self.conversation_of(&send.to);
         if let Some(timeline) = conversation.and_then(|id| self.timelines.get_mut(&id)) {
-            timeline.push_pending(&send, self.user, Timestamp::from_millis(self.now));
+            timeline.push_pending(&send, Vec::new(), self.user, Timestamp::from_millis(self.now));
         }
         self.write(Command::Send(send))
     }
@@ -202,7 +202,7 @@ impl Device {
                 && let Some(timeline) =
                     self.conversation_of(&send.to).and_then(|conversation| self.timelines.get_mut(&conversation))
             {
-                timeline.push_pending(&send, self.user, Timestamp::from_millis(now));
+                timeline.push_pending(&send, Vec::new(), self.user, Timestamp::from_millis(now));
             }
         }
         is_changed

@@ -113,6 +113,7 @@ impl Log {
             let EventKind::Message(message) = event.kind else { return None };
             let is_there = message.deleted_at.is_none();
             Some(Row {
+                attachments: message.attachments.clone(),
                 key: message.id,
                 sender: event.sender,
                 at: event.at,

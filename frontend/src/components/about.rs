@@ -6,7 +6,7 @@ use super::field::Field;
 use super::form::{Form, FormBody};
 use super::icon::{Icon, Picture};
 use crate::api;
-use crate::dynamic::{part, part_if, text};
+use crate::dynamic::{effect, memo, part, part_if, text};
 use crate::i18n::{Text, tr, with};
 use crate::router::{Address, Router};
 use crate::state::person::find_later;
@@ -74,9 +74,9 @@ pub(crate) fn About(id: ConversationId, close: Callback<()>) -> impl IntoView {
     let members =
         Members { id, all: RwSignal::new(Vec::new()), has_more: RwSignal::new(false), problem: RwSignal::new(None) };
     let known = summary.clone();
-    let who = Memo::new(move |_| known.with(|summary| summary.as_ref().map(|summary| summary.members.clone())));
+    let who = memo(move || known.with(|summary| summary.as_ref().map(|summary| summary.members.clone())));
     // Somebody comes or goes while one looks.
-    Effect::new(move |_| {
+    effect(move || {
         who.track();
         members.load(0);
     });
@@ -186,9 +186,8 @@ fn Wanting(id: ConversationId) -> impl IntoView {
     let state = expect_context::<State>();
     let router = expect_context::<Router>();
     let summary = state.conversations.get(id);
-    let wants = Memo::new(move |_| {
-        summary.with(|summary| summary.as_ref().map(|summary| summary.preferences).unwrap_or_default())
-    });
+    let wants =
+        memo(move || summary.with(|summary| summary.as_ref().map(|summary| summary.preferences).unwrap_or_default()));
     let problem = RwSignal::new(None::<String>);
     let prefer = move |change: ChangePreferences| {
         leptos::task::spawn_local(async move {

@@ -3,12 +3,15 @@
 
 use super::completion::{CompletionList, id_of};
 use super::icon::{Icon, Picture};
+use super::tray::Tray;
 use crate::browser;
-use crate::dynamic::{part, text as following};
+use crate::dynamic::{effect, memo, part, part_if, text as following};
 use crate::i18n::{Text, count, tr};
+use crate::later::{self, later};
 use crate::state::State;
 use crate::state::completion::Completion;
-use crate::state::draft::Purpose;
+use crate::state::draft::{Draft, Purpose};
+use crate::state::upload::files_of;
 use leptos::html;
 use leptos::prelude::*;
 use shared::ids::ConversationId;
@@ -28,6 +31,9 @@ pub(crate) fn Composer(
     /// Where it goes, if that is there already: those who are there can be named.
     #[prop(optional)]
     conversation: Option<ConversationId>,
+    /// What it is part of, if files can go with it.
+    #[prop(optional)]
+    draft: Option<Draft>,
     /// What the text is for.
     #[prop(optional, into)]
     purpose: Signal<Purpose>,
@@ -45,19 +51,43 @@ pub(crate) fn Composer(
     let area = NodeRef::<html::Textarea>::new();
     let is_full = RwSignal::new(false);
     let limit = move || state.limits.with(|limits| limits.content_bytes as usize);
-    let length = Memo::new(move |_| text.with(|text| text.trim().len()));
-    let is_blank = Memo::new(move |_| text.with(|text| shared::text::is_blank(text)));
-    let is_sendable = move || !is_blank.get() && length.get() <= limit() && !is_disabled.get();
+    let length = memo(move || text.with(|text| text.trim().len()));
+    let is_blank = memo(move || text.with(|text| shared::text::is_blank(text)));
+    let is_edit = move || purpose.with(|purpose| matches!(purpose, Purpose::Edit(_)));
+    // An edit changes the text alone.
+    let files = move || draft.map(|draft| draft.files).filter(|files| !is_edit() && !files.is_empty());
+    let is_sendable = move || !(is_blank.get() && files().is_none()) && length.get() <= limit() && !is_disabled.get();
+    // What is written waits for its files.
+    let is_waiting = RwSignal::new(false);
+    let has_too_many = RwSignal::new(false);
+    let add = move |added: Vec<web_sys::File>| {
+        if let Some(draft) = draft {
+            let most = state.limits.with_untracked(|limits| limits.attachments as usize);
+            has_too_many.set(!draft.files.add(added, most));
+        }
+    };
 
     let send = move || {
         if !untrack(is_sendable) {
             return;
         }
+        if let Some(files) = untrack(files)
+            && untrack(move || files.is_busy() || files.has_failed())
+        {
+            return is_waiting.set(true);
+        }
+        is_waiting.set(false);
+        has_too_many.set(false);
         let is_taken = submit(text.get_untracked());
         is_full.set(!is_taken);
         // The button had the focus; the next sentence goes on here.
         focus(area);
     };
+    effect(move || {
+        if is_waiting.get() && files().is_none_or(|files| !files.is_busy() && !files.has_failed()) {
+            send();
+        }
+    });
     // Whoever wants to answer or to change something writes next.
     Effect::new(move |before: Option<Purpose>| {
         let purpose = purpose.get();
@@ -110,7 +140,6 @@ pub(crate) fn Composer(
         };
         state.picking.set(Some(Callback::new(insert)));
     };
-    let is_edit = move || purpose.with(|purpose| matches!(purpose, Purpose::Edit(_)));
     let send_label = move || tr(if is_edit() { Text::Save } else { Text::Send }).to_owned();
     let note = move || {
         let (length, limit) = (length.get(), limit());
@@ -120,6 +149,16 @@ pub(crate) fn Composer(
         if length > limit {
             let over = length - limit;
             return Some(("composer__note composer__note--bad", count(Text::TooLong, over as u64, &[])));
+        }
+        if has_too_many.get() {
+            let most = state.limits.with(|limits| u64::from(limits.attachments));
+            return Some(("composer__note composer__note--bad", count(Text::TooManyFiles, most, &[])));
+        }
+        if is_waiting.get() {
+            return Some(match files().is_some_and(crate::state::upload::Files::has_failed) {
+                true => ("composer__note composer__note--bad", tr(Text::FileFailed).to_owned()),
+                false => ("composer__note", tr(Text::SentWhenThere).to_owned()),
+            });
         }
         (limit - length < NEAR_LIMIT).then(|| ("composer__note", count(Text::BytesLeft, (limit - length) as u64, &[])))
     };
@@ -131,8 +170,28 @@ pub(crate) fn Composer(
                 send();
             }
         >
+            {draft.map(|draft| part_if(move || files().is_some(), move || later::show(move || tray(draft))))}
             <CompletionList completion take=Callback::new(complete) />
             <div class="composer__box">
+                {draft.map(|_| view! {
+                    <label class="icon-button composer__attach" title=tr(Text::AddFiles)>
+                        <Icon picture=Picture::Attach />
+                        <input
+                            type="file"
+                            class="composer__files"
+                            multiple
+                            aria-label=tr(Text::AddFiles)
+                            disabled=is_edit
+                            on:change=move |event| {
+                                let input = event_target::<web_sys::HtmlInputElement>(&event);
+                                add(files_of(input.files()));
+                                // The same file can be chosen again.
+                                input.set_value("");
+                                focus(area);
+                            }
+                        />
+                    </label>
+                })}
                 <textarea
                     class="composer__text"
                     node_ref=area
@@ -156,6 +215,15 @@ pub(crate) fn Composer(
                         }
                     }
                     on:keydown=on_key
+                    on:paste=move |event| {
+                        let pasted = files_of(event.clipboard_data().and_then(|data| data.files()));
+                        // A table is pasted as text and as its picture: then it is text.
+                        let is_text = event.clipboard_data().is_some_and(|data| data.types().includes(&"text/plain".into(), 0));
+                        if draft.is_some() && !pasted.is_empty() && !is_text && !untrack(is_edit) {
+                            event.prevent_default();
+                            add(pasted);
+                        }
+                    }
                 ></textarea>
                 <button type="button" class="icon-button" aria-label=tr(Text::Emoji) title=tr(Text::Emoji) on:click=pick>
                     <Icon picture=Picture::Smile />
@@ -165,12 +233,28 @@ pub(crate) fn Composer(
                 </button>
             </div>
             <div aria-live="polite">{part(move || match note() {
-                Some((class, text)) => view! { <p class=class>{text}</p> }.into_any(),
+                Some((class, note)) => {
+                    // What is too long for a message is not too long for a file.
+                    let as_file = (draft.is_some() && !is_edit() && length.get() > limit()).then(|| view! {
+                        <button type="button" class="button button--quiet" on:click=move |_| {
+                            if let Some(file) = browser::text_file(&text.get_untracked()) {
+                                add(vec![file]);
+                                text.set(String::new());
+                                focus(area);
+                            }
+                        }>
+                            {tr(Text::SendAsFile)}
+                        </button>
+                    });
+                    view! { <p class=class>{note} " " {as_file}</p> }.into_any()
+                }
                 None => ().into_any(),
             })}</div>
         </form>
     }
 }
+
+later!(files, tray(draft: Draft) => view! { <Tray draft /> }.into_any());
 
 /// Writes something where the caret is; what is marked is replaced, as by typing.
 fn put(area: &web_sys::HtmlTextAreaElement, text: RwSignal<String>, what: &str) {

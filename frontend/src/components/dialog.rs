@@ -2,6 +2,7 @@
 //! Escape, and gives the focus back.
 
 use super::icon::{Icon, Picture};
+use crate::dynamic::effect;
 use crate::i18n::{Text, tr};
 use leptos::html;
 use leptos::prelude::*;
@@ -18,7 +19,7 @@ pub(crate) fn Dialog(
     children: Children,
 ) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
-    Effect::new(move |_| {
+    effect(move || {
         if let Some(dialog) = dialog.get()
             && !dialog.open()
         {

@@ -23,6 +23,8 @@ pub(crate) enum Picture {
     People,
     Pin,
     Muted,
+    Attach,
+    File,
 }
 
 impl Picture {
@@ -51,6 +53,10 @@ impl Picture {
             }
             Picture::Pin => "M9 3h6l-1 6 3 3v2H7v-2l3-3zM12 14v7",
             Picture::Muted => "M6 16V11a6 6 0 0 1 9-5.2M18 11v5l1.5 2H8M10 21h4M3 3l18 18",
+            Picture::Attach => {
+                "M20 11.5l-8 8a5 5 0 0 1-7-7l8.5-8.5a3.4 3.4 0 0 1 4.8 4.8L10 17a1.8 1.8 0 0 1-2.6-2.6l7.6-7.6"
+            }
+            Picture::File => "M6 3h8l4 4v14H6zM14 3v4h4M9 12h6M9 16h6",
             Picture::Search => "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l4.5 4.5",
         }
     }

@@ -1,19 +1,22 @@
 //! One row of a conversation.
 
 use super::actions::Actions;
+use super::attachment::AttachmentList;
 use super::avatar::Avatar;
 use super::markup::{Body, fill, uncover};
 use super::quote::QuoteLine;
 use super::rows::Followed;
 use crate::browser;
-use crate::dynamic::{part, part_if, text};
+use crate::dynamic::{memo, part, part_if, text};
 use crate::i18n::{self, Text, tr, with};
+use crate::later::{self, later};
 use crate::state::State;
 use crate::state::changing::Changing;
 use crate::state::timeline::{Place, RowHandle, Why};
 use client::receipt::Position;
 use client::timeline::{Row, RowState};
 use leptos::prelude::*;
+use shared::attachment::Attachment;
 use shared::ids::{CommandId, ConversationId, Seq};
 use shared::reaction::Reaction;
 
@@ -25,13 +28,13 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
     let followed = expect_context::<Followed>();
     let name = Signal::from(followed.name(sender));
     let (me, active, changes) = (followed.me.clone(), followed.active.clone(), followed.changes.clone());
-    let is_own = Memo::new(move |_| me.get() == Some(sender));
+    let is_own = memo(move || me.get() == Some(sender));
     let row = StoredValue::new(row);
     let of_row = move |read: fn(&Row) -> String| text(move || row.with_value(|row| row.with(read)));
     let place = StoredValue::new(place);
     let of_place = move |read: fn(Place) -> bool| move || place.with_value(|place| read(place.get()));
     let is_first = of_place(|place| place.begins_group);
-    let failure = Memo::new(move |_| {
+    let failure = memo(move || {
         row.with_value(|row| {
             row.with(|row| match &row.state {
                 RowState::Failed(reason) => Some(reason.clone()),
@@ -39,14 +42,14 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
             })
         })
     });
-    let seq = Memo::new(move |_| row.with_value(|row| row.with(Row::seq)));
-    let changing = Memo::new(move |_| {
+    let seq = memo(move || row.with_value(|row| row.with(Row::seq)));
+    let changing = memo(move || {
         let seq = seq.get()?;
         changes.with(|changes| changes.get(&(conversation, seq)).cloned())
     });
     let mentioned = followed.clone();
     // Set anew only when it has changed.
-    let body = Memo::new(move |_| {
+    let body = memo(move || {
         let mentions = row.with_value(|row| row.with(|row| row.mentions.clone()));
         // Names come and change on their own.
         let names = mentions
@@ -55,9 +58,11 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
         let names: Vec<_> = names.collect();
         row.with_value(|row| row.with(|row| changing.with(|changing| body_of(row, changing.as_ref(), names))))
     });
+    let attachments = memo(move || row.with_value(|row| row.with(|row| row.attachments.clone())));
+    let has_files = move || attachments.with(|all| !all.is_empty()) && body.with(|body| *body != Body::Deleted);
     let reply_to = row.with_value(|row| row.with_untracked(|row| row.reply_to));
     // What is not in the log, or is deleted, has nothing that could be done with it.
-    let acting = Memo::new(move |_| {
+    let acting = memo(move || {
         let is_there = active.get() == Some(key) && body.with(|body| matches!(body, Body::Written { .. }));
         seq.get().filter(|_| is_there && changing.with(Option::is_none))
     });
@@ -102,7 +107,7 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
             <div class="message__body">
                 {part_if(move || is_own.get(), move || {
                     let reach = followed.reach(conversation);
-                    let mark = Memo::new(move |_| row.with_value(|row| row.with(|row| Mark::of(&row.state, reach.get()))));
+                    let mark = memo(move || row.with_value(|row| row.with(|row| Mark::of(&row.state, reach.get()))));
                     let says = move || text(move || tr(mark.get().look().1).to_owned());
                     view! {
                         <span class="message__mark" title=says() data-mark=text(move || mark.get().name().to_owned())>
@@ -121,6 +126,7 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
                     .into_any()
                 })}
             </div>
+            {part_if(has_files, move || later::show(move || files_of(attachments)))}
             {part(move || row.with_value(|row| row.with(|row| reactions(state, conversation, row))))}
             {part(move || match failure.get() {
                 Some(reason) => view! { <NotSent conversation=Some(conversation) key reason /> }.into_any(),
@@ -137,6 +143,8 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
         </article>
     }
 }
+
+later!(files, files_of(attachments: Memo<Vec<Attachment>>) => view! { <AttachmentList attachments /> }.into_any());
 
 /// What is being done to a message, and what can be done about that.
 fn change(state: State, conversation: ConversationId, seq: Seq, changing: Changing) -> AnyView {

@@ -3,6 +3,7 @@
 pub(crate) mod about;
 pub(crate) mod actions;
 pub(crate) mod anchor;
+pub(crate) mod attachment;
 pub(crate) mod avatar;
 pub(crate) mod back;
 pub(crate) mod completion;
@@ -22,4 +23,5 @@ pub(crate) mod sidebar;
 pub(crate) mod status;
 pub(crate) mod switcher;
 pub(crate) mod timeline;
+pub(crate) mod tray;
 pub(crate) mod typing;

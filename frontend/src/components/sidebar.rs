@@ -7,7 +7,7 @@ use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, count, tr, with};
 use crate::router::{Address, Router};
 use crate::state::conversation::others;
-use crate::state::quote::in_short;
+use crate::state::quote::said;
 use crate::state::session::Session;
 use crate::state::{Overlay, State};
 use client::connection::Status;
@@ -198,7 +198,7 @@ fn last_line(state: State, summary: Option<&Summary>) -> String {
     if message.deleted_at.is_some() {
         return tr(Text::Deleted).into();
     }
-    let text = in_short(&message.content);
+    let text = said(&message.content, &message.attachments);
     if summary.kind == ConversationKind::Direct && !is_own {
         return text;
     }

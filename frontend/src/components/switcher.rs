@@ -1,13 +1,14 @@
 //! Going somewhere by name: conversations and people, with a few keys.
 
 use super::about::About;
+use super::attachment::Lightbox;
 use super::avatar::Avatar;
 use super::dialog::Dialog;
 use super::icon::{Icon, Picture};
 use super::readers::Readers;
 use super::sidebar::{face, title};
 use crate::browser;
-use crate::dynamic::{part, text};
+use crate::dynamic::{memo, part, text};
 use crate::i18n::{Text, tr, with};
 use crate::later::{self, later};
 use crate::router::{Address, Router};
@@ -38,7 +39,7 @@ pub(crate) fn Switcher(close: Callback<()>) -> impl IntoView {
     let people = RwSignal::new(Vec::<User>::new());
     let at = RwSignal::new(0_usize);
     let mut look_later = find_later(search, people);
-    let places = Memo::new(move |_| {
+    let places = memo(move || {
         let wanted = search.with(|search| browser::lower(search.trim()));
         let named = |id: &ConversationId| {
             let summary = state.conversations.get(*id).get()?;
@@ -196,12 +197,14 @@ pub(crate) fn Overlays() -> impl IntoView {
         None => ().into_any(),
         Some(Overlay::Switcher) => later::show(move || switcher(close)),
         Some(Overlay::About(id)) => later::show(move || about(id, close)),
+        Some(Overlay::Picture) => later::show(move || lightbox(close)),
         Some(Overlay::Readers(conversation, seq)) => later::show(move || readers(conversation, seq, close)),
         Some(Overlay::Shortcuts) => later::show(move || shortcuts(close)),
     })
 }
 
 later!(more, switcher(close: Callback<()>) => view! { <Switcher close /> }.into_any());
+later!(files, lightbox(close: Callback<()>) => view! { <Lightbox close /> }.into_any());
 later!(more, readers(conversation: ConversationId, seq: Seq, close: Callback<()>) => view! { <Readers conversation seq close /> }.into_any());
 later!(more, about(id: ConversationId, close: Callback<()>) => view! { <About id close /> }.into_any());
 later!(more, shortcuts(close: Callback<()>) => view! { <Shortcuts close /> }.into_any());

@@ -12,7 +12,7 @@ use super::icon::{Icon, Picture};
 use super::message::MessageRow;
 use super::rows;
 use crate::browser;
-use crate::dynamic::{part, part_if, text};
+use crate::dynamic::{effect, memo, part, part_if, text};
 use crate::i18n::{Text, count, tr};
 use crate::router::{Address, Router};
 use crate::state::State;
@@ -162,7 +162,7 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
         }
     };
     let (pages, ends) = (view.pages, view.to_end);
-    Effect::new(move |_| {
+    effect(move || {
         if let (Some(pane), Some(list)) = (pane.get(), list.get()) {
             anchored.with_value(|anchored| {
                 anchored.watch(pane.into(), &list, move || {
@@ -172,7 +172,7 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
             });
         }
     });
-    Effect::new(move |_| {
+    effect(move || {
         pages.track();
         // A page may have had nothing to show.
         look_soon();
@@ -209,7 +209,7 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
         aim.filter(|_| pane.get().is_some())
     });
     let router = expect_context::<Router>();
-    Effect::new(move |_| {
+    effect(move || {
         if let Address::Message(id, seq) = router.address()
             && id == conversation
         {
@@ -221,7 +221,7 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
     let (rows, view_state, has_older, has_newer) = (view.rows, view.state, view.has_older, view.has_newer);
     let is_empty = {
         let rows = rows.clone();
-        Memo::new(move |_| rows.with(Vec::is_empty))
+        memo(move || rows.with(Vec::is_empty))
     };
     let note = move || {
         match (view_state.get(), is_empty.get()) {

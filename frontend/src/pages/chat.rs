@@ -4,7 +4,7 @@ use crate::components::emoji::EmojiPicker;
 use crate::components::sidebar::Sidebar;
 use crate::components::status::StatusBar;
 use crate::components::switcher::Overlays;
-use crate::dynamic::{part, part_if, text};
+use crate::dynamic::{effect, memo, part, part_if, text};
 use crate::i18n::{Text, tr};
 use crate::later::{self, later};
 use crate::pages::conversation::ConversationPage;
@@ -24,11 +24,11 @@ later!(more, settings() => view! { <SettingsPage /> }.into_any());
 pub(crate) fn Chat() -> impl IntoView {
     let state = expect_context::<State>();
     let session = state.session.session;
-    let is_out = Memo::new(move |_| session.with(|session| *session == Session::Out));
+    let is_out = memo(move || session.with(|session| *session == Session::Out));
     let router = expect_context::<Router>();
     let is_something_open = move || (router.address() != Address::List).to_string();
     // Another conversation is another pane: nothing of the one before stays in it.
-    let shown = Memo::new(move |_| match router.address() {
+    let shown = memo(move || match router.address() {
         Address::Message(id, _) => Address::Conversation(id),
         address => address,
     });
@@ -39,7 +39,7 @@ pub(crate) fn Chat() -> impl IntoView {
         Address::Search => later::show(search),
         _ => view! { <NothingOpen /> }.into_any(),
     };
-    Effect::new(move |_| {
+    effect(move || {
         let unread = state.conversations.unread.get();
         let title = if unread == 0 { "Confab".to_owned() } else { format!("({unread}) Confab") };
         document().set_title(&title);

@@ -9,16 +9,18 @@ use crate::components::purpose::PurposeLine;
 use crate::components::sidebar::{face, title};
 use crate::components::timeline::TimelinePane;
 use crate::components::typing::TypingLine;
-use crate::dynamic::text;
+use crate::dynamic::{effect, part_if, text};
 use crate::i18n::{Text, count, tr, with};
 use crate::router::{Address, Router};
 use crate::state::conversation::others;
 use crate::state::session::Session;
+use crate::state::upload::files_of;
 use crate::state::{Overlay, State};
 use leptos::prelude::*;
 use shared::conversation::{ConversationKind, Summary};
 use shared::ids::{ConversationId, UserId};
 use shared::presence::PresenceState as There;
+use wasm_bindgen::JsCast;
 
 #[component]
 pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
@@ -40,7 +42,7 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
     });
     let draft = state.drafts.get(id, state.session.me());
     let me = state.session.session;
-    Effect::new(move |_| state.drafts.keep(id, me.with(Session::user)));
+    effect(move || state.drafts.keep(id, me.with(Session::user)));
     // With nothing written, the way up leads to what was written last.
     let on_up = move |()| {
         let last = state.session.me().and_then(|me| state.timelines.last_of(id, me));
@@ -58,6 +60,11 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
         }
         is_taken
     };
+    let is_over = RwSignal::new(false);
+    let add = move |files| {
+        let most = state.limits.with_untracked(|limits| limits.attachments as usize);
+        draft.files.add(files, most)
+    };
     let router = expect_context::<Router>();
     let search_here = move |_| {
         state.searching.set((String::new(), Some(id)));
@@ -65,7 +72,29 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
     };
     let purpose = Signal::derive(move || draft.purpose.get());
     view! {
-        <main class="pane">
+        <main
+            class="pane"
+            on:dragover=move |event| {
+                if has_files(&event) {
+                    event.prevent_default();
+                    is_over.set(true);
+                }
+            }
+            on:dragleave=move |event| {
+                // Into what is inside it one goes by leaving it, too.
+                if event.related_target().is_none_or(|to| !is_inside(&event, &to)) {
+                    is_over.set(false);
+                }
+            }
+            on:drop=move |event| {
+                is_over.set(false);
+                if has_files(&event) {
+                    event.prevent_default();
+                    add(files_of(event.data_transfer().and_then(|data| data.files())));
+                }
+            }
+        >
+            {part_if(move || is_over.get(), || view! { <p class="pane__drop">{tr(Text::DropFiles)}</p> }.into_any())}
             <header class="pane__head">
                 <BackToList />
                 <Avatar id=face name />
@@ -89,9 +118,19 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
             <TimelinePane conversation=id />
             <TypingLine conversation=id />
             <PurposeLine conversation=id draft />
-            <Composer label text=draft.text purpose submit conversation=id on_input=move |()| state.typing(id) on_up on_escape />
+            <Composer label text=draft.text draft purpose submit conversation=id on_input=move |()| state.typing(id) on_up on_escape />
         </main>
     }
+}
+
+/// Whether files are being dragged, and not a text.
+fn has_files(event: &web_sys::DragEvent) -> bool {
+    event.data_transfer().is_some_and(|data| data.types().includes(&"Files".into(), 0))
+}
+
+fn is_inside(event: &web_sys::DragEvent, target: &web_sys::EventTarget) -> bool {
+    let pane = event.current_target().and_then(|pane| pane.dyn_into::<web_sys::Node>().ok());
+    pane.is_some_and(|pane| pane.contains(target.dyn_ref::<web_sys::Node>()))
 }
 
 /// What kind of conversation it is, in words.

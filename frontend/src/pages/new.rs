@@ -8,7 +8,7 @@ use crate::components::field::Field;
 use crate::components::form::{Form, FormBody};
 use crate::components::markup::{Body, fill, uncover};
 use crate::components::message::NotSent;
-use crate::dynamic::{part, text};
+use crate::dynamic::{effect, memo, part, text};
 use crate::i18n::{Text, tr, with};
 use crate::router::{Address, Router};
 use crate::state::{FirstMessage, FirstState, State};
@@ -54,7 +54,7 @@ pub(crate) fn New() -> impl IntoView {
 
     // What was sent from here shows where it is going.
     let router = expect_context::<Router>();
-    Effect::new(move |_| {
+    effect(move || {
         let Some(id) = sent.get() else { return };
         let accepted = state.first_messages.with(|all| {
             all.iter().find(|first| first.id == id).and_then(|first| match first.state {
@@ -208,7 +208,7 @@ fn Person(
 ) -> impl IntoView {
     let id = user.id;
     let name = user.display_name.clone();
-    let is_chosen = Memo::new(move |_| chosen.with(|chosen| chosen.iter().any(|user| user.id == id)));
+    let is_chosen = memo(move || chosen.with(|chosen| chosen.iter().any(|user| user.id == id)));
     view! {
         <button type="button" class="person" aria-pressed=text(move || is_chosen.get().to_string()) on:click=move |_| toggle(user.clone())>
             <Avatar id=*id.as_bytes() name=name.clone() />

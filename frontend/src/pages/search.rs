@@ -4,7 +4,7 @@ use crate::api;
 use crate::browser;
 use crate::components::back::BackToList;
 use crate::components::sidebar::title;
-use crate::dynamic::{part, part_if, text};
+use crate::dynamic::{effect, part, part_if, text};
 use crate::i18n::{Text, tr, with};
 use crate::router::Address;
 use crate::state::State;
@@ -73,7 +73,7 @@ pub(crate) fn SearchPage() -> impl IntoView {
     let mut search_later = leptos::leptos_dom::helpers::debounce(PAUSE, move |()| search(None));
     search(None);
     // Somebody wants something else from elsewhere.
-    Effect::new(move |_| {
+    effect(move || {
         let (asked, place) = state.searching.get();
         if query.with_untracked(|known| *known != asked) || within.get_untracked() != place {
             query.set(asked);
@@ -82,7 +82,7 @@ pub(crate) fn SearchPage() -> impl IntoView {
         }
     });
     let input = NodeRef::<html::Input>::new();
-    Effect::new(move |_| {
+    effect(move || {
         if let Some(input) = input.get() {
             browser::focus(&input);
         }
@@ -160,6 +160,9 @@ fn row(state: State, result: SearchResult, words: &[String]) -> AnyView {
     let marked = marked(&excerpt(&content, words), words)
         .into_iter()
         .map(|(text, is_hit)| if is_hit { view! { <mark>{text}</mark> }.into_any() } else { text.into_any() });
+    let files = event.kind.as_message().into_iter().flat_map(|message| &message.attachments);
+    let files: Vec<_> =
+        files.map(|file| view! { <bdi class="search__file">{format!("📎 {}", file.name)}</bdi> }.into_any()).collect();
     let is_today = browser::day(event.at) == browser::day(browser::now());
     let at = if is_today { browser::time(event.at) } else { browser::long_day(event.at) };
     view! {
@@ -171,6 +174,7 @@ fn row(state: State, result: SearchResult, words: &[String]) -> AnyView {
                     <time class="search__time">{at}</time>
                 </span>
                 <span class="search__text" dir="auto">{marked.collect::<Vec<_>>()}</span>
+                {files}
             </a>
         </li>
     }

@@ -2,6 +2,7 @@
 
 use super::State;
 use super::emoji::Emoji;
+use crate::dynamic::memo;
 use crate::{api, browser};
 use leptos::prelude::*;
 use shared::account::User;
@@ -75,7 +76,7 @@ pub(crate) struct Completion {
 impl Completion {
     pub(crate) fn new(state: State, conversation: Option<ConversationId>) -> Self {
         let (typed, found) = (RwSignal::new(None), RwSignal::new(Vec::new()));
-        let choices = Memo::new(move |_| match typed.get() {
+        let choices = memo(move || match typed.get() {
             None => Vec::new(),
             Some(Typed::Name(name, _)) => names(state, conversation, &name, &found.get()),
             Some(Typed::Emoji(name)) => emoji(state, &name),

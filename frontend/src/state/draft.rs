@@ -1,6 +1,7 @@
 //! What is being written in each conversation. It stays while one looks elsewhere, and is kept by the browser through
 //! a reload.
 
+use super::upload::Files;
 use crate::browser;
 use leptos::prelude::*;
 use shared::ids::{ConversationId, Seq, UserId};
@@ -16,6 +17,7 @@ const KEPT_MAX: usize = 200;
 pub(crate) struct Draft {
     pub(crate) text: RwSignal<String>,
     pub(crate) purpose: RwSignal<Purpose>,
+    pub(crate) files: Files,
 }
 
 /// What a draft is to become.
@@ -66,6 +68,7 @@ impl Draft {
         if !self.end_edit() {
             self.purpose.set(Purpose::New);
             self.text.set(String::new());
+            self.files.clear();
         }
     }
 
@@ -120,6 +123,7 @@ impl Drafts {
                 owner.with(|| Draft {
                     text: RwSignal::new(text),
                     purpose: RwSignal::new(reply_to.map_or(Purpose::New, Purpose::Reply)),
+                    files: Files::new(),
                 })
             })
         };

@@ -14,6 +14,7 @@ pub(crate) mod receipt;
 pub(crate) mod session;
 pub(crate) mod setting;
 pub(crate) mod timeline;
+pub(crate) mod upload;
 mod writing;
 
 use crate::connection::Link;
@@ -33,6 +34,7 @@ use receipt::ReceiptState;
 use session::SessionState;
 use setting::Settings;
 use shared::account::User;
+use shared::attachment::Attachment;
 use shared::conversation::{ChangePreferences, ConversationKind, Summary};
 use shared::event::{Event, EventKind};
 use shared::frame::ServerFrame;
@@ -53,6 +55,8 @@ pub(crate) enum Overlay {
     Shortcuts,
     /// Who is in a conversation, and what can be changed about it.
     About(ConversationId),
+    /// A picture as large as the window: of [`State::viewing`].
+    Picture,
     /// Who has read a message.
     Readers(ConversationId, Seq),
 }
@@ -88,6 +92,8 @@ pub(crate) struct State {
     pub(crate) overlay: RwSignal<Option<Overlay>>,
     /// What is searched for, and where.
     pub(crate) searching: RwSignal<(String, Option<ConversationId>)>,
+    /// The files of the message whose picture is looked at, and which of them.
+    pub(crate) viewing: StoredValue<(Vec<Attachment>, usize)>,
     /// Whom a new message begins with.
     pub(crate) beginning: StoredValue<Vec<User>>,
     /// Emoji.
@@ -125,6 +131,7 @@ impl State {
             limits: RwSignal::new(Limits::default()),
             overlay: RwSignal::new(None),
             searching: RwSignal::new((String::new(), None)),
+            viewing: StoredValue::new((Vec::new(), 0)),
             beginning: StoredValue::new(Vec::new()),
             emoji: EmojiState::new(),
             active: RwSignal::new(None),
@@ -263,7 +270,8 @@ impl State {
         let Some(me) = self.session.me() else { return };
         let command = self.link.drive(self, |machine| machine.take_accepted(accepted.id, browser::monotonic()));
         let changed = command.as_ref().and_then(Command::changes);
-        let Some(event) = command.and_then(|command| command.into_event(accepted, me)).map(|event| self.naming(event))
+        let Some(event) =
+            command.and_then(|command| command.into_event(accepted, me)).map(|event| self.complete(event))
         else {
             if let Some(target) = changed {
                 self.settle((accepted.conversation, target));
@@ -281,6 +289,14 @@ impl State {
         }
         self.fetch(accepted.conversation, missing);
         self.set_first(accepted.id, FirstState::Accepted(accepted.conversation));
+    }
+
+    /// One's own message or change of one as others are sent it: with its files, and those it names.
+    fn complete(self, mut event: Event) -> Event {
+        if let EventKind::Message(message) = &mut event.kind {
+            message.attachments = self.timelines.files(event.conversation, message.id);
+        }
+        self.naming(event)
     }
 
     /// Takes in how a conversation stands now.

@@ -7,7 +7,7 @@ use shared::account::User;
 use shared::event::{Event, EventKind};
 use shared::ids::UserId;
 use shared::mention;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ const PAUSE: Duration = Duration::from_millis(120);
 #[derive(Clone, Copy)]
 pub(crate) struct People {
     names: StoredValue<HashMap<UserId, ArcRwSignal<String>>>,
-    wanted: StoredValue<BTreeSet<UserId>>,
+    wanted: StoredValue<Vec<UserId>>,
 }
 
 impl People {
     pub(crate) fn new() -> Self {
-        Self { names: StoredValue::new(HashMap::new()), wanted: StoredValue::new(BTreeSet::new()) }
+        Self { names: StoredValue::new(HashMap::new()), wanted: StoredValue::new(Vec::new()) }
     }
 
     /// Takes in what these people are called.
@@ -57,14 +57,20 @@ impl People {
         if !self.name(id).with_untracked(String::is_empty) {
             return;
         }
-        let is_first = self.wanted.try_update_value(|wanted| wanted.insert(id) && wanted.len() == 1);
+        let is_first = self.wanted.try_update_value(|wanted| {
+            let is_first = wanted.is_empty();
+            if !wanted.contains(&id) {
+                wanted.push(id);
+            }
+            is_first
+        });
         if is_first == Some(true) {
             leptos::task::spawn_local(async move { state.people.ask().await });
         }
     }
 
     async fn ask(self) {
-        let ids: Vec<_> = self.wanted.try_update_value(std::mem::take).unwrap_or_default().into_iter().collect();
+        let ids = self.wanted.try_update_value(std::mem::take).unwrap_or_default();
         for ids in ids.chunks(ASK_MAX) {
             // Without an answer the next message of theirs asks again.
             if let Ok(users) = api::users(ids).await {

@@ -4,6 +4,7 @@ use super::State;
 use crate::api;
 use client::timeline::{Load, Row};
 use leptos::prelude::*;
+use shared::attachment::Attachment;
 use shared::event::{Event, EventKind};
 use shared::ids::{ConversationId, Seq, UserId};
 use shared::markdown;
@@ -17,6 +18,14 @@ const CHARS_MAX: usize = 120;
 /// A text in one line. (Cut after its marks were taken away, or it could end within something hidden and show it.)
 pub(crate) fn in_short(content: &str) -> String {
     markdown::plain(content).chars().take(CHARS_MAX).collect()
+}
+
+/// A message in one line: its text, or what its first file is called.
+pub(crate) fn said(content: &str, attachments: &[Attachment]) -> String {
+    match attachments {
+        [first, ..] if content.is_empty() => format!("📎 {}", first.name),
+        _ => in_short(content),
+    }
 }
 
 /// A message in short.
@@ -33,22 +42,21 @@ pub(crate) enum Quote {
 }
 
 impl Quote {
-    fn of(sender: UserId, content: &str, is_deleted: bool) -> Self {
+    fn of(sender: UserId, content: &str, attachments: &[Attachment], is_deleted: bool) -> Self {
         if is_deleted {
             return Quote::Deleted(sender);
         }
-        Quote::Said(sender, in_short(content))
+        Quote::Said(sender, said(content, attachments))
     }
 
     fn of_event(event: &Event) -> Self {
-        event
-            .kind
-            .as_message()
-            .map_or(Quote::Missing, |message| Quote::of(event.sender, &message.content, message.deleted_at.is_some()))
+        event.kind.as_message().map_or(Quote::Missing, |message| {
+            Quote::of(event.sender, &message.content, &message.attachments, message.deleted_at.is_some())
+        })
     }
 
     fn of_row(row: &Row) -> Self {
-        Quote::of(row.sender, &row.content, row.deleted_at.is_some())
+        Quote::of(row.sender, &row.content, &row.attachments, row.deleted_at.is_some())
     }
 }
 
@@ -68,7 +76,7 @@ impl Quotes {
     pub(crate) fn event(self, event: &Event) {
         let (target, quote): (Seq, &dyn Fn(UserId) -> Quote) = match &event.kind {
             EventKind::Edited(edited) if !edited.content.is_empty() => {
-                (edited.target, &|sender| Quote::of(sender, &edited.content, false))
+                (edited.target, &|sender| Quote::Said(sender, in_short(&edited.content)))
             }
             EventKind::Deleted(deleted) => (deleted.target, &Quote::Deleted),
             _ => return,

@@ -5,6 +5,7 @@
 use crate::{api, browser};
 use client::timeline::{Change, Load, Loading, Missing, Row, RowState, Timeline};
 use leptos::prelude::*;
+use shared::attachment::Attachment;
 use shared::conversation::EventList;
 use shared::event::Event;
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
@@ -111,6 +112,14 @@ impl Timelines {
         self.known(id, |entry| entry.timeline.get(seq).cloned())?
     }
 
+    /// The files of a row.
+    pub(crate) fn files(self, id: ConversationId, key: CommandId) -> Vec<Attachment> {
+        let found = self.known(id, |entry| {
+            Some(entry.timeline.rows().iter().rev().find(|row| row.key == key)?.attachments.clone())
+        });
+        found.flatten().unwrap_or_default()
+    }
+
     /// The number of a row, if it is in the log.
     pub(crate) fn seq(self, id: ConversationId, key: CommandId) -> Option<Seq> {
         self.known(id, |entry| entry.timeline.rows().iter().find(|row| row.key == key)?.seq())?
@@ -186,9 +195,9 @@ impl Timelines {
         self.known(id, |entry| entry.timeline.handle_last_seq(last_seq))?
     }
 
-    pub(crate) fn pending(self, id: ConversationId, send: &Send, sender: UserId) {
+    pub(crate) fn pending(self, id: ConversationId, send: &Send, files: Vec<Attachment>, sender: UserId) {
         self.with(id, |entry| {
-            let changes = entry.timeline.push_pending(send, sender, browser::now());
+            let changes = entry.timeline.push_pending(send, files, sender, browser::now());
             entry.mirror(changes);
         });
     }

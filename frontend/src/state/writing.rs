@@ -9,6 +9,7 @@ use client::command::Command;
 use client::outbox::Kept;
 use client::timeline::RowState;
 use leptos::prelude::*;
+use shared::attachment::Attachment;
 use shared::code::Rejection;
 use shared::conversation::ConversationKind;
 use shared::ids::{CommandId, ConversationId, Seq, UserId};
@@ -36,8 +37,8 @@ impl State {
     pub(crate) fn submit(self, id: ConversationId, content: String) -> bool {
         let draft = self.drafts.get(id, self.session.me());
         match draft.purpose.get_untracked() {
-            Purpose::New => self.send(id, content, None),
-            Purpose::Reply(target) => self.send(id, content, Some(target)),
+            Purpose::New => self.send(id, content, None, draft.files.there()),
+            Purpose::Reply(target) => self.send(id, content, Some(target), draft.files.there()),
             Purpose::Edit(Editing { target, .. }) => {
                 // The same text is no change.
                 let is_same = self.timelines.row(id, target).is_some_and(|row| row.content == content.trim());
@@ -47,16 +48,17 @@ impl State {
     }
 
     /// Sends a message to a conversation. `false`: too many are waiting; the text is kept.
-    fn send(self, id: ConversationId, content: String, reply_to: Option<Seq>) -> bool {
+    fn send(self, id: ConversationId, content: String, reply_to: Option<Seq>, files: Vec<Attachment>) -> bool {
         let Some(me) = self.session.me() else { return false };
         let to = match self.conversations.kind(id) {
             Some(ConversationKind::Everyone) => Target::Everyone,
             _ => Target::Conversation(id),
         };
-        let send = Send { id: browser::new_command_id(), to, content, reply_to, attachments: Vec::new() };
+        let attachments = files.iter().map(|file| file.id).collect();
+        let send = Send { id: browser::new_command_id(), to, content, reply_to, attachments };
         self.timelines.set_new_after(id, None);
-        self.timelines.pending(id, &send, me);
-        let is_taken = self.queue(&send);
+        self.timelines.pending(id, &send, files.clone(), me);
+        let is_taken = self.write_with(Command::Send(send.clone()), files);
         if is_taken {
             // What one writes, one sees.
             self.to_end(id);
@@ -75,7 +77,7 @@ impl State {
         let send = Send { id: browser::new_command_id(), to, content, reply_to: None, attachments: Vec::new() };
         let first = FirstMessage { id: send.id, content: send.content.clone(), state: FirstState::Pending };
         self.first_messages.update(|all| all.push(first));
-        let is_taken = self.queue(&send);
+        let is_taken = self.write(Command::Send(send.clone()));
         if !is_taken {
             self.first_messages.update(|all| all.retain(|first| first.id != send.id));
         }
@@ -122,12 +124,14 @@ impl State {
             let send = machine.discard(id, browser::monotonic())?.as_send()?.clone();
             Some((send.content, send.reply_to))
         });
+        let files = self.timelines.files(conversation, id);
         self.timelines.discard(conversation, id);
         if let Some((text, reply_to)) = taken {
             let draft = self.drafts.get(conversation, self.session.me());
             draft.end_edit();
+            draft.files.put_back(files);
             draft.text.update(|draft| {
-                let separator = if draft.is_empty() { "" } else { "\n" };
+                let separator = if draft.is_empty() || text.is_empty() { "" } else { "\n" };
                 *draft = format!("{text}{separator}{draft}");
             });
             if let Some(target) = reply_to {
@@ -150,7 +154,7 @@ impl State {
             };
             match self.conversation_of(&send.to) {
                 Some(conversation) => {
-                    self.timelines.pending(conversation, send, me);
+                    self.timelines.pending(conversation, send, kept.files.clone(), me);
                     if let Some(reason) = failed {
                         self.timelines.state(conversation, send.id, RowState::Failed(reason));
                     }
@@ -179,15 +183,15 @@ impl State {
         self.set_first(id, FirstState::Failed(i18n::refusal(rejection)));
     }
 
-    fn queue(self, send: &Send) -> bool {
-        self.write(Command::Send(send.clone()))
-    }
-
     /// Asks for something to be stored. `false`: too much is waiting.
     pub(super) fn write(self, command: Command) -> bool {
+        self.write_with(command, Vec::new())
+    }
+
+    fn write_with(self, command: Command, files: Vec<Attachment>) -> bool {
         let Some(me) = self.session.me() else { return false };
         let write = |machine: &mut client::connection::Connection| {
-            machine.write(command, me, browser::now(), browser::monotonic())
+            machine.write_with(command, files, me, browser::now(), browser::monotonic())
         };
         self.link.drive(self, write).is_ok()
     }

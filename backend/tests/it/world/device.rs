@@ -200,7 +200,7 @@ impl Device {
             && let Some(timeline) =
                 lookup::conversation(&self.list, self.user, &send.to).and_then(|id| self.timelines.get_mut(&id))
         {
-            timeline.push_pending(send, user, at);
+            timeline.push_pending(send, Vec::new(), user, at);
         }
         self.drive(|connection| connection.write(command, user, at, now)).expect("there is room in the outbox");
     }

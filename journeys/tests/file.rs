@@ -1,0 +1,194 @@
+//! Files: chosen, dropped and pasted, on their way, there, seen, and gone again.
+
+use crate::support::{Driver, Person, Server, eventually};
+use serde_json::json;
+use std::path::Path;
+use tempfile::TempDir;
+use thirtyfour::prelude::*;
+
+/// Makes files in a folder: a picture of this width, drawn by the browser, and texts.
+async fn make_picture(person: &Person, folder: &TempDir, name: &str, width: u32) -> String {
+    let draw = "const [width, done] = arguments; const canvas = document.createElement('canvas');
+        [canvas.width, canvas.height] = [width, width / 2];
+        const context = canvas.getContext('2d');
+        const colours = context.createLinearGradient(0, 0, width, width / 2);
+        colours.addColorStop(0, '#e0a'); colours.addColorStop(1, '#0ae');
+        context.fillStyle = colours; context.fillRect(0, 0, width, width / 2);
+        canvas.toBlob(async (blob) => done([...new Uint8Array(await blob.arrayBuffer())]));";
+    let bytes = person.browser.execute_async(draw, vec![json!(width)]).await.unwrap();
+    let bytes: Vec<u8> = serde_json::from_value(bytes.json().clone()).unwrap();
+    make_file(folder.path(), name, &bytes)
+}
+
+fn make_file(folder: &Path, name: &str, bytes: &[u8]) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+impl Person {
+    async fn chooses(&self, files: &[&str]) {
+        let input = self.browser.find(By::Css(".composer__files")).await.unwrap();
+        input.send_keys(files.join("\n")).await.unwrap();
+    }
+
+    /// Waits until so many files are there and none is on its way.
+    async fn has_in_tray(&self, count: usize) {
+        let stages = "return [...document.querySelectorAll('.tray__item')].map((e) => e.dataset.stage)";
+        eventually(&format!("{count} files are there"), || async {
+            self.js(stages).await == json!(vec!["there"; count])
+        })
+        .await;
+    }
+
+    async fn sees_count(&self, css: &str, count: usize) {
+        let script = format!("return document.querySelectorAll('{css}').length");
+        eventually(&format!("{} sees {count} × {css}", self.name), || async {
+            self.js(&script).await == json!(count)
+        })
+        .await;
+    }
+
+    async fn sees_picture(&self, css: &str) {
+        let script =
+            format!("const image = document.querySelector('{css}'); return image?.complete && image.naturalWidth > 0");
+        eventually(&format!("{} sees {css}", self.name), || async { self.js(&script).await == json!(true) }).await;
+    }
+}
+
+#[tokio::test]
+async fn pictures_and_files_go_with_a_message_and_are_seen_by_the_other() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    let folder = tempfile::tempdir().unwrap();
+    ada.writes_to(&["Ben Okafor"], "Hello Ben").await;
+    let first = make_picture(&ada, &folder, "sunrise.png", 1_600).await;
+    let second = make_picture(&ada, &folder, "sunset.png", 300).await;
+    let notes = make_file(folder.path(), "notes.txt", b"some notes");
+    ada.chooses(&[&first, &second, &notes]).await;
+    ada.has_in_tray(3).await;
+    ada.picture("file-tray").await;
+    ada.clicks("button[aria-label='Remove notes.txt']").await;
+    ada.has_in_tray(2).await;
+    ada.chooses(&[&notes]).await;
+    ada.has_in_tray(3).await;
+    ada.says("From last week").await;
+    ada.sees_count(".tray__item", 0).await;
+    ada.has_sent_all().await;
+    ada.sees_picture(".picture__image").await;
+
+    ben.opens("Ada Lovelace").await;
+    ben.sees("From last week").await;
+    ben.sees_count(".picture", 2).await;
+    ben.sees_picture(".picture__image").await;
+    assert_eq!(ben.shown(".file__name").await, "notes.txt");
+    let file = ben.waits_for(".file").await;
+    assert_eq!(file.attr("download").await.unwrap().as_deref(), Some("notes.txt"));
+    ben.picture("file-message").await;
+
+    // As large as the window, by the keyboard: to the next, back, and away.
+    ben.js("document.querySelector('.picture').focus()").await;
+    ben.presses(Key::Enter).await;
+    ben.sees_picture(".lightbox__image").await;
+    assert_eq!(ben.shown(".lightbox__name").await, "sunrise.png");
+    ben.picture("file-lightbox").await;
+    ben.presses(Key::Right).await;
+    eventually("the next is there", || async { ben.shown(".lightbox__name").await == "sunset.png" }).await;
+    ben.presses(Key::Left).await;
+    eventually("the first is there", || async { ben.shown(".lightbox__name").await == "sunrise.png" }).await;
+    ben.presses(Key::Escape).await;
+    ben.sees_count(".lightbox", 0).await;
+    let focused = "return document.activeElement.className";
+    eventually("the focus is back", || async { ben.js(focused).await == json!("picture") }).await;
+
+    // After a reload, on a telephone, it is the same.
+    ben.window(360, 740).await;
+    ben.prefers("dark").await;
+    ben.browser.refresh().await.unwrap();
+    ben.sees_count(".picture", 2).await;
+    ben.sees_picture(".picture__image").await;
+    let wide = "return document.documentElement.scrollWidth > innerWidth";
+    assert_eq!(ben.js(wide).await, json!(false), "nothing sticks out");
+    ben.picture("file-message-360-dark").await;
+
+    // A message may be files alone; the list says what it is.
+    ada.chooses(&[&notes]).await;
+    ada.has_in_tray(1).await;
+    ada.clicks("button[aria-label='Send']:not([disabled])").await;
+    ada.has_sent_all().await;
+    ada.sees_count(".file", 2).await;
+    assert!(ada.shown(".conversation").await.contains("📎 notes.txt"));
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_uploaded_says_why_and_is_tried_again() {
+    let server = Server::start_with(&["--rate-limits", "off", "--attachment-bytes", "50000"]);
+    let driver = Driver::start().await;
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let folder = tempfile::tempdir().unwrap();
+    let small = make_file(folder.path(), "small.bin", &[1; 20_000]);
+    let large = make_file(folder.path(), "large.bin", &[1; 60_000]);
+    ada.opens("Everyone").await;
+    ada.chooses(&[&large]).await;
+    eventually("it says why", || async { ada.shown(".tray__note--bad").await.contains("at most 50 kB") }).await;
+    ada.clicks("button[aria-label='Remove large.bin']").await;
+    ada.has_network(false).await;
+    ada.chooses(&[&small]).await;
+    ada.waits_for(".tray__item[data-stage='failed']").await;
+    // What is written waits, and goes when the file is there.
+    ada.says("with a file").await;
+    eventually("it says that it waits", || async {
+        ada.shown(".composer__note").await.contains("could not be uploaded")
+    })
+    .await;
+    assert!(!ada.texts().await.contains(&"with a file".to_owned()));
+    ada.has_network(true).await;
+    ada.is_connected().await;
+    ada.clicks_button("Try again").await;
+    ada.sees("with a file").await;
+    ada.has_sent_all().await;
+    ada.sees_count(".file", 1).await;
+    let many: Vec<_> = (0..12).map(|number| make_file(folder.path(), &format!("{number}.txt"), b"x")).collect();
+    ada.chooses(&many.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    ada.has_in_tray(10).await;
+    assert_eq!(ada.shown(".composer__note").await, "A message carries 10 files at most");
+    ada.leaves().await;
+}
+
+#[tokio::test]
+async fn files_are_dropped_and_pasted_and_a_long_text_becomes_one() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    ada.opens("Everyone").await;
+    let drag = "const data = new DataTransfer(); data.items.add(new File(['dropped'], 'dropped.txt'));
+        const pane = document.querySelector('.pane');
+        const event = (kind) => pane.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));";
+    ada.js(&format!("{drag} event('dragover')")).await;
+    ada.waits_for(".pane__drop").await;
+    ada.picture("file-drop").await;
+    ada.js(&format!("{drag} event('drop')")).await;
+    ada.has_in_tray(1).await;
+    ada.sees_count(".pane__drop", 0).await;
+    ada.js("const data = new DataTransfer(); data.items.add(new File(['pasted'], 'pasted.txt'));
+        document.querySelector('.composer__text').dispatchEvent(
+            new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }))")
+        .await;
+    ada.has_in_tray(2).await;
+    ada.pastes(&"a long story ".repeat(1_500)).await;
+    ada.clicks_button("Send as a file").await;
+    ada.has_in_tray(3).await;
+    assert_eq!(ada.shown(".tray__name").await, "dropped.txt|pasted.txt|text.txt");
+    ada.clicks("button[aria-label='Send']:not([disabled])").await;
+    ada.has_sent_all().await;
+    ada.sees_count(".file", 3).await;
+
+    // With the message go its files.
+    ada.js("document.querySelector('.message').focus()").await;
+    ada.clicks("button[aria-label='Delete']").await;
+    ada.sees_count(".file", 0).await;
+    ada.leaves().await;
+}
