@@ -9,6 +9,7 @@
 //!   what happens to a message after it was written.
 //! * [`conversations`] — the list: newest first, unread counts.
 //! * [`receipt`], [`typing`], [`presence`] — what people have read, who writes, who is there.
+//! * [`alert`] — what somebody wants to be told of.
 //!
 //! Machines are told what happened (`handle_*`) with the time, and asked what to do (`poll_output`,
 //! `next_timeout`). Times are milliseconds of a clock that never goes back.
@@ -16,6 +17,7 @@
 #![warn(missing_docs)]
 
 pub mod aggregate;
+pub mod alert;
 pub mod backoff;
 pub mod command;
 pub mod connection;

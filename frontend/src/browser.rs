@@ -49,6 +49,43 @@ pub(crate) fn is_visible() -> bool {
     window().document().is_some_and(|document| document.visibility_state() == web_sys::VisibilityState::Visible)
 }
 
+/// Whether the page is in front of the person, and no other program.
+pub(crate) fn is_looked_at() -> bool {
+    is_visible() && window().document().is_some_and(|document| document.has_focus().unwrap_or(false))
+}
+
+/// Waits.
+pub(crate) async fn sleep(span: std::time::Duration) {
+    let promise = js_sys::Promise::new(&mut |resolve, _| {
+        let millis = i32::try_from(span.as_millis()).unwrap_or(i32::MAX);
+        // It fails for what is no function.
+        let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, millis);
+    });
+    // It is never rejected.
+    let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
+}
+
+/// The moment an hour from now.
+pub(crate) fn in_an_hour() -> Timestamp {
+    Timestamp::from_millis(now().as_millis() + 60 * 60 * 1_000)
+}
+
+/// Eight o'clock of the next day, here.
+pub(crate) fn tomorrow_morning() -> Timestamp {
+    let date = Date::new_0();
+    date.set_date(date.get_date() + 1);
+    date.set_hours(8);
+    date.set_minutes(0);
+    date.set_seconds(0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds since 1970 fit")]
+    Timestamp::from_millis(date.get_time() as u64)
+}
+
+/// A moment to come: the time today, with the day later.
+pub(crate) fn when(at: Timestamp) -> String {
+    if day(at) == day(now()) { time(at) } else { format!("{}, {}", short_day(at), time(at)) }
+}
+
 /// The day a moment falls on here, as a number that grows by one each day.
 pub(crate) fn day(at: Timestamp) -> i64 {
     let millis = at.as_millis();

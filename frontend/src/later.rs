@@ -54,6 +54,12 @@ pub(crate) fn show(fetch: impl Fn() -> Fetched + Send + Sync + 'static) -> AnyVi
     show_part(Arc::new(fetch))
 }
 
+/// Fetches a part that shows nothing; what it does ends with whoever asks for it. One that does not come is missing.
+pub(crate) fn quietly(fetch: Fetched) {
+    let fetch = ScopedFuture::new(fetch);
+    leptos::task::spawn_local(async move { drop(fetch.await) });
+}
+
 fn show_part(fetch: Arc<dyn Fn() -> Fetched + Send + Sync>) -> AnyView {
     let phase = RwSignal::new(Phase::Waiting);
     let fetched = StoredValue::new_local(None);

@@ -2,7 +2,7 @@
 
 use crate::account::User;
 use crate::event::Event;
-use crate::ids::{ConversationId, Cursor, UserId};
+use crate::ids::{ConversationId, Cursor, Timestamp, UserId};
 #[cfg(feature = "schema")]
 use crate::limits;
 use serde::{Deserialize, Serialize};
@@ -68,9 +68,18 @@ pub struct Preferences {
     /// What one wants to be told of.
     #[serde(skip_serializing_if = "Notify::is_usual")]
     pub notify: Notify,
+    /// Until when one wants to be told of nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
 }
 
 impl Preferences {
+    /// Whether one wants to be told of nothing just now.
+    #[must_use]
+    pub fn is_muted(&self, now: Timestamp) -> bool {
+        self.notify == Notify::Nothing || self.muted_until.is_some_and(|until| until > now)
+    }
+
     fn are_usual(&self) -> bool {
         *self == Self::default()
     }
@@ -117,6 +126,9 @@ pub struct ChangePreferences {
     /// What one wants to be told of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<Notify>,
+    /// Until when one wants to be told of nothing; 0: that is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
 }
 
 impl ChangePreferences {
@@ -128,6 +140,10 @@ impl ChangePreferences {
             archived: self.archived.unwrap_or(before.archived),
             marked_unread: self.marked_unread.unwrap_or(before.marked_unread),
             notify: self.notify.unwrap_or(before.notify),
+            muted_until: match self.muted_until {
+                Some(until) => Some(until).filter(|until| *until > Timestamp::default()),
+                None => before.muted_until,
+            },
         }
     }
 }

@@ -253,7 +253,7 @@ pub struct Timestamp(u64);
 impl Timestamp {
     /// The moment this many milliseconds after 1970-01-01T00:00:00Z.
     #[must_use]
-    pub fn from_millis(millis: u64) -> Self {
+    pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 

@@ -15,7 +15,7 @@ const FIRST_BROTLI_MAX: u64 = 302_000;
 /// And all of it.
 const WHOLE_BROTLI_MAX: u64 = 450_000;
 /// What the parts are called that are wanted later. (Pieces that several parts share count as wanted at first.)
-const LATER: [&str; 2] = ["split_more.wasm.br", "split_files.wasm.br"];
+const LATER: [&str; 3] = ["split_more.wasm.br", "split_files.wasm.br", "split_alerts.wasm.br"];
 /// What the page is made of.
 const SOURCES: [&str; 12] = [
     "index.html",

@@ -6,6 +6,7 @@ use super::field::Field;
 use super::form::{Form, FormBody};
 use super::icon::{Icon, Picture};
 use crate::api;
+use crate::browser;
 use crate::dynamic::{effect, memo, part, part_if, text};
 use crate::i18n::{Text, tr, with};
 use crate::router::{Address, Router};
@@ -198,17 +199,33 @@ fn Wanting(id: ConversationId) -> impl IntoView {
     let usual = ChangePreferences::default();
     let notify = move |event: leptos::ev::Event| {
         let chosen = event_target_value(&event);
-        let chosen = NOTIFY.into_iter().find(|(value, ..)| *value == chosen);
-        if let Some((_, _, notify)) = chosen {
-            prefer(ChangePreferences { notify: Some(notify), ..usual });
+        let muted_until = match chosen.as_str() {
+            "hour" => Some(browser::in_an_hour()),
+            "morning" => Some(browser::tomorrow_morning()),
+            _ => None,
+        };
+        let notify = NOTIFY.into_iter().find(|(value, ..)| *value == chosen).map(|(_, _, notify)| notify);
+        if notify.is_some() || muted_until.is_some() {
+            // Whoever chooses what to be told of is not to be left alone any more.
+            prefer(ChangePreferences { notify, muted_until: Some(muted_until.unwrap_or_default()), ..usual });
         }
     };
     let options = move || {
-        let now = wants.get().notify;
-        let option = |(value, text, notify): (&'static str, Text, Notify)| {
-            view! { <option value=value selected=notify == now>{tr(text)}</option> }.into_any()
+        let wants = wants.get();
+        let muted = wants.muted_until.filter(|until| *until > browser::now());
+        let option = |value: &'static str, text: String, is_chosen: bool| {
+            view! { <option value=value selected=is_chosen>{text}</option> }.into_any()
         };
-        NOTIFY.into_iter().map(option).collect::<Vec<_>>().into_any()
+        let of = |(value, text, notify): (&'static str, Text, Notify)| {
+            option(value, tr(text).into(), muted.is_none() && notify == wants.notify)
+        };
+        let mut options: Vec<_> = NOTIFY.into_iter().map(of).collect();
+        options.extend(
+            muted.map(|until| option("until", with(Text::QuietUntil, &[("time", &browser::when(until))]), true)),
+        );
+        options.push(option("hour", tr(Text::ForAnHour).into(), false));
+        options.push(option("morning", tr(Text::UntilTomorrow).into(), false));
+        options.into_any()
     };
     let mark = move |_| {
         prefer(ChangePreferences { marked_unread: Some(true), ..usual });

@@ -2,6 +2,7 @@
 
 pub(crate) mod about;
 pub(crate) mod actions;
+pub(crate) mod alerts;
 pub(crate) mod anchor;
 pub(crate) mod attachment;
 pub(crate) mod avatar;
@@ -15,6 +16,7 @@ pub(crate) mod form;
 pub(crate) mod icon;
 pub(crate) mod markup;
 pub(crate) mod message;
+pub(crate) mod notifying;
 pub(crate) mod purpose;
 pub(crate) mod quote;
 pub(crate) mod readers;

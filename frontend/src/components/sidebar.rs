@@ -13,7 +13,7 @@ use crate::state::{Overlay, State};
 use client::connection::Status;
 use client::conversations::waiting;
 use leptos::prelude::*;
-use shared::conversation::{ConversationKind, Notify, Summary};
+use shared::conversation::{ConversationKind, Summary};
 use shared::event::EventKind;
 use shared::ids::ConversationId;
 
@@ -98,7 +98,7 @@ fn Line(id: ConversationId) -> impl IntoView {
     let signs = move || {
         let wants = wants.get();
         let pinned = wants.pinned.then_some((Picture::Pin, Text::Pinned));
-        let muted = (wants.notify == Notify::Nothing).then_some((Picture::Muted, Text::Muted));
+        let muted = wants.is_muted(browser::now()).then_some((Picture::Muted, Text::Muted));
         let sign = |(picture, text)| {
             view! { <span class="conversation__sign" title=tr(text)><Icon picture /><span class="visually-hidden">{tr(text)}</span></span> }
         };

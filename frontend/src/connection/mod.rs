@@ -5,7 +5,7 @@
 pub(crate) mod outbox;
 pub(crate) mod socket;
 mod storage;
-mod tabs;
+pub(crate) mod tabs;
 
 use crate::browser;
 use crate::state::State;

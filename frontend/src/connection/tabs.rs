@@ -69,6 +69,34 @@ pub(crate) async fn alone(work: impl Future<Output = ()> + 'static) {
     }
 }
 
+/// Whether this is the first of several tabs to do something; for five seconds the others are told that they are not.
+/// Without locks every tab is.
+pub(crate) async fn first(name: &str) -> bool {
+    let Some(locks) = locks() else { return true };
+    let mut answer = None;
+    let answered = Promise::new(&mut |resolve, _| answer = Some(resolve));
+    let Some(answer) = answer else { return true };
+    let callback = Closure::once_into_js(move |lock: JsValue| -> JsValue {
+        // A promise's own function takes any value.
+        let _ = answer.call1(&JsValue::UNDEFINED, &(!lock.is_null()).into());
+        if lock.is_null() { JsValue::UNDEFINED } else { future_to_promise(hold()).into() }
+    });
+    let options = js_sys::Object::new();
+    let _ = Reflect::set(&options, &"ifAvailable".into(), &true.into());
+    let Some(request) = get(&locks, "request").and_then(|request| request.dyn_into::<Function>().ok()) else {
+        return true;
+    };
+    if request.call3(&locks, &name.into(), &options, &callback).is_err() {
+        return true;
+    }
+    JsFuture::from(answered).await.is_ok_and(|is_first| is_first.is_truthy())
+}
+
+async fn hold() -> Result<JsValue, JsValue> {
+    crate::browser::sleep(std::time::Duration::from_secs(5)).await;
+    Ok(JsValue::UNDEFINED)
+}
+
 fn request(locks: &JsValue, name: &str, callback: &JsValue) -> Option<Promise> {
     let request: Function = get(locks, "request")?.dyn_into().ok()?;
     request.call2(locks, &name.into(), callback).ok()?.dyn_into().ok()

@@ -1,5 +1,6 @@
 //! The frame around every conversation: the list beside what is open, or one at a time.
 
+use crate::components::alerts::Alerts;
 use crate::components::emoji::EmojiPicker;
 use crate::components::sidebar::Sidebar;
 use crate::components::status::StatusBar;
@@ -18,6 +19,7 @@ use leptos::prelude::*;
 
 later!(more, new() => view! { <New /> }.into_any());
 later!(more, search() => view! { <SearchPage /> }.into_any());
+later!(alerts, alerts() => view! { <Alerts /> }.into_any());
 later!(more, settings() => view! { <SettingsPage /> }.into_any());
 
 #[component]
@@ -46,7 +48,9 @@ pub(crate) fn Chat() -> impl IntoView {
     });
     view! {
         {part_if(move || is_out.get(), || view! { <Redirect to=Address::SignIn /> }.into_any())}
-        {part_if(move || !is_out.get(), move || view! {
+        {part_if(move || !is_out.get(), move || {
+            later::quietly(alerts());
+            view! {
             <div class="shell">
                 <StatusBar />
                 <div class="shell__panes" data-open=text(is_something_open)>
@@ -56,7 +60,8 @@ pub(crate) fn Chat() -> impl IntoView {
                 <EmojiPicker />
                 <Overlays />
             </div>
-        }.into_any())}
+            }.into_any()
+        })}
     }
 }
 

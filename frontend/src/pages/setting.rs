@@ -3,6 +3,7 @@
 use crate::components::back::BackToList;
 use crate::components::field::Field;
 use crate::components::form::{Form, FormBody};
+use crate::components::notifying::Notifying;
 use crate::dynamic::{part, text};
 use crate::i18n::{Language, Text, tr, with};
 use crate::state::State;
@@ -26,6 +27,7 @@ pub(crate) fn SettingsPage() -> impl IntoView {
             </header>
             <div class="settings">
                 {section(Text::Appearance, view! { <Appearance /> }.into_any())}
+                {section(Text::Notifications, view! { <Notifying /> }.into_any())}
                 {section(Text::Profile, view! { <Profile /> }.into_any())}
                 {section(Text::ChangePassword, view! { <NewPassword /> }.into_any())}
                 {section(Text::Devices, view! { <Devices /> }.into_any())}

@@ -1,6 +1,7 @@
 //! What the page knows, as signals. Frames are applied here, by one `match`; components read signals
 //! and call the verbs below. Nothing here touches the DOM.
 
+pub(crate) mod alert;
 pub(crate) mod changing;
 pub(crate) mod completion;
 pub(crate) mod conversation;
@@ -19,6 +20,7 @@ mod writing;
 
 use crate::connection::Link;
 use crate::{api, browser};
+use alert::Alerts;
 use changing::Changes;
 use client::command::Command;
 use client::timeline::{Load, Missing};
@@ -80,6 +82,8 @@ pub(crate) struct State {
     pub(crate) changes: Changes,
     /// Messages that are answered.
     quotes: Quotes,
+    /// Telling of messages outside the page.
+    pub(crate) alerts: Alerts,
     /// Names.
     pub(crate) people: People,
     /// Who is there, and who is writing.
@@ -125,6 +129,7 @@ impl State {
             drafts: Drafts::new(),
             changes: Changes::new(),
             quotes: Quotes::new(),
+            alerts: Alerts::new(),
             people: People::new(),
             presence: PresenceState::new(),
             receipts: ReceiptState::new(),
@@ -224,6 +229,7 @@ impl State {
             self.receipt_of(&event);
         }
         self.quotes.event(&event);
+        self.alerts.heard(&event);
         let conversation = event.conversation;
         if self.conversations.kind(conversation).is_some_and(|kind| kind != ConversationKind::Everyone) {
             self.link.drive(self, |machine| machine.note_delivered(conversation, event.seq, browser::monotonic()));

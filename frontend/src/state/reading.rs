@@ -106,6 +106,11 @@ impl State {
         self.load(id, if self.timelines.can_go(id) { Load::Around(seq) } else { Load::Newest });
     }
 
+    /// Whether somebody looks at the end of this conversation.
+    pub(crate) fn is_on_screen(self, id: ConversationId) -> bool {
+        self.open.get_value() == Some((id, true)) && browser::is_looked_at()
+    }
+
     /// Whether the newest row is on the screen.
     pub(crate) fn set_at_end(self, id: ConversationId, is_at_end: bool) {
         let before = self.open.get_value();

@@ -1,0 +1,177 @@
+//! Tells of messages outside the page: by a notification, a sound, and a number in the tab's picture. Of several tabs
+//! one tells; of what is on a screen none does.
+
+use crate::browser;
+use crate::connection::tabs;
+use crate::dynamic::effect;
+use crate::i18n::{Text, tr};
+use crate::router::{Address, Router};
+use crate::state::State;
+use crate::state::alert;
+use crate::state::quote::said;
+use client::Millis;
+use leptos::prelude::*;
+use shared::event::Event;
+use shared::ids::{ConversationId, Seq};
+use std::cell::Cell;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{AudioContext, Notification, NotificationOptions, NotificationPermission};
+
+/// A tab nobody looks at waits so long for one that somebody does look at.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(250);
+/// What is older than this when it comes was missed; the list shows it.
+const FRESH_MS: u64 = 10 * 60 * 1_000;
+/// There is one sound in this time, in milliseconds.
+const SOUND_EVERY: Millis = 2_000;
+/// So many notifications are looked after; an older one stays until the browser takes it away.
+const KEPT_MAX: usize = 20;
+
+/// A notification, and what happens when it is clicked.
+struct Shown {
+    conversation: ConversationId,
+    notification: Notification,
+    _click: Closure<dyn FnMut()>,
+}
+
+type Kept = StoredValue<Vec<Shown>, LocalStorage>;
+
+#[component]
+pub(crate) fn Alerts() -> impl IntoView {
+    let state = expect_context::<State>();
+    let router = expect_context::<Router>();
+    let shown: Kept = StoredValue::new_local(Vec::new());
+    state.alerts.teller.set_value(Some(Callback::new(move |event| tell(state, router, shown, event))));
+    on_cleanup(move || state.alerts.teller.set_value(None));
+    effect(move || {
+        let unread = state.conversations.unread.get();
+        mark_icon(unread);
+        // What was read, here or elsewhere, needs no notification any more.
+        let is_read = |one: &Shown| state.conversations.standing(one.conversation).is_none_or(|now| now.unread == 0);
+        let _ = shown.try_update_value(|shown| {
+            shown.iter().filter(|one| is_read(one)).for_each(|one| one.notification.close());
+            shown.retain(|one| !is_read(one));
+        });
+    });
+}
+
+fn tell(state: State, router: Router, shown: Kept, event: Event) {
+    let Some(me) = state.session.me() else { return };
+    let id = event.conversation;
+    let now = browser::now();
+    let is_fresh = event.at.as_millis() + FRESH_MS > now.as_millis();
+    let is_read = state.conversations.standing(id).is_some_and(|now| now.read_seq >= event.seq.into());
+    let preferences = state.conversations.preferences(id);
+    if !is_fresh
+        || is_read
+        || alert::quiet_until().is_some()
+        || !client::alert::is_wanted(&event, me, &preferences, now)
+    {
+        return;
+    }
+    leptos::task::spawn_local(async move {
+        if !browser::is_visible() {
+            browser::sleep(PATIENCE).await;
+        }
+        if !tabs::first(&format!("confab-told-{id}-{}", event.seq)).await || state.is_on_screen(id) {
+            return;
+        }
+        if alert::is_shown() && Notification::permission() == NotificationPermission::Granted {
+            // Where it cannot be shown like this (on telephones), the list shows it all the same.
+            let _ = show(state, router, shown, &event);
+        }
+        if !alert::is_silent() {
+            // Before the person has done anything on the page, a browser plays nothing.
+            let _ = sound();
+        }
+    });
+}
+
+fn show(state: State, router: Router, shown: Kept, event: &Event) -> Result<(), JsValue> {
+    let id = event.conversation;
+    let Some(message) = event.kind.as_message() else { return Ok(()) };
+    let sender = state.people.name(event.sender).get_untracked();
+    let place = state
+        .conversations
+        .get(id)
+        .with_untracked(|summary| crate::components::sidebar::title(state, summary.as_ref()));
+    let title = match () {
+        () if sender.is_empty() => tr(Text::NewMessage).to_owned(),
+        () if place.is_empty() || place == sender => sender,
+        () => format!("{sender} · {place}"),
+    };
+    let options = NotificationOptions::new();
+    options.set_body(&said(&message.content, &message.attachments));
+    options.set_icon("/icon.svg");
+    // The next one of the conversation takes its place.
+    options.set_tag(&id.to_string());
+    let notification = Notification::new_with_options(&title, &options)?;
+    let click = click(router, notification.clone(), id, event.seq);
+    notification.set_onclick(Some(click.as_ref().unchecked_ref()));
+    let _ = shown.try_update_value(|shown| {
+        shown.retain(|one| one.conversation != id);
+        if shown.len() >= KEPT_MAX {
+            shown.remove(0);
+        }
+        shown.push(Shown { conversation: id, notification, _click: click });
+    });
+    Ok(())
+}
+
+fn click(router: Router, notification: Notification, id: ConversationId, seq: Seq) -> Closure<dyn FnMut()> {
+    Closure::new(move || {
+        let _ = browser::window().focus();
+        notification.close();
+        router.go(Address::Message(id, seq));
+    })
+}
+
+/// A short soft tone.
+fn sound() -> Result<(), JsValue> {
+    thread_local! {
+        static AUDIO: std::cell::RefCell<Option<AudioContext>> = const { std::cell::RefCell::new(None) };
+        static LAST: Cell<Option<Millis>> = const { Cell::new(None) };
+    }
+    let now = browser::monotonic();
+    if LAST.get().is_some_and(|last| now < last + SOUND_EVERY) {
+        return Ok(());
+    }
+    LAST.set(Some(now));
+    AUDIO.with_borrow_mut(|audio| {
+        let audio = match audio {
+            Some(audio) => audio,
+            none => none.insert(AudioContext::new()?),
+        };
+        let (tone, volume, start) = (audio.create_oscillator()?, audio.create_gain()?, audio.current_time());
+        tone.frequency().set_value_at_time(660.0, start)?;
+        tone.frequency().set_value_at_time(880.0, start + 0.09)?;
+        volume.gain().set_value_at_time(0.07, start)?;
+        volume.gain().exponential_ramp_to_value_at_time(0.000_1, start + 0.35)?;
+        tone.connect_with_audio_node(&volume)?.connect_with_audio_node(&audio.destination())?;
+        tone.start()?;
+        tone.stop_with_when(start + 0.4)
+    })
+}
+
+/// The tab's picture with the number of unread messages.
+fn mark_icon(unread: u64) {
+    let Some(Ok(Some(link))) = browser::window().document().map(|document| document.query_selector("link[rel='icon']"))
+    else {
+        return;
+    };
+    let href = match unread {
+        0 => "/icon.svg".to_owned(),
+        unread => {
+            let number = if unread > 99 { "99+".to_owned() } else { unread.to_string() };
+            let size = if number.len() > 2 { 26 } else { 36 };
+            let svg = format!(
+                "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 64 64'><rect width='64' height='64' rx='18' fill='#4f46e5'/>\
+                 <circle cx='32' cy='32' r='28' fill='#d92d20'/><text x='32' y='33' font-family='sans-serif' font-weight='700' \
+                 font-size='{size}' fill='#fff' text-anchor='middle' dominant-baseline='central'>{number}</text></svg>"
+            );
+            format!("data:image/svg+xml,{}", String::from(js_sys::encode_uri_component(&svg)))
+        }
+    };
+    // It fails for names that are none.
+    let _ = link.set_attribute("href", &href);
+}

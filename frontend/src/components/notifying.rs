@@ -1,0 +1,115 @@
+//! Settings: how one is told of messages here.
+
+use crate::browser;
+use crate::dynamic::part;
+use crate::i18n::{Text, tr, with};
+use crate::state::alert;
+use leptos::prelude::*;
+use shared::ids::Timestamp;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Notification, NotificationPermission};
+
+/// Whether notifications are shown here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    On,
+    Off,
+    /// The browser says no; only there that can be changed.
+    Denied,
+    /// The browser has none.
+    None,
+}
+
+impl Standing {
+    fn now() -> Self {
+        if !js_sys::Reflect::has(&browser::window(), &"Notification".into()).unwrap_or(false) {
+            return Self::None;
+        }
+        match Notification::permission() {
+            NotificationPermission::Denied => Self::Denied,
+            NotificationPermission::Granted if alert::is_shown() => Self::On,
+            _ => Self::Off,
+        }
+    }
+}
+
+#[component]
+pub(crate) fn Notifying() -> impl IntoView {
+    let standing = RwSignal::new(Standing::now());
+    // The browser asks the person; it may only do so after a click.
+    let turn_on = move |_| {
+        leptos::task::spawn_local(async move {
+            if let Ok(asked) = Notification::request_permission() {
+                // Whatever was answered, the permission says it.
+                let _ = JsFuture::from(asked).await;
+            }
+            alert::set_shown(Notification::permission() == NotificationPermission::Granted);
+            standing.try_set(Standing::now());
+        });
+    };
+    let turn_off = move |_| {
+        alert::set_shown(false);
+        standing.set(Standing::now());
+    };
+    let says = move || {
+        match standing.get() {
+        Standing::On => view! {
+            <p>{tr(Text::NotificationsOn)}</p>
+            <button type="button" class="button button--quiet button--small" on:click=turn_off>{tr(Text::TurnOff)}</button>
+        }
+        .into_any(),
+        Standing::Off => view! {
+            <p>{tr(Text::NotificationsOff)}</p>
+            <button type="button" class="button button--small" on:click=turn_on>{tr(Text::TurnOn)}</button>
+        }
+        .into_any(),
+        Standing::Denied => view! { <p>{tr(Text::NotificationsDenied)}</p> }.into_any(),
+        Standing::None => view! { <p>{tr(Text::NotificationsNone)}</p> }.into_any(),
+    }
+    };
+    let quiet = RwSignal::new(alert::quiet_until());
+    let choose_quiet = move |event: leptos::ev::Event| {
+        match event_target_value(&event).as_str() {
+            "hour" => alert::set_quiet(Some(browser::in_an_hour())),
+            "morning" => alert::set_quiet(Some(browser::tomorrow_morning())),
+            "always" => alert::set_quiet(Some(ALWAYS)),
+            "until" => {}
+            _ => alert::set_quiet(None),
+        }
+        quiet.set(alert::quiet_until());
+    };
+    let choices = move || {
+        let chosen = quiet.get();
+        let option = |value: &'static str, text: String, is_chosen: bool| {
+            view! { <option value=value selected=is_chosen>{text}</option> }.into_any()
+        };
+        let mut options = vec![option("off", tr(Text::QuietOff).into(), chosen.is_none())];
+        if let Some(until) = chosen.filter(|until| *until != ALWAYS) {
+            options.push(option("until", with(Text::QuietUntil, &[("time", &browser::when(until))]), true));
+        }
+        options.extend([
+            option("hour", tr(Text::ForAnHour).into(), false),
+            option("morning", tr(Text::UntilTomorrow).into(), false),
+            option("always", tr(Text::QuietAlways).into(), chosen == Some(ALWAYS)),
+        ]);
+        options.into_any()
+    };
+    view! {
+        <div class="settings__told" role="status">{part(says)}</div>
+        <label class="settings__check">
+            <input
+                type="checkbox"
+                checked=!alert::is_silent()
+                on:change=move |event| alert::set_silent(!event_target_checked(&event))
+            />
+            {tr(Text::PlaySound)}
+        </label>
+        <div class="field">
+            <label class="field__label" for="quiet">{tr(Text::DoNotDisturb)}</label>
+            <select id="quiet" class="field__input" on:change=choose_quiet>{part(choices)}</select>
+        </div>
+    }
+}
+
+/// Later than anybody will look: the last moment dates have (ECMA-262 section 21.4.1.1).
+const ALWAYS: Timestamp = Timestamp::from_millis(8_640_000_000_000_000);
