@@ -11,8 +11,8 @@ use shared::account::{
 };
 use shared::code::{Code, ErrorBody, Rejection};
 use shared::conversation::{
-    ChangeMember, ChangePreferences, ConversationBody, ConversationList, CreateConversation, EventList, MemberList,
-    RenameConversation, Role, Summary,
+    ChangeConversation, ChangeMember, ChangePreferences, ChannelList, ConversationBody, ConversationList,
+    CreateConversation, EventList, MemberList, Role, Summary,
 };
 use shared::ids::{AttachmentId, ConversationId, SessionId, Timestamp, TokenId, UserId};
 use shared::receipt::{Receipt, ReceiptList};
@@ -158,9 +158,14 @@ pub(crate) async fn create_conversation(body: &CreateConversation) -> Result<Sum
     send::<ConversationBody>(Request::post("/api/conversations"), body).await.map(|body| body.conversation)
 }
 
-pub(crate) async fn rename_conversation(id: ConversationId, name: String) -> Result<Summary, Error> {
+pub(crate) async fn change_conversation(id: ConversationId, body: &ChangeConversation) -> Result<Summary, Error> {
     let request = Request::patch(&format!("/api/conversations/{id}"));
-    send::<ConversationBody>(request, &RenameConversation { name }).await.map(|body| body.conversation)
+    send::<ConversationBody>(request, body).await.map(|body| body.conversation)
+}
+
+pub(crate) async fn channels(search: &str, skip: usize) -> Result<ChannelList, Error> {
+    let skip = skip.to_string();
+    get(Request::get("/api/channels").query([("search", search), ("skip", skip.as_str()), ("limit", "50")])).await
 }
 
 pub(crate) async fn prefer(id: ConversationId, body: &ChangePreferences) -> Result<Summary, Error> {

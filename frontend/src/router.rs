@@ -18,6 +18,8 @@ pub(crate) enum Address {
     New,
     Settings,
     Search,
+    /// Channels that everybody may join.
+    Channels,
     Conversation(ConversationId),
     /// A message of a conversation.
     Message(ConversationId, Seq),
@@ -32,6 +34,7 @@ impl Address {
             "new" => Self::New,
             "settings" => Self::Settings,
             "search" => Self::Search,
+            "channels" => Self::Channels,
             path => path.strip_prefix("c/").and_then(Self::of_conversation).unwrap_or(Self::List),
         }
     }
@@ -47,7 +50,9 @@ impl Address {
     pub(crate) fn conversation(self) -> Option<ConversationId> {
         match self {
             Self::Conversation(id) | Self::Message(id, _) => Some(id),
-            Self::SignIn | Self::SignUp | Self::List | Self::New | Self::Settings | Self::Search => None,
+            Self::SignIn | Self::SignUp | Self::List | Self::New | Self::Settings | Self::Search | Self::Channels => {
+                None
+            }
         }
     }
 
@@ -60,6 +65,7 @@ impl Address {
             Self::New => "/new".into(),
             Self::Settings => "/settings".into(),
             Self::Search => "/search".into(),
+            Self::Channels => "/channels".into(),
             Self::Conversation(id) => format!("/c/{id}"),
             Self::Message(id, seq) => format!("/c/{id}/{seq}"),
         }
@@ -86,7 +92,7 @@ impl Router {
                 return;
             }
             let element = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-            let link = element.and_then(|element| element.closest("a[href^='/']").ok().flatten());
+            let link = element.and_then(|element| element.closest("a[href^='/']:not([download])").ok().flatten());
             if let Some(path) = link.and_then(|link| link.get_attribute("href")) {
                 event.prevent_default();
                 router.go(Address::of(&path));

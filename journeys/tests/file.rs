@@ -85,6 +85,14 @@ async fn pictures_and_files_go_with_a_message_and_are_seen_by_the_other() {
     assert_eq!(ben.shown(".file__name").await, "notes.txt");
     let file = ben.waits_for(".file").await;
     assert_eq!(file.attr("download").await.unwrap().as_deref(), Some("notes.txt"));
+    let downloads = tempfile::tempdir().unwrap();
+    let to = json!({"behavior": "allow", "downloadPath": downloads.path()});
+    ben.browser.cdp().send_raw("Browser.setDownloadBehavior", to).await.unwrap();
+    file.click().await.unwrap();
+    let downloaded = downloads.path().join("notes.txt");
+    eventually("it is downloaded", || async { std::fs::read(&downloaded).is_ok_and(|bytes| bytes == b"some notes") })
+        .await;
+    ben.sees("From last week").await;
     ben.picture("file-message").await;
 
     // As large as the window, by the keyboard: to the next, back, and away.

@@ -217,3 +217,49 @@ async fn conversations_are_pinned_put_away_silenced_and_marked() {
     ada.leaves().await;
     ben.leaves().await;
 }
+
+#[tokio::test]
+async fn a_public_channel_is_found_and_joined_by_others() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    ada.clicks("a[href='/new']").await;
+    ada.clicks(".new__group summary").await;
+    ada.types("#group-name", "Kitchen").await;
+    ada.clicks("#group-kind option[value='channel']").await;
+    ada.types("#group-topic", "Cake and coffee").await;
+    ada.picture("channel-new").await;
+    ada.clicks_button("Create").await;
+    eventually("the channel is open", || async { ada.shown(".pane__name").await == "Kitchen" }).await;
+    assert_eq!(ada.shown(".pane__detail").await, "Cake and coffee");
+    ada.says("There is cake!").await;
+
+    ben.clicks("a[href='/new']").await;
+    ben.clicks_link("Find channels").await;
+    ben.waits_for(".channel__text").await;
+    ben.types("input[type='search']", "kit").await;
+    ben.picture("channel-find").await;
+    ben.window(360, 740).await;
+    ben.picture("channel-find-360").await;
+    ben.clicks("button[aria-label='Join: Kitchen']").await;
+    ben.sees("There is cake!").await;
+    ben.window(1280, 800).await;
+    ben.says("On my way").await;
+    ada.sees("On my way").await;
+
+    // Another topic is there at once; closed, nobody else finds it.
+    ada.clicks("button[aria-label='About this conversation']").await;
+    ada.js("document.querySelector('#about-topic').select()").await;
+    ada.types("#about-topic", "Cake only").await;
+    ada.clicks(".dialog .settings__check input").await;
+    ada.picture("channel-about").await;
+    ada.clicks_button("Save").await;
+    eventually("Ben sees it", || async { ben.shown(".pane__detail").await == "Cake only" }).await;
+    ada.clicks(".dialog button[aria-label='Close']").await;
+    let cy = Person::joins("Cy Young", &driver, &server).await;
+    cy.goes_to("/channels").await;
+    eventually("nothing is found", || async { cy.shown(".timeline__note").await.contains("no channel") }).await;
+    for person in [ada, ben, cy] {
+        person.leaves().await;
+    }
+}

@@ -34,6 +34,12 @@ pub struct Summary {
     /// Its name, if somebody gave it one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// What it is about; channels only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Whether everybody here finds it and may join; channels only.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub public: bool,
     /// Who is in it; direct and group only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Vec<User>>,
@@ -180,6 +186,17 @@ pub struct Renamed {
     pub name: String,
 }
 
+/// The log's note that a channel is about something else, or is open to others than before: how it is from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Described {
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Whether everybody here finds it and may join.
+    pub public: bool,
+}
+
 /// The log's note that somebody came or went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -199,17 +216,58 @@ pub struct CreateConversation {
     /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// What it is about; channels only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Whether everybody here finds it and may join; channels only.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub public: bool,
     /// Who is in it, oneself understood.
     pub members: Vec<UserId>,
 }
 
-/// The body of `PATCH /api/conversations/{id}`.
+/// The body of `PATCH /api/conversations/{id}`: what is left out stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ChangeConversation {
+    /// Another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub name: Option<String>,
+    /// What it is about; empty: nothing in particular.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Whether everybody here finds it and may join.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public: Option<bool>,
+}
+
+/// A channel that everybody may join.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RenameConversation {
-    /// The new name.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+pub struct Channel {
+    /// Which.
+    pub id: ConversationId,
+    /// Its name.
     pub name: String,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// How many are in it.
+    pub members: u64,
+    /// Whether one is in it oneself.
+    pub joined: bool,
+}
+
+/// The answer of `GET /api/channels`: by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ChannelList {
+    /// At most 100.
+    #[cfg_attr(feature = "schema", schemars(length(max = limits::PAGE_MAX)))]
+    pub channels: Vec<Channel>,
+    /// Whether there are further ones.
+    pub more: bool,
 }
 
 /// What somebody may do in a conversation beyond talking.

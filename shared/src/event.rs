@@ -1,6 +1,6 @@
 //! The entry of a conversation's log.
 
-use crate::conversation::{Created, Membership, Renamed};
+use crate::conversation::{Created, Described, Membership, Renamed};
 use crate::ids::{ConversationId, Seq, Timestamp, UserId};
 use crate::message::{Deleted, Edited, Message};
 use crate::reaction::Reacted;
@@ -111,6 +111,8 @@ event_kinds! {
     Created(Created) = "created",
     /// It has another name.
     Renamed(Renamed) = "renamed",
+    /// It is about something else, or open to others than before.
+    Described(Described) = "described",
     /// Somebody came.
     Joined(Membership) = "joined",
     /// Somebody went.

@@ -43,6 +43,8 @@ pub const EMOJI_BYTES_MAX: usize = 64;
 pub const MENTIONS_MAX: usize = 50;
 /// The name of a conversation, in characters after trimming.
 pub const CONVERSATION_NAME_CHARS_MAX: usize = 64;
+/// What a channel is about, in characters after trimming.
+pub const TOPIC_CHARS_MAX: usize = 250;
 /// What a list answers when no limit is asked for.
 pub const PAGE_DEFAULT: u32 = 50;
 /// The most a list answers.

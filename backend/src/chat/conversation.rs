@@ -9,7 +9,7 @@ use crate::store::{self, SessionRow};
 use shared::code::{Code, Rejection};
 use shared::conversation::{ChangePreferences, ConversationKind, CreateConversation, Role};
 use shared::ids::{ConversationId, UserId};
-use shared::limits::{CONVERSATION_NAME_CHARS_MAX, MEMBERS_MAX, PAGE_MAX};
+use shared::limits::{CONVERSATION_NAME_CHARS_MAX, MEMBERS_MAX, PAGE_MAX, TOPIC_CHARS_MAX};
 use tokio::sync::oneshot;
 
 /// Makes a group or channel, and gives its id.
@@ -17,7 +17,12 @@ use tokio::sync::oneshot;
 /// # Errors
 /// `invalid` with the field at fault.
 pub async fn create(app: &App, session: &SessionRow, body: CreateConversation) -> Result<ConversationId, Rejection> {
-    let CreateConversation { kind, name, mut members } = body;
+    let CreateConversation { kind, name, topic, public: is_public, mut members } = body;
+    let topic = topic.as_deref().map(checked_topic).transpose()?.filter(|topic| !topic.is_empty());
+    if kind != ConversationKind::Channel && (topic.is_some() || is_public) {
+        let message = "Only channels have a topic and can be open to everybody";
+        return Err(Rejection::new(Code::Invalid, message).field(if is_public { "public" } else { "topic" }));
+    }
     let name = name.as_deref().map(checked_name).transpose()?;
     match kind {
         ConversationKind::Group => {}
@@ -35,7 +40,7 @@ pub async fn create(app: &App, session: &SessionRow, body: CreateConversation) -
             format!("A conversation has at most {MEMBERS_MAX} members, this one would have {}", members.len());
         return Err(Rejection::new(Code::Invalid, message).field("members"));
     }
-    match change(app, session, Change::Create { kind, name, members }).await? {
+    match change(app, session, Change::Create { kind, name, topic, is_public, members }).await? {
         Answer::Stored(place) | Answer::Repeated(place) => Ok(place.conversation),
         Answer::Unchanged => Err(Rejection::internal()),
     }
@@ -49,7 +54,22 @@ pub async fn rename(app: &App, session: &SessionRow, id: ConversationId, name: &
     change(app, session, Change::Rename(id, checked_name(name)?)).await.map(drop)
 }
 
-/// Brings somebody in.
+/// Says what a channel is about (empty: nothing in particular), and whether everybody may join.
+///
+/// # Errors
+/// `not_found`, `invalid`, `forbidden` or `conflict`.
+pub async fn describe(
+    app: &App,
+    session: &SessionRow,
+    id: ConversationId,
+    topic: Option<&str>,
+    is_public: Option<bool>,
+) -> Result<(), Rejection> {
+    let topic = topic.map(checked_topic).transpose()?;
+    change(app, session, Change::Describe(id, topic, is_public)).await.map(drop)
+}
+
+/// Brings somebody in, or joins a public channel.
 ///
 /// # Errors
 /// `not_found` or `conflict`.
@@ -139,6 +159,13 @@ async fn queue(app: &App, user: UserId, change: Change) -> Result<Answer, Reject
     let (reply, answer) = oneshot::channel();
     app.writer.change(Asker::Caller(reply), user, change).map_err(|error| super::message::refusal(&error))?;
     answer.await.unwrap_or_else(|_| Err(Rejection::internal()))
+}
+
+fn checked_topic(topic: &str) -> Result<String, Rejection> {
+    match topic.trim() {
+        "" => Ok(String::new()),
+        topic => shared::text::name(topic, TOPIC_CHARS_MAX, "topic").map(str::to_owned),
+    }
 }
 
 fn checked_name(name: &str) -> Result<String, Rejection> {

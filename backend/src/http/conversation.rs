@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::code::{Code, Rejection};
 use shared::conversation::{
-    ChangePreferences, ConversationBody, ConversationList, CreateConversation, RenameConversation,
+    ChangeConversation, ChangePreferences, ConversationBody, ConversationList, CreateConversation,
 };
 use shared::ids::ConversationId;
 use shared::limits;
@@ -65,19 +65,25 @@ pub async fn create(
     Ok((StatusCode::CREATED, shown(&app, &session, id).await?).into_response())
 }
 
-/// `PATCH /api/conversations/{id}`: gives it another name.
+/// `PATCH /api/conversations/{id}`: another name, another topic, open to others.
 ///
 /// # Errors
-/// 401 without a session, 404 if it is not there or not yours, 409 if its name is fixed, 422 for a
-/// bad name.
-pub async fn rename(
+/// 401 without a session, 403 for who may not open it, 404 if it is not there or not yours, 409 if that is fixed, 422
+/// for a bad name or topic.
+pub async fn change(
     State(app): State<Arc<App>>,
     SignedIn { session }: SignedIn,
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Refused> {
-    let (id, body) = body_of_member::<RenameConversation>(&app, &session, &id, request).await?;
-    chat::conversation::rename(&app, &session, id, &body.name).await?;
+    let (id, body) = body_of_member::<ChangeConversation>(&app, &session, &id, request).await?;
+    let ChangeConversation { name, topic, public } = body;
+    if let Some(name) = name {
+        chat::conversation::rename(&app, &session, id, &name).await?;
+    }
+    if topic.is_some() || public.is_some() {
+        chat::conversation::describe(&app, &session, id, topic.as_deref(), public).await?;
+    }
     Ok(shown(&app, &session, id).await?.into_response())
 }
 

@@ -23,8 +23,16 @@ pub struct Page {
     search: String,
     /// So many of them are not told again.
     #[serde(default)]
-    skip: u32,
-    limit: Option<i64>,
+    pub skip: u32,
+    /// How many are told.
+    pub limit: Option<i64>,
+}
+
+impl Page {
+    /// What is looked for; the end of something very long does not count.
+    pub fn search(&self) -> &str {
+        &self.search[..self.search.floor_char_boundary(limits::SEARCH_CHARS_MAX)]
+    }
 }
 
 /// `GET /api/conversations/{id}/members?search=&skip=&limit=`: by name, with their roles.
@@ -39,9 +47,8 @@ pub async fn list(
     query: Result<Query<Page>, QueryRejection>,
 ) -> Result<Response, Refused> {
     let member = app.store.member(session.user.id, parse(&id)?).await?.ok_or_else(Rejection::not_found)?;
-    let Query(Page { search, skip, limit }) = query.map_err(bad_query)?;
-    let end = search.floor_char_boundary(limits::SEARCH_CHARS_MAX);
-    let page = app.store.member_page(&member, &search[..end], skip, limits::page(limit)).await?;
+    let Query(page) = query.map_err(bad_query)?;
+    let page = app.store.member_page(&member, page.search(), page.skip, limits::page(page.limit)).await?;
     Ok(axum::Json(page).into_response())
 }
 

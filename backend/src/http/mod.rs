@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod attachment;
+pub mod channel;
 pub mod conversation;
 pub mod document;
 pub mod error;

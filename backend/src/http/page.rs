@@ -50,7 +50,8 @@ fn not_found() -> Response {
 
 /// The page's own addresses. Anything else that is no file is not there, and says so.
 fn is_route(path: &str) -> bool {
-    matches!(path, "" | "signin" | "signup" | "c" | "new" | "search" | "settings") || path.starts_with("c/")
+    matches!(path, "" | "signin" | "signup" | "c" | "new" | "search" | "channels" | "settings")
+        || path.starts_with("c/")
 }
 
 /// Whether the build put a hash of the content into the name: up to 16 hexadecimal digits, without

@@ -3,8 +3,8 @@
 use super::gate;
 use crate::app::App;
 use crate::http::{
-    account, attachment, conversation, document, event, extract, health, member, message, page, receipt, search,
-    session, token, user,
+    account, attachment, channel, conversation, document, event, extract, health, member, message, page, receipt,
+    search, session, token, user,
 };
 use crate::socket::upgrade;
 use axum::Router;
@@ -44,7 +44,7 @@ routes! {
     GET "/api/conversations" => conversation::list,
     POST "/api/conversations" => conversation::create,
     GET "/api/conversations/{id}" => conversation::show,
-    PATCH "/api/conversations/{id}" => conversation::rename,
+    PATCH "/api/conversations/{id}" => conversation::change,
     PATCH "/api/conversations/{id}/preferences" => conversation::prefer,
     GET "/api/conversations/{id}/members" => member::list,
     PUT "/api/conversations/{id}/members/{user}" => member::add,
@@ -53,6 +53,7 @@ routes! {
     GET "/api/conversations/{id}/receipts" => receipt::list,
     GET "/api/conversations/{id}/events" => event::list,
     POST "/api/conversations/{id}/messages" => message::create,
+    GET "/api/channels" => channel::list,
     POST "/api/attachments" => attachment::create,
     GET "/api/attachments/{id}" => attachment::show,
     DELETE "/api/attachments/{id}" => attachment::delete,

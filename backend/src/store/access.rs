@@ -58,6 +58,22 @@ pub(in crate::store) fn may_appoint(is_self: bool, role: Role) -> Result<(), Rej
     Ok(())
 }
 
+/// What it is about, and whether everybody may join: channels only.
+pub(in crate::store) fn may_describe(kind: ConversationKind) -> Result<(), Rejection> {
+    if kind == ConversationKind::Channel {
+        return Ok(());
+    }
+    Err(Rejection::new(Code::Conflict, "Only channels have a topic and can be open to everybody"))
+}
+
+/// Opening a channel to everybody, or closing it: owners and moderators.
+pub(in crate::store) fn may_open(role: Role) -> Result<(), Rejection> {
+    if role.looks_after() {
+        return Ok(());
+    }
+    Err(Rejection::new(Code::Forbidden, "Only owners and moderators can open a channel to everybody, or close it"))
+}
+
 /// Another name, or other members: not for direct conversations, nor for the one for everyone.
 pub(in crate::store) fn may_change(kind: ConversationKind) -> Result<(), Rejection> {
     let text = match kind {
@@ -101,6 +117,17 @@ mod tests {
         for role in Role::ALL {
             assert_eq!(may_appoint(false, role).is_ok(), role == Role::Owner, "{role:?}");
             assert!(may_appoint(true, role).is_err());
+        }
+    }
+
+    #[test]
+    fn channels_are_described_by_their_members_and_opened_by_whoever_looks_after_them() {
+        for role in Role::ALL {
+            assert_eq!(may_open(role).is_ok(), role != Role::Member, "{role:?}");
+        }
+        assert!(may_describe(ConversationKind::Channel).is_ok());
+        for kind in [ConversationKind::Direct, ConversationKind::Group, ConversationKind::Everyone] {
+            assert_eq!(may_describe(kind).expect_err("refused").code, Code::Conflict);
         }
     }
 

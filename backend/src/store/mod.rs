@@ -30,7 +30,7 @@ pub use writer::Writer;
 use self::sqlite::pool::{Lane, Step};
 use crate::accounts::SessionKind;
 use shared::account::{Session, Token, User};
-use shared::conversation::{ConversationKind, MemberList, Summary};
+use shared::conversation::{ChannelList, ConversationKind, MemberList, Summary};
 use shared::event::Event;
 use shared::ids::{ConversationId, Cursor, Epoch, SessionId, Timestamp, UserId};
 use shared::limits::MEMBERS_MAX;
@@ -391,6 +391,22 @@ impl Store {
             .read(move |database| match sqlite::conversation::kind(database, key)? {
                 ConversationKind::Everyone => Ok(Members::Everyone),
                 _ => sqlite::conversation::member_ids(database, key).map(Members::These),
+            })
+            .await
+    }
+
+    /// Channels that everybody may join, by name, those with a word that starts with `search`, after the first `skip`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn channels(&self, user: UserId, search: &str, skip: u32, limit: u32) -> Result<ChannelList, Error> {
+        let search = search.trim().to_lowercase();
+        self.readers
+            .read(move |database| {
+                let mut channels = sqlite::conversation::channels(database, user, &search, skip, limit + 1)?;
+                let more = channels.len() > limit as usize;
+                channels.truncate(limit as usize);
+                Ok(ChannelList { channels, more })
             })
             .await
     }

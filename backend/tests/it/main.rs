@@ -6,6 +6,7 @@
 mod accounts;
 mod amend;
 mod attachment;
+mod channel;
 mod conversations;
 mod delivery;
 mod document;

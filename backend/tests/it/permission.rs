@@ -100,6 +100,7 @@ const ROWS: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/api/conversations/{id}/receipts", [200, 200, 404, 404, 401]),
     ("GET", "/api/conversations/{id}/events", [200, 200, 404, 404, 401]),
     ("POST", "/api/conversations/{id}/messages", [201, 201, 404, 404, 401]),
+    ("GET", "/api/channels", [200, 200, 200, 200, 401]),
     ("POST", "/api/attachments", [201, 201, 201, 201, 401]),
     ("GET", "/api/attachments/{id}", [404, 404, 404, 404, 401]),
     ("DELETE", "/api/attachments/{id}", [404, 404, 404, 404, 401]),

@@ -29,6 +29,8 @@ fn summary(number: u8, last_seq: u64, read_seq: u64) -> Summary {
         last_seq: cursor(last_seq),
         read_seq: cursor(read_seq),
         unread: last_seq - read_seq,
+        topic: None,
+        public: false,
         preferences: shared::conversation::Preferences::default(),
         last_event: None,
     }

@@ -141,6 +141,8 @@ impl Log {
             last_seq: cursor(self.end()),
             read_seq: cursor(read),
             unread: after.iter().filter(is_unread).count() as u64,
+            topic: None,
+            public: false,
             preferences: shared::conversation::Preferences::default(),
             last_event: self.events.last().cloned(),
         }

@@ -14,7 +14,9 @@ use crate::state::person::find_later;
 use crate::state::{Overlay, State};
 use leptos::prelude::*;
 use shared::account::User;
-use shared::conversation::{ChangePreferences, ConversationKind, Member, Notify, Preferences, Role};
+use shared::conversation::{
+    ChangeConversation, ChangePreferences, ConversationKind, Member, Notify, Preferences, Role, Summary,
+};
 use shared::ids::{ConversationId, UserId};
 use std::pin::Pin;
 
@@ -83,7 +85,7 @@ pub(crate) fn About(id: ConversationId, close: Callback<()>) -> impl IntoView {
     });
     let kind = state.conversations.kind(id);
     let is_changeable = matches!(kind, Some(ConversationKind::Group | ConversationKind::Channel));
-    let name = summary.with_untracked(|summary| summary.as_ref().and_then(|summary| summary.name.clone()));
+    let shown = summary.with_untracked(Option::clone);
     let rows = move || {
         let own = members.role(state.session.me());
         members
@@ -102,7 +104,7 @@ pub(crate) fn About(id: ConversationId, close: Callback<()>) -> impl IntoView {
                 None => ().into_any(),
             })}
             <Wanting id />
-            {is_changeable.then(|| view! { <Naming id name=name.unwrap_or_default() /> })}
+            {shown.filter(|_| is_changeable).map(|summary| view! { <Naming summary members /> })}
             <h3 class="settings__title">{tr(Text::Members)}</h3>
             {is_changeable.then(|| view! { <Adding members /> })}
             <ul class="people about__members" aria-label=tr(Text::Members)>{part(rows)}</ul>
@@ -273,16 +275,35 @@ const NOTIFY: [(&str, Text, Notify); 3] = [
 ];
 
 #[component]
-fn Naming(id: ConversationId, name: String) -> impl IntoView {
-    let form = Form::new(&["name"]);
-    let value = RwSignal::new(name);
+fn Naming(summary: Summary, members: Members) -> impl IntoView {
+    let state = expect_context::<State>();
+    let form = Form::new(&["name", "topic"]);
+    let is_channel = summary.kind == ConversationKind::Channel;
+    let (id, was_public) = (summary.id, summary.public);
+    let name = RwSignal::new(summary.name.unwrap_or_default());
+    let topic = RwSignal::new(summary.topic.unwrap_or_default());
+    let is_public = RwSignal::new(was_public);
     let submit = move || {
-        let name = value.get_untracked();
-        form.run(async move { api::rename_conversation(id, name).await.map(drop) });
+        let body = ChangeConversation {
+            name: Some(name.get_untracked()),
+            topic: is_channel.then(|| topic.get_untracked()),
+            public: Some(is_public.get_untracked()).filter(|is_public| is_channel && *is_public != was_public),
+        };
+        form.run(async move { api::change_conversation(id, &body).await.map(drop) });
     };
+    let may_open = move || is_channel && members.role(state.session.me()).looks_after();
     view! {
         <FormBody form submit button=tr(Text::Save) busy=tr(Text::Saving)>
-            <Field name="name" id="about-name" label=tr(Text::ConversationName) autocomplete="off" value error=form.error_of("name") />
+            <Field name="name" id="about-name" label=tr(Text::ConversationName) autocomplete="off" value=name error=form.error_of("name") />
+            {is_channel.then(|| view! {
+                <Field name="topic" id="about-topic" label=tr(Text::Topic) autocomplete="off" is_optional=true value=topic error=form.error_of("topic") />
+            })}
+            {part_if(may_open, move || view! {
+                <label class="settings__check">
+                    <input type="checkbox" prop:checked=is_public on:change=move |event| is_public.set(event_target_checked(&event)) />
+                    {tr(Text::AnybodyMayJoin)}
+                </label>
+            }.into_any())}
         </FormBody>
     }
 }

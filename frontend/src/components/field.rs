@@ -15,6 +15,9 @@ pub(crate) fn Field(
     /// What password managers and browsers know it as.
     autocomplete: &'static str,
     #[prop(optional)] hint: &'static str,
+    /// Whether it may be left empty.
+    #[prop(optional)]
+    is_optional: bool,
     value: RwSignal<String>,
     /// The error, if it is about this field.
     #[prop(into)]
@@ -34,7 +37,7 @@ pub(crate) fn Field(
                 autocomplete=autocomplete
                 autocapitalize="none"
                 spellcheck="false"
-                required
+                required=!is_optional
                 dir="auto"
                 prop:value=value
                 on:input=move |event| value.set(event_target_value(&event))

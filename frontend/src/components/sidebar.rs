@@ -215,6 +215,7 @@ fn happened(name: &str, kind: &EventKind) -> String {
         EventKind::Reacted(_) => with(Text::TookReactionBack, &[("name", name)]),
         EventKind::Created(_) => with(Text::MadeConversation, &[("name", name)]),
         EventKind::Renamed(renamed) => with(Text::NamedIt, &[("name", name), ("title", &renamed.name)]),
+        EventKind::Described(_) => with(Text::DescribedIt, &[("name", name)]),
         EventKind::Joined(_) => tr(Text::SomebodyJoined).into(),
         EventKind::Left(_) => tr(Text::SomebodyLeft).into(),
         EventKind::Message(_) | EventKind::Unknown => String::new(),

@@ -161,6 +161,15 @@ texts! {
     QuietAlways = "Nothing until I change it";
     RoleOf = "Role of {name}";
     Leave = "Leave this conversation";
+    Channels = "Channels";
+    ChannelsLead = "Places everybody here may join.";
+    FindChannels = "Find channels";
+    NoChannels = "There is no channel like that yet. You can make one where new messages begin.";
+    Join = "Join";
+    OpenIt = "Open";
+    Topic = "Topic";
+    AnybodyMayJoin = "Everybody here finds it and may join";
+    DescribedIt = "{name} changed what this is about";
     ReallyLeave = "Really leave? Click again.";
     SearchMessages = "Search messages";
     SearchHere = "Search in this conversation";

@@ -8,6 +8,7 @@ use crate::components::switcher::Overlays;
 use crate::dynamic::{effect, memo, part, part_if, text};
 use crate::i18n::{Text, tr};
 use crate::later::{self, later};
+use crate::pages::channel::ChannelsPage;
 use crate::pages::conversation::ConversationPage;
 use crate::pages::new::New;
 use crate::pages::search::SearchPage;
@@ -20,6 +21,7 @@ use leptos::prelude::*;
 later!(more, new() => view! { <New /> }.into_any());
 later!(more, search() => view! { <SearchPage /> }.into_any());
 later!(alerts, alerts() => view! { <Alerts /> }.into_any());
+later!(more, channels() => view! { <ChannelsPage /> }.into_any());
 later!(more, settings() => view! { <SettingsPage /> }.into_any());
 
 #[component]
@@ -39,6 +41,7 @@ pub(crate) fn Chat() -> impl IntoView {
         Address::New => later::show(new),
         Address::Settings => later::show(settings),
         Address::Search => later::show(search),
+        Address::Channels => later::show(channels),
         _ => view! { <NothingOpen /> }.into_any(),
     };
     effect(move || {

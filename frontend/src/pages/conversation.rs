@@ -143,7 +143,7 @@ fn detail(state: State, summary: &Summary) -> String {
         ConversationKind::Direct if members < 2 => tr(Text::OnlyYou).into(),
         ConversationKind::Direct => other.map(|other| presence(state, other.id)).unwrap_or_default(),
         ConversationKind::Group => count(Text::People, members as u64, &[]),
-        ConversationKind::Channel => tr(Text::Channel).into(),
+        ConversationKind::Channel => summary.topic.clone().unwrap_or_else(|| tr(Text::Channel).into()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What fills the window: one file for each address.
 
+pub(crate) mod channel;
 pub(crate) mod chat;
 pub(crate) mod conversation;
 pub(crate) mod new;

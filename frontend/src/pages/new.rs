@@ -8,7 +8,7 @@ use crate::components::field::Field;
 use crate::components::form::{Form, FormBody};
 use crate::components::markup::{Body, fill, uncover};
 use crate::components::message::NotSent;
-use crate::dynamic::{effect, memo, part, text};
+use crate::dynamic::{effect, memo, part, part_if, text};
 use crate::i18n::{Text, tr, with};
 use crate::router::{Address, Router};
 use crate::state::{FirstMessage, FirstState, State};
@@ -167,10 +167,15 @@ fn NewGroup(chosen: RwSignal<Vec<User>>) -> impl IntoView {
     let form = Form::new(&["name"]);
     let name = RwSignal::new(String::new());
     let kind = RwSignal::new(ConversationKind::Group);
+    let topic = RwSignal::new(String::new());
+    let is_public = RwSignal::new(true);
+    let is_channel = move || kind.get() == ConversationKind::Channel;
     let submit = move || {
         let body = CreateConversation {
             kind: kind.get_untracked(),
             name: Some(name.get_untracked()),
+            topic: Some(topic.get_untracked()).filter(|topic| is_channel() && !topic.trim().is_empty()),
+            public: is_channel() && is_public.get_untracked(),
             members: chosen.with_untracked(|chosen| chosen.iter().map(|user| user.id).collect()),
         };
         form.run(async move {
@@ -195,8 +200,16 @@ fn NewGroup(chosen: RwSignal<Vec<User>>) -> impl IntoView {
                         <option value="channel">{tr(Text::Channel)}</option>
                     </select>
                 </div>
+                {part_if(is_channel, move || view! {
+                    <Field name="topic" id="group-topic" label=tr(Text::Topic) autocomplete="off" is_optional=true value=topic error=form.error_of("topic") />
+                    <label class="settings__check">
+                        <input type="checkbox" prop:checked=is_public on:change=move |event| is_public.set(event_target_checked(&event)) />
+                        {tr(Text::AnybodyMayJoin)}
+                    </label>
+                }.into_any())}
             </FormBody>
         </details>
+        <a class="new__channels" href="/channels">{tr(Text::FindChannels)}</a>
     }
 }
 

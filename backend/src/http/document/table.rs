@@ -9,8 +9,8 @@ use shared::account::{
 };
 use shared::attachment::AttachmentBody;
 use shared::conversation::{
-    ChangeMember, ChangePreferences, ConversationBody, ConversationList, CreateConversation, EventList, MemberList,
-    RenameConversation,
+    ChangeConversation, ChangeMember, ChangePreferences, ChannelList, ConversationBody, ConversationList,
+    CreateConversation, EventList, MemberList,
 };
 use shared::ids::{AttachmentId, ConversationId, Cursor, SessionId, Timestamp, TokenId, UserId};
 use shared::limits::{PAGE_DEFAULT, PAGE_MAX};
@@ -128,12 +128,15 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
             "conversation",
             SignedIn,
             ("PATCH", "/api/conversations/{id}"),
-            "renameConversation",
-            "Give a group or channel another name",
+            "changeConversation",
+            "Give a group or channel another name or topic",
         )
-        .about("409: its name is fixed.")
+        .about(
+            "What is left out stays. Any member gives a name and a topic; owners and moderators open a channel to \
+             everybody, or close it. 409: that is fixed.",
+        )
         .path("id", "Which.", conversation())
-        .reads(types.read::<RenameConversation>())
+        .reads(types.read::<ChangeConversation>())
         .answers(200, "The conversation as it is now.", types.written::<ConversationBody>())
         .refused(&[409, 429]),
         Operation::new(
@@ -234,6 +237,12 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
         .answers(201, "It is stored.", types.written::<Accepted>())
         .answers(200, "It had been stored before, like this.", types.written::<Accepted>())
         .refused(&[409, 429]),
+        Operation::new("conversation", SignedIn, ("GET", "/api/channels"), "listChannels", "Channels everybody may join")
+            .about("One joins by adding oneself to the members.")
+            .query("search", "How a word of the name starts.", json!({"type": "string"}))
+            .query("skip", "So many are not told again.", json!({"type": "integer", "minimum": 0, "default": 0}))
+            .query("limit", limit_text, limit())
+            .answers(200, "Channels, by name.", types.written::<ChannelList>()),
         Operation::new("file", SignedIn, ("POST", "/api/attachments"), "uploadAttachment", "Upload a file")
             .about(
                 "The body is the file, whatever its Content-Type says: what it is, its first bytes say. A message then \

@@ -6,7 +6,7 @@ use crate::store::{Error, Member, kind_name, kind_of};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 use shared::account::User;
-use shared::conversation::{self, ConversationKind, Preferences, Role};
+use shared::conversation::{self, Channel, ConversationKind, Preferences, Role};
 use shared::ids::{ConversationId, Timestamp, UserId};
 use shared::receipt::Receipt;
 
@@ -70,11 +70,20 @@ pub(in crate::store) fn all_exist(database: &Connection, users: &[UserId]) -> Re
     Ok(true)
 }
 
+/// What a conversation shows of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::store) struct Face {
+    pub(in crate::store) name: Option<String>,
+    pub(in crate::store) topic: Option<String>,
+    /// Whether everybody here finds it and may join.
+    pub(in crate::store) is_public: bool,
+}
+
 /// A conversation to be made.
 pub(in crate::store) struct NewConversation<'a> {
     pub(in crate::store) id: ConversationId,
     pub(in crate::store) kind: ConversationKind,
-    pub(in crate::store) name: Option<&'a str>,
+    pub(in crate::store) face: Face,
     /// What names the set of people it is made for, if it is made for a set.
     pub(in crate::store) set: Option<&'a [u8; 32]>,
     pub(in crate::store) owner: UserId,
@@ -86,9 +95,18 @@ pub(in crate::store) struct NewConversation<'a> {
 pub(in crate::store) fn insert(database: &Connection, new: &NewConversation<'_>) -> Result<i64, Error> {
     database
         .prepare_cached(
-            "INSERT INTO conversation (id, kind, name, member_set, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO conversation (id, kind, name, member_set, created_at, topic, is_public)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
-        .execute(params![Sql(new.id), kind_name(new.kind), new.name, new.set, Sql(new.at)])?;
+        .execute(params![
+            Sql(new.id),
+            kind_name(new.kind),
+            new.face.name,
+            new.set,
+            Sql(new.at),
+            new.face.topic,
+            new.face.is_public
+        ])?;
     let key = database.last_insert_rowid();
     for user in new.members {
         let is_owner = *user == new.owner && new.kind != ConversationKind::Direct;
@@ -208,14 +226,44 @@ pub(in crate::store) fn appoint_owner(database: &Connection, key: i64) -> Result
     Ok(())
 }
 
-pub(in crate::store) fn name(database: &Connection, key: i64) -> Result<Option<String>, Error> {
-    let mut statement = database.prepare_cached("SELECT name FROM conversation WHERE key = ?1")?;
-    Ok(statement.query_row([key], |found| found.get(0))?)
+pub(in crate::store) fn face(database: &Connection, key: i64) -> Result<Face, Error> {
+    let mut statement = database.prepare_cached("SELECT name, topic, is_public FROM conversation WHERE key = ?1")?;
+    Ok(statement.query_row([key], |found| {
+        Ok(Face { name: found.get("name")?, topic: found.get("topic")?, is_public: found.get("is_public")? })
+    })?)
 }
 
-pub(in crate::store) fn set_name(database: &Connection, key: i64, name: &str) -> Result<(), Error> {
-    database.prepare_cached("UPDATE conversation SET name = ?2 WHERE key = ?1")?.execute(params![key, name])?;
+pub(in crate::store) fn set_face(database: &Connection, key: i64, face: &Face) -> Result<(), Error> {
+    database
+        .prepare_cached("UPDATE conversation SET name = ?2, topic = ?3, is_public = ?4 WHERE key = ?1")?
+        .execute(params![key, face.name, face.topic, face.is_public])?;
     Ok(())
+}
+
+/// Channels that everybody may join, by name: those with a word that starts with `search`, after the first `skip`.
+pub(in crate::store) fn channels(
+    database: &Connection,
+    user: UserId,
+    search: &str,
+    skip: u32,
+    limit: u32,
+) -> Result<Vec<Channel>, Error> {
+    let mut statement = database.prepare_cached(
+        "SELECT id, name, topic, (SELECT count(*) FROM member WHERE conversation = key) AS members,
+           EXISTS (SELECT 1 FROM member WHERE conversation = key AND user = ?1) AS joined
+         FROM conversation WHERE is_public = 1
+           AND (?2 = '' OR instr(lower(name), ?2) = 1 OR instr(lower(name), ' ' || ?2) > 0)
+         ORDER BY name COLLATE NOCASE, key LIMIT ?4 OFFSET ?3",
+    )?;
+    row::all(statement.query_map(params![Sql(user), search, skip, limit], |found| {
+        Ok(Channel {
+            id: row::get(found, "id")?,
+            name: found.get::<_, Option<String>>("name")?.unwrap_or_default(),
+            topic: found.get("topic")?,
+            members: row::count(found, "members")?,
+            joined: found.get("joined")?,
+        })
+    })?)
 }
 
 /// The groups and channels somebody is in, at most so many.

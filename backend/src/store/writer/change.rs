@@ -6,10 +6,10 @@ use super::job::{Audience, Change, Effect, News, Stored};
 use super::send::to_json;
 use crate::clock;
 use crate::store::access;
-use crate::store::sqlite::conversation::{self, NewConversation};
+use crate::store::sqlite::conversation::{self, Face, NewConversation};
 use crate::store::{Error, sqlite};
 use shared::code::{Code, Rejection};
-use shared::conversation::{ConversationKind, Created, Membership, Renamed, Role, Summary};
+use shared::conversation::{ConversationKind, Created, Described, Membership, Renamed, Role, Summary};
 use shared::event::EventKind;
 use shared::ids::{ConversationId, UserId};
 use shared::limits::MEMBERS_MAX;
@@ -17,8 +17,11 @@ use shared::limits::MEMBERS_MAX;
 impl State {
     pub(super) fn change(&mut self, user: UserId, change: Change) -> Result<Effect, Error> {
         match change {
-            Change::Create { kind, name, members } => self.create(user, kind, name, &members),
+            Change::Create { kind, name, topic, is_public, members } => {
+                self.create(user, kind, Face { name, topic, is_public }, &members)
+            }
             Change::Rename(id, name) => self.rename(user, id, name),
+            Change::Describe(id, topic, is_public) => self.describe(user, id, topic, is_public),
             Change::Add(id, member) => self.add(user, id, member),
             Change::Remove(id, member) => self.remove(user, id, member),
             Change::Appoint(id, member, role) => self.appoint(user, id, member, role),
@@ -29,7 +32,7 @@ impl State {
         &mut self,
         user: UserId,
         kind: ConversationKind,
-        name: Option<String>,
+        face: Face,
         members: &[UserId],
     ) -> Result<Effect, Error> {
         if !conversation::all_exist(&self.database, members)? {
@@ -38,9 +41,10 @@ impl State {
         }
         let at = clock::now();
         let id = clock::id(ConversationId::v7);
-        let new = NewConversation { id, kind, name: name.as_deref(), set: None, owner: user, members, at };
+        let name = face.name.clone();
+        let new = NewConversation { id, kind, face, set: None, owner: user, members, at };
         let key = conversation::insert(&self.database, &new)?;
-        let summary = self.first_summary(key, kind, name.clone())?;
+        let summary = self.first_summary(key, kind)?;
         let event = EventKind::Created(Created { kind, name, members: members.to_vec() });
         self.store(user, key, &event, News::Made(summary))
     }
@@ -50,15 +54,48 @@ impl State {
         if let Some(refusal) = self.refuse_fixed(key, "name")? {
             return Ok(refusal);
         }
-        if conversation::name(&self.database, key)?.as_ref() == Some(&name) {
+        let face = conversation::face(&self.database, key)?;
+        if face.name.as_ref() == Some(&name) {
             return Ok(Effect::Unchanged);
         }
-        conversation::set_name(&self.database, key, &name)?;
+        conversation::set_face(&self.database, key, &Face { name: Some(name.clone()), ..face })?;
         self.store(user, key, &EventKind::Renamed(Renamed { name }), News::Changed)
     }
 
-    fn add(&mut self, user: UserId, id: ConversationId, member: UserId) -> Result<Effect, Error> {
+    fn describe(
+        &mut self,
+        user: UserId,
+        id: ConversationId,
+        topic: Option<String>,
+        is_public: Option<bool>,
+    ) -> Result<Effect, Error> {
         let Some(key) = self.key_of_member(user, id)? else { return Ok(Effect::Refused(Rejection::not_found())) };
+        if let Err(rejection) = access::may_describe(self.head(key)?.kind) {
+            return Ok(Effect::Refused(rejection.field(if topic.is_some() { "topic" } else { "public" })));
+        }
+        let before = conversation::face(&self.database, key)?;
+        let is_public = is_public.unwrap_or(before.is_public);
+        if is_public != before.is_public
+            && let Err(rejection) = access::may_open(conversation::role(&self.database, key, user)?)
+        {
+            return Ok(Effect::Refused(rejection));
+        }
+        let topic = topic.map_or(before.topic.clone(), |topic| Some(topic).filter(|topic| !topic.is_empty()));
+        let face = Face { name: before.name.clone(), topic: topic.clone(), is_public };
+        if face == before {
+            return Ok(Effect::Unchanged);
+        }
+        conversation::set_face(&self.database, key, &face)?;
+        self.store(user, key, &EventKind::Described(Described { topic, public: is_public }), News::Changed)
+    }
+
+    fn add(&mut self, user: UserId, id: ConversationId, member: UserId) -> Result<Effect, Error> {
+        let key = match self.key_of_member(user, id)? {
+            // Into a public channel everybody brings themselves.
+            None if user == member => self.key_of_public(id)?,
+            key => key,
+        };
+        let Some(key) = key else { return Ok(Effect::Refused(Rejection::not_found())) };
         if let Some(refusal) = self.refuse_fixed(key, "members")? {
             return Ok(refusal);
         }
@@ -83,7 +120,7 @@ impl State {
             last_seq,
             read_seq: last_seq,
             last_event: sqlite::event::last(&self.database, key, id)?,
-            ..*self.first_summary(key, self.heads[&key].kind, conversation::name(&self.database, key)?)?
+            ..*self.first_summary(key, self.heads[&key].kind)?
         });
         self.reload_audience(key)?;
         self.store(user, key, &event, News::Joined(member, summary))
@@ -138,6 +175,12 @@ impl State {
     pub(super) fn key_of_member(&mut self, user: UserId, id: ConversationId) -> Result<Option<i64>, Error> {
         let Some(key) = self.key(id)? else { return Ok(None) };
         Ok(self.is_member(key, user)?.then_some(key))
+    }
+
+    /// The key of a channel that everybody may join.
+    fn key_of_public(&mut self, id: ConversationId) -> Result<Option<i64>, Error> {
+        let Some(key) = self.key(id)? else { return Ok(None) };
+        Ok(conversation::face(&self.database, key)?.is_public.then_some(key))
     }
 
     /// Direct conversations and the one for everyone are what they are.

@@ -72,11 +72,17 @@ pub enum Change {
         kind: ConversationKind,
         /// Its name, checked.
         name: Option<String>,
+        /// What it is about, checked.
+        topic: Option<String>,
+        /// Whether everybody here finds it and may join.
+        is_public: bool,
         /// Who is in it.
         members: Vec<UserId>,
     },
     /// It has another name, checked.
     Rename(ConversationId, String),
+    /// It is about something else (checked; empty: nothing in particular), or open to others than before.
+    Describe(ConversationId, Option<String>, Option<bool>),
     /// Somebody comes.
     Add(ConversationId, UserId),
     /// Somebody goes, or is sent away.

@@ -6,7 +6,7 @@ use super::job::{Effect, NewMessage, News, Place, Recipients, Stored};
 use crate::clock;
 use crate::store::Error;
 use crate::store::sqlite::command::{self, Fingerprint};
-use crate::store::sqlite::conversation::NewConversation;
+use crate::store::sqlite::conversation::{Face, NewConversation};
 use crate::store::sqlite::{attachment, conversation, event};
 use sha2::{Digest, Sha256};
 use shared::code::{Code, Rejection};
@@ -99,9 +99,9 @@ impl State {
         let kind = if members.len() <= 2 { ConversationKind::Direct } else { ConversationKind::Group };
         let key = conversation::insert(
             &self.database,
-            &NewConversation { id, kind, name: None, set: Some(&set), owner: user, members, at },
+            &NewConversation { id, kind, face: Face::default(), set: Some(&set), owner: user, members, at },
         )?;
-        Ok(Ok((key, Some(self.first_summary(key, kind, None)?))))
+        Ok(Ok((key, Some(self.first_summary(key, kind)?))))
     }
 
     /// The members a text names. Nobody else is looked for: a name tells nothing about who is not here.
@@ -112,12 +112,8 @@ impl State {
     }
 
     /// How a conversation stands before its first event.
-    pub(super) fn first_summary(
-        &mut self,
-        key: i64,
-        kind: ConversationKind,
-        name: Option<String>,
-    ) -> Result<Box<Summary>, Error> {
+    pub(super) fn first_summary(&mut self, key: i64, kind: ConversationKind) -> Result<Box<Summary>, Error> {
+        let Face { name, topic, is_public } = conversation::face(&self.database, key)?;
         let members = match kind {
             ConversationKind::Direct | ConversationKind::Group => Some(conversation::members(&self.database, key)?),
             ConversationKind::Channel | ConversationKind::Everyone => None,
@@ -126,6 +122,8 @@ impl State {
             id: self.head(key)?.id,
             kind,
             name,
+            topic,
+            public: is_public,
             members,
             last_seq: Cursor::START,
             read_seq: Cursor::START,

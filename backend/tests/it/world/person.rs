@@ -138,7 +138,13 @@ impl Person {
     /// `POST /api/conversations`
     pub(super) async fn makes(&self, name: &str, members: &[&Person]) -> ConversationId {
         let members = members.iter().map(|person| person.id()).collect();
-        let body = CreateConversation { kind: ConversationKind::Group, name: Some(name.to_owned()), members };
+        let body = CreateConversation {
+            kind: ConversationKind::Group,
+            name: Some(name.to_owned()),
+            topic: None,
+            public: false,
+            members,
+        };
         chat::conversation::create(&self.app, &self.session(), body).await.unwrap()
     }
 

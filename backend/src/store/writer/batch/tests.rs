@@ -51,7 +51,13 @@ fn while_the_tables_are_locked_messages_are_accepted_and_the_rest_is_refused_who
     let create = || Job::Change {
         asker: (),
         user,
-        change: Change::Create { kind: ConversationKind::Group, name: None, members: vec![user] },
+        change: Change::Create {
+            kind: ConversationKind::Group,
+            name: None,
+            topic: None,
+            is_public: false,
+            members: vec![user],
+        },
     };
     let refused = handle(&mut state, vec![create(), send(user)]);
     assert!(matches!(refused[..], [Effect::Refused(_), Effect::Refused(_)]), "{refused:?}");
@@ -148,7 +154,8 @@ fn what_comes_late_from_a_deleted_account_is_refused_alone() {
 fn a_retry_after_leaving_is_answered_like_the_first_time() {
     let (_folder, mut state, ada) = opened();
     let change = |change| Job::Change { asker: (), user: ada, change };
-    let made = Change::Create { kind: ConversationKind::Group, name: None, members: vec![ada] };
+    let made =
+        Change::Create { kind: ConversationKind::Group, name: None, topic: None, is_public: false, members: vec![ada] };
     let mut one = |job| handle(&mut state, vec![job]).remove(0);
     let Effect::Stored(made) = one(change(made)) else { panic!("not made") };
     let to = Recipients::Conversation(made.place.conversation);
