@@ -2,7 +2,6 @@
 
 use crate::support::{Driver, Person, Server, eventually};
 use serde_json::{Value, json};
-use thirtyfour::prelude::*;
 
 /// A browser that writes down what is told instead of showing it.
 const STAND_IN: &str = "window.told = []; window.sounds = 0;

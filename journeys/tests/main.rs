@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod access;
 mod alert;
+mod engine;
 mod file;
 mod group;
 mod keyboard;

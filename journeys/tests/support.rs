@@ -80,23 +80,67 @@ fn spawn(folder: &TempDir, port: u16, settings: &[&str]) -> Child {
 /// The program that drives browsers.
 pub(crate) struct Driver {
     child: Child,
+    /// What its browsers draw on, if they cannot do without.
+    screen: Option<Child>,
     url: String,
+}
+
+/// What runs the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Chromium,
+    Firefox,
+    WebKit,
 }
 
 impl Driver {
     pub(crate) async fn start() -> Self {
+        Self::start_for(Engine::Chromium).await
+    }
+
+    pub(crate) async fn start_for(engine: Engine) -> Self {
         let port = free_port();
-        let child = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
+        let program = match engine {
+            Engine::Chromium => "chromedriver".into(),
+            Engine::Firefox => std::env::var("CONFAB_GECKODRIVER")
+                .expect("CONFAB_GECKODRIVER names geckodriver; cargo xtask test sets it"),
+            Engine::WebKit => "WebKitWebDriver".into(),
+        };
+        let mut command = Command::new(&program);
+        command.arg(format!("--port={port}"));
+        let screen = (engine == Engine::WebKit).then(Screen::start);
+        if let Some(screen) = &screen {
+            command.env("DISPLAY", &screen.display);
+        }
+        let child = command
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("chromedriver is in PATH");
+            .unwrap_or_else(|error| panic!("{program} cannot be started: {error}"));
         let url = format!("http://127.0.0.1:{port}");
         let status = format!("{url}/status");
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        eventually("chromedriver answers", || async { http.get(&status).send().await.is_ok() }).await;
-        Self { child, url }
+        eventually("the driver answers", || async { http.get(&status).send().await.is_ok() }).await;
+        Self { child, screen: screen.map(|screen| screen.child), url }
+    }
+
+    /// A browser of another engine, which knows nothing but WebDriver.
+    pub(crate) async fn plain_browser(&self, engine: Engine) -> WebDriver {
+        match engine {
+            Engine::Chromium => self.browser().await,
+            Engine::Firefox => {
+                let mut options = DesiredCapabilities::firefox();
+                options.set_headless().unwrap();
+                WebDriver::new(&self.url, options).await.unwrap()
+            }
+            Engine::WebKit => {
+                let mut options = Capabilities::new();
+                options.set("browserName", json!("MiniBrowser")).unwrap();
+                let browser = json!({"binary": minibrowser(), "args": ["--automation"]});
+                options.set("webkitgtk:browserOptions", browser).unwrap();
+                WebDriver::new(&self.url, options).await.unwrap()
+            }
+        }
     }
 
     /// A browser with a profile of its own, that counts what the policy forbids and what fails.
@@ -126,10 +170,40 @@ impl Driver {
     }
 }
 
+/// A screen that nobody sees.
+struct Screen {
+    child: Child,
+    display: String,
+}
+
+impl Screen {
+    fn start() -> Self {
+        let mut child = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", "1280x900x24", "-nolisten", "tcp"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Xvfb is in PATH");
+        let mut number = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut number).unwrap();
+        Self { child, display: format!(":{}", number.trim()) }
+    }
+}
+
+/// WebKit's own small browser, which Debian keeps beside the library.
+fn minibrowser() -> String {
+    let folders = ["webkit2gtk-4.1", "webkit2gtk-4.0", "webkitgtk-6.0"];
+    let found = std::fs::read_dir("/usr/lib").unwrap().flatten().map(|folder| folder.path());
+    let mut found = found.flat_map(|folder| folders.map(|name| folder.join(name).join("MiniBrowser")));
+    found.find(|path| path.is_file()).expect("MiniBrowser is installed").to_str().unwrap().to_owned()
+}
+
 impl Drop for Driver {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        for child in std::iter::once(&mut self.child).chain(&mut self.screen) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
@@ -282,7 +356,14 @@ impl Person {
     pub(crate) async fn pastes(&self, text: &str) {
         let area = self.waits_for(".composer__text").await;
         area.click().await.unwrap();
-        self.browser.cdp().send_raw("Input.insertText", json!({"text": text})).await.unwrap();
+        self.inserts(text).await;
+    }
+
+    /// Writes where the caret is, as an input method does. In every engine.
+    async fn inserts(&self, text: &str) {
+        let insert = "return document.execCommand('insertText', false, arguments[0])";
+        let done = self.browser.execute(insert, vec![json!(text)]).await.unwrap();
+        assert_eq!(done.json(), &json!(true), "nothing could be written");
     }
 
     pub(crate) async fn presses(&self, key: Key) {
@@ -341,7 +422,7 @@ impl Person {
     /// Writes in place of what is written, and sends it.
     pub(crate) async fn rewrites(&self, text: &str) {
         self.js("document.querySelector('.composer__text').select()").await;
-        self.browser.cdp().send_raw("Input.insertText", json!({"text": text})).await.unwrap();
+        self.inserts(text).await;
         self.presses(Key::Enter).await;
     }
 
@@ -401,6 +482,20 @@ impl Person {
 
     pub(crate) async fn js(&self, script: &str) -> Value {
         self.browser.execute(script, vec![]).await.unwrap().json().clone()
+    }
+
+    /// Looks for barriers to people who see, hear or move less, as far as a program finds them (axe-core), and fails
+    /// for those that are serious.
+    pub(crate) async fn meets_no_barrier(&self, place: &str) {
+        let axe = std::env::var("CONFAB_AXE").expect("CONFAB_AXE names axe.min.js; cargo xtask test sets it");
+        let axe = std::fs::read_to_string(axe).unwrap();
+        self.browser.execute(format!("if (!window.axe) {{ {axe} }}"), vec![]).await.unwrap();
+        let look = "const done = arguments[0];
+            axe.run(document, { resultTypes: ['violations'] }).then((found) => done(found.violations
+                .filter((one) => ['serious', 'critical'].includes(one.impact))
+                .map((one) => one.id + ': ' + one.nodes.map((node) => node.html.slice(0, 120) + ' ' + node.failureSummary).join('; '))));";
+        let found = self.browser.execute_async(look, vec![]).await.unwrap();
+        assert_eq!(found.json(), &json!([]), "{place}");
     }
 
     /// Keeps a picture of what is on the screen.

@@ -42,7 +42,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("dev") => serve::dev(),
         Some("test") => test::run(),
         Some("setup") => {
-            setup::for_page().and_then(|_| setup::for_tests()).and_then(|()| setup::for_licences()).map(drop)
+            setup::for_page().and_then(|_| setup::for_tests()).and_then(|_| setup::for_licences()).map(drop)
         }
         Some("page") => setup::for_page().and_then(|tools| page::build(&tools)),
         Some("assets") => page::assets(),

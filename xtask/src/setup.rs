@@ -15,6 +15,10 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const TRUNK: &str = "0.21.14";
 /// Checks licences and where crates come from.
 const DENY: &str = "0.20.2";
+/// Firefox's driver.
+const GECKODRIVER: &str = "0.37.1";
+/// What looks for barriers in pages.
+const AXE: &str = "4.14.1";
 /// The number is also in `Trunk.toml`: older ones leave a broken page without an error.
 const WASM_OPT: &str = "132";
 
@@ -85,16 +89,51 @@ pub(crate) fn for_licences() -> Result<PathBuf> {
     cargo_tool("cargo-deny", DENY, &install, "about 6 minutes on two cores")
 }
 
-/// What the browser tests need.
-pub(crate) fn for_tests() -> Result<()> {
+/// What the browser tests need: three engines with their drivers, and what looks for barriers. Gives what the tests are
+/// told of it.
+pub(crate) fn for_tests() -> Result<Vec<(String, String)>> {
     let has = |program: &str| output(program, &["--version"]).is_some();
-    if has("chromium") && has("chromedriver") {
-        return Ok(());
+    if !has("chromium") || !has("chromedriver") {
+        say("Installing Chromium and its driver for the browser tests");
+        // The font is for the pictures the tests keep: without it every emoji is a box.
+        apt(&["chromium", "chromium-driver", "fonts-noto-color-emoji"])
+            .context("Please install Chromium and chromedriver, so that both are in PATH, and try again")?;
     }
-    say("Installing Chromium and its driver for the browser tests");
-    // The font is for the pictures the tests keep: without it every emoji is a box.
-    apt(&["chromium", "chromium-driver", "fonts-noto-color-emoji"])
-        .context("Please install Chromium and chromedriver, so that both are in PATH, and try again")
+    if !has("firefox") && !has("firefox-esr") {
+        say("Installing Firefox for the browser tests");
+        apt(&["firefox-esr"]).context("Please install Firefox, so that it is in PATH, and try again")?;
+    }
+    if !is_in_path("WebKitWebDriver") || !is_in_path("Xvfb") {
+        say("Installing WebKit's driver for the browser tests");
+        apt(&["webkit2gtk-driver", "xvfb"])
+            .context("Please install WebKitWebDriver and Xvfb, so that both are in PATH, and try again")?;
+    }
+    let install = ["install", "--locked", "geckodriver", "--version", GECKODRIVER];
+    let geckodriver = cargo_tool("geckodriver", GECKODRIVER, &install, "about 3 minutes on two cores")?;
+    let axe = npm_package("axe-core", AXE)?.join("axe.min.js");
+    let told = [("CONFAB_AXE", axe), ("CONFAB_GECKODRIVER", geckodriver)];
+    Ok(told.into_iter().map(|(name, path)| (name.to_owned(), path.to_string_lossy().into_owned())).collect())
+}
+
+/// Whether there is a program of this name. (This one tells no version.)
+fn is_in_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}
+
+/// The folder of a package of npm's, in this version.
+fn npm_package(name: &str, version: &str) -> Result<PathBuf> {
+    let folder = home()?.join(format!("{name}-{version}"));
+    let package = folder.join("node_modules").join(name);
+    if !package.join("package.json").is_file() {
+        say(&format!("Installing {name} {version} with npm"));
+        std::fs::create_dir_all(&folder)?;
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--prefix"]);
+        run(npm.arg(&folder).arg(format!("{name}@{version}")))
+            .with_context(|| format!("{name} {version} could not be installed. Please install Node with npm"))?;
+    }
+    Ok(package)
 }
 
 /// Where this project's tools are installed.

@@ -48,14 +48,15 @@ pub(crate) fn run() -> Result<()> {
     });
     let has_server =
         step("The server, as it is released", &|| cargo(&["build", "--release", "--locked", "--package", "backend"]));
-    let has_browser = step("A browser for the tests", &setup::for_tests);
+    let told = std::cell::OnceCell::new();
+    let has_browser = step("Browsers for the tests", &|| setup::for_tests().map(|all| _ = told.set(all)));
     step("Browser tests", &|| {
         if !(has_page && has_server && has_browser) {
             bail!("there is no page, no server or no browser to test with");
         }
         let binary = root().join("target/release/confab");
         let mut tests = command("cargo", &["test", "--package", "journeys", "--locked", "--", "--test-threads=1"]);
-        run_command(tests.env("CONFAB_BIN", binary))
+        run_command(tests.env("CONFAB_BIN", binary).envs(told.get().into_iter().flatten().cloned()))
     });
 
     println!("\n— Summary —");

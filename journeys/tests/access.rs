@@ -1,0 +1,88 @@
+//! No barriers: every screen, in every theme, is looked at by a program that finds what keeps people out.
+
+use crate::support::{Driver, Person, Server, eventually};
+use thirtyfour::prelude::*;
+
+/// Looks at what is on the screen in light, dark and high contrast.
+async fn look(person: &Person, place: &str) {
+    for theme in ["light", "dark", "contrast"] {
+        person.js(&format!("document.documentElement.dataset.theme = '{theme}'")).await;
+        // What changes its colour slowly has changed it.
+        person.js("document.getAnimations().forEach((one) => one.finish())").await;
+        person.meets_no_barrier(&format!("{place}, {theme}")).await;
+    }
+}
+
+#[tokio::test]
+async fn no_screen_has_a_serious_barrier() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::arrives("Ada Lovelace", &driver, &server).await;
+    look(&ada, "signing in").await;
+    ada.goes_to("/signup").await;
+    ada.waits_for("input[autocomplete='new-password']").await;
+    look(&ada, "signing up").await;
+    ada.signs_in_or_up().await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    look(&ada, "nothing open").await;
+
+    // A conversation with everything in it.
+    ben.writes_to(&["Ada Lovelace"], "Hello").await;
+    ben.says("Hello @Ada Lovelace, **look** at `this`: ||hidden|| https://example.org").await;
+    ben.says("```rust\nfn main() {}\n```").await;
+    ben.says("> quoted\n\n1. one\n2. two").await;
+    ada.opens("Ben Okafor").await;
+    let folder = tempfile::tempdir().unwrap();
+    let notes = folder.path().join("notes.txt");
+    std::fs::write(&notes, "some notes").unwrap();
+    let input = ada.browser.find(By::Css(".composer__files")).await.unwrap();
+    input.send_keys(notes.to_str().unwrap()).await.unwrap();
+    ada.waits_for(".tray__item[data-stage='there']").await;
+    look(&ada, "a file to send").await;
+    ada.says("with a file").await;
+    ada.has_sent_all().await;
+    ada.js("document.querySelector('.message').focus()").await;
+    ada.waits_for(".actions").await;
+    look(&ada, "a conversation").await;
+    ada.clicks("button[aria-label='Add a reaction']").await;
+    ada.waits_for(".emoji__one").await;
+    look(&ada, "the emoji picker").await;
+    ada.presses(Key::Escape).await;
+    ada.clicks("button[aria-label='About this conversation']").await;
+    ada.waits_for("dialog[open] .person").await;
+    look(&ada, "about a conversation").await;
+    ada.presses(Key::Escape).await;
+    eventually("it is closed", || async {
+        ada.js("return document.querySelector('dialog') === null").await == serde_json::json!(true)
+    })
+    .await;
+
+    for (place, path, there) in [
+        ("new message", "/new", ".person"),
+        ("channels", "/channels", ".timeline__note"),
+        ("settings", "/settings", ".settings__line"),
+    ] {
+        ada.goes_to(path).await;
+        ada.is_connected().await;
+        ada.waits_for(there).await;
+        look(&ada, place).await;
+    }
+    ada.goes_to("/search").await;
+    ada.types("input[type='search']", "look").await;
+    ada.waits_for(".search__result").await;
+    look(&ada, "search").await;
+    for (place, key) in [("the switcher", "k"), ("the shortcuts", "/")] {
+        ada.browser.active_element().await.unwrap().send_keys(Key::Control + key).await.unwrap();
+        ada.waits_for("dialog[open]").await;
+        look(&ada, place).await;
+        ada.presses(Key::Escape).await;
+    }
+    ada.window(360, 740).await;
+    ada.goes_to("/").await;
+    ada.is_connected().await;
+    look(&ada, "the list on a telephone").await;
+    ada.opens("Ben Okafor").await;
+    look(&ada, "a conversation on a telephone").await;
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}
