@@ -9,12 +9,13 @@ use shared::account::{
     ChangeAccount, CreateToken, CreatedToken, DeleteAccount, Session, SessionBody, SessionList, SignIn, SignUp, Token,
     TokenList, User, UserList,
 };
+use shared::attachment::{Attachment, AttachmentBody};
 use shared::code::{Code, ErrorBody, Rejection};
 use shared::conversation::{
     ChangeConversation, ChangeMember, ChangePreferences, ChannelList, ConversationBody, ConversationList,
     CreateConversation, EventList, MemberList, Role, Summary,
 };
-use shared::ids::{AttachmentId, ConversationId, SessionId, Timestamp, TokenId, UserId};
+use shared::ids::{AttachmentId, ConversationId, Seq, SessionId, Timestamp, TokenId, UserId};
 use shared::receipt::{Receipt, ReceiptList};
 use shared::search::SearchResults;
 use std::pin::Pin;
@@ -131,6 +132,25 @@ pub(crate) async fn events(id: ConversationId, load: Load, limit: u32) -> Result
         Load::Around(seq) => request.query([("around", seq.to_string())]),
     })
     .await
+}
+
+/// The first event since a moment.
+pub(crate) async fn first_since(id: ConversationId, at: Timestamp) -> Result<Option<Seq>, Error> {
+    let request = Request::get(&format!("/api/conversations/{id}/events"));
+    let at = at.as_millis().to_string();
+    let found = get::<EventList>(request.query([("at", at.as_str()), ("limit", "1")])).await?;
+    Ok(found.events.first().map(|event| event.seq))
+}
+
+/// Uploads a picture that is small, and so needs no word of how far it is.
+pub(crate) async fn upload(file: &web_sys::File) -> Result<Attachment, Error> {
+    let request = Request::post("/api/attachments").query([("name", file.name())]).body(file.clone());
+    let response = request.map_err(|_| Error::Unreachable)?.send().await.map_err(|_| Error::Unreachable)?;
+    let text = response.text().await.map_err(|_| Error::Unreachable)?;
+    if !response.ok() {
+        return Err(Error::Refused(read::<ErrorBody>(&text)?.error));
+    }
+    read::<AttachmentBody>(&text).map(|body| body.attachment)
 }
 
 pub(crate) async fn receipts(id: ConversationId) -> Result<Vec<Receipt>, Error> {

@@ -81,6 +81,23 @@ pub(crate) fn tomorrow_morning() -> Timestamp {
     Timestamp::from_millis(date.get_time() as u64)
 }
 
+/// A day as fields of dates have it: "2026-11-27" (HTML section 2.3.5.2).
+pub(crate) fn date_field(at: Timestamp) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "the contract keeps times below 2^53")]
+    let date = Date::new(&JsValue::from_f64(at.as_millis() as f64));
+    format!("{:04}-{:02}-{:02}", date.get_full_year(), date.get_month() + 1, date.get_date())
+}
+
+/// When a day of such a field begins here.
+pub(crate) fn day_begins(field: &str) -> Option<Timestamp> {
+    let mut parts = field.splitn(3, '-').map(str::parse::<u32>);
+    let (year, month, day) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+    let date = Date::new_with_year_month_day(year, i32::try_from(month).ok()? - 1, i32::try_from(day).ok()?);
+    let millis = date.get_time();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "before 1970 nothing was written")]
+    Some(Timestamp::from_millis(millis.max(0.0) as u64))
+}
+
 /// A moment to come: the time today, with the day later.
 pub(crate) fn when(at: Timestamp) -> String {
     if day(at) == day(now()) { time(at) } else { format!("{}, {}", short_day(at), time(at)) }

@@ -43,9 +43,9 @@ async fn talks(engine: Engine, name: &'static str) {
     guest.sees("written without a server").await;
     assert_eq!(guest.texts().await, ["Hello from here 👋", "Hello there", "with a file", "written without a server"]);
     assert_eq!(ada.texts().await, guest.texts().await);
+    guest.picture(&format!("engine-{}", name.to_lowercase())).await;
     guest.clicks("button[aria-label='About this conversation']").await;
     guest.waits_for("dialog[open] .person").await;
-    guest.picture(&format!("engine-{}", name.to_lowercase())).await;
     guest.browser.quit().await.unwrap();
     ada.leaves().await;
 }

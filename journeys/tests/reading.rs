@@ -99,3 +99,30 @@ async fn what_was_being_written_is_there_again() {
     ada.leaves().await;
     ben.leaves().await;
 }
+
+#[tokio::test]
+async fn a_day_is_gone_to_and_the_first_message() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    ada.fills(1, 150).await;
+    ada.opens("Everyone").await;
+    ada.sees("number 150").await;
+    let is_seen = "const box = [...document.querySelectorAll('.message__text')].find((e) => e.textContent === 'number 1')?.getBoundingClientRect();
+        return box !== undefined && box.top >= 0 && box.bottom <= innerHeight";
+    for way in ["Go", "First message"] {
+        ada.js("document.querySelector('.timeline').scrollTop = 1e9").await;
+        ada.clicks("button[aria-label='About this conversation']").await;
+        ada.clicks_button("Go to a date").await;
+        ada.waits_for("#date").await;
+        ada.picture("date").await;
+        ada.clicks_button(way).await;
+        eventually("the first message of the day is seen", || async { ada.js(is_seen).await == json!(true) }).await;
+    }
+    // The day above the messages leads there, too; since tomorrow nothing was written.
+    ada.clicks(".timeline__day button").await;
+    ada.waits_for("#date").await;
+    ada.js("const field = document.querySelector('#date'); field.value = '2199-01-01'; field.dispatchEvent(new Event('input'))").await;
+    ada.clicks_button("Go").await;
+    eventually("it says so", || async { ada.shown(".form__alert").await.contains("Nothing was written") }).await;
+    ada.leaves().await;
+}

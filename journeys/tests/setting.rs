@@ -149,3 +149,40 @@ async fn one_goes_anywhere_with_a_few_keys() {
     ada.leaves().await;
     ben.leaves().await;
 }
+
+#[tokio::test]
+async fn a_picture_and_a_status_are_seen_by_others() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    ben.writes_to(&["Ada Lovelace"], "Hello").await;
+    let draw = "const done = arguments[0]; const canvas = document.createElement('canvas'); canvas.width = canvas.height = 64;
+        const context = canvas.getContext('2d'); context.fillStyle = '#0a8'; context.fillRect(0, 0, 64, 64);
+        canvas.toBlob(async (blob) => done([...new Uint8Array(await blob.arrayBuffer())]));";
+    let bytes = ada.browser.execute_async(draw, vec![]).await.unwrap();
+    let bytes: Vec<u8> = serde_json::from_value(bytes.json().clone()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (picture, text) = (folder.path().join("me.png"), folder.path().join("me.txt"));
+    std::fs::write(&picture, bytes).unwrap();
+    std::fs::write(&text, "no picture").unwrap();
+    ada.goes_to("/settings").await;
+    ada.waits_for(".portrait").await;
+    let input = ada.browser.find(By::Css(".portrait input")).await.unwrap();
+    input.send_keys(text.to_str().unwrap()).await.unwrap();
+    eventually("it is refused", || async { ada.shown(".form__alert").await.contains("picture") }).await;
+    input.send_keys(picture.to_str().unwrap()).await.unwrap();
+    ada.waits_for(".portrait .avatar__picture").await;
+    ada.types("#status", "At lunch").await;
+    ada.clicks("form.form button[type='submit']").await;
+    eventually("it is saved", || async { ada.shown(".settings__done").await.contains("Saved") }).await;
+    ada.picture("settings-profile").await;
+    ben.waits_for(".pane__head .avatar__picture").await;
+    eventually("Ben sees the status", || async { ben.shown(".pane__detail").await.ends_with("At lunch") }).await;
+    ben.picture("profile-seen").await;
+    ada.clicks_button("Remove the picture").await;
+    let gone = "return document.querySelector('.pane__head .avatar__picture') === null";
+    eventually("Ben sees letters again", || async { ben.js(gone).await == json!(true) }).await;
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}

@@ -3,7 +3,7 @@
 use crate::code::{Code, Rejection};
 use crate::ids::{AttachmentId, SessionId, Timestamp, TokenId, UserId};
 use crate::limits;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
 /// A person as others see them; the address only as its owner does.
@@ -19,6 +19,9 @@ pub struct User {
     /// Their picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avatar: Option<AttachmentId>,
+    /// What they say of themselves in a few words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
     /// Their e-mail address; only in answers to themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
@@ -99,6 +102,13 @@ pub struct ChangeAccount {
     /// Another name for others to see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
+    /// Another picture: one that was uploaded and not sent; `null` takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<AttachmentId>"))]
+    pub avatar: Option<Option<AttachmentId>>,
+    /// What to say of oneself in a few words; empty: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
     /// Another address to sign in with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
@@ -108,6 +118,11 @@ pub struct ChangeAccount {
     /// The password as it is; needed for another address or password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_password: Option<Password>,
+}
+
+/// What is there counts, even if it is `null`.
+fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// The body of `DELETE /api/account`.
@@ -240,6 +255,17 @@ pub fn email(text: &str) -> Result<&str, Rejection> {
 /// `invalid` with the sentence to show beside the field.
 pub fn display_name(text: &str) -> Result<&str, Rejection> {
     crate::text::name(text, limits::DISPLAY_NAME_CHARS_MAX, "displayName")
+}
+
+/// What somebody says of themselves, checked: one line; nothing if there is nothing to see.
+///
+/// # Errors
+/// `invalid` with the sentence to show beside the field.
+pub fn status(text: &str) -> Result<Option<&str>, Rejection> {
+    match crate::text::is_blank(text) {
+        true => Ok(None),
+        false => crate::text::name(text, limits::STATUS_CHARS_MAX, "status").map(Some),
+    }
 }
 
 #[cfg(test)]

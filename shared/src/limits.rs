@@ -29,6 +29,8 @@ pub const FILE_NAME_BYTES_MAX: usize = 128;
 pub const MEMBERS_MAX: usize = 1_000;
 /// A display name, in characters after trimming.
 pub const DISPLAY_NAME_CHARS_MAX: usize = 64;
+/// What somebody says of themselves, in characters after trimming.
+pub const STATUS_CHARS_MAX: usize = 100;
 /// The shortest password, in bytes.
 pub const PASSWORD_BYTES_MIN: usize = 8;
 /// The longest password, in bytes: Argon2 reads all of them.

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::rate;
 use crate::server::address::PeerAddress;
 use crate::store::SessionRow;
-use crate::store::account::{AccountChange, NewPassword};
+use crate::store::account::{AccountChange, Changed, NewPassword};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -44,7 +44,7 @@ pub async fn create(
         return Err(taken());
     }
     let hash = app.passwords.hash(body.password).await?;
-    let user = User { id: clock::id(UserId::v7), display_name, avatar: None, email: Some(email) };
+    let user = User { id: clock::id(UserId::v7), display_name, avatar: None, status: None, email: Some(email) };
     let (secret, new_session) = session::new(&headers);
     let created = app.writer.create_account(user.clone(), hash, new_session).await?;
     if !created {
@@ -54,7 +54,7 @@ pub async fn create(
     Ok(session::answer(&app, StatusCode::CREATED, user, &secret))
 }
 
-/// `PATCH /api/account`: another name, address or password. Another password ends every other session
+/// `PATCH /api/account`: another name, picture, status, address or password. Another password ends every other session
 /// and token, and gives this one a new secret.
 ///
 /// # Errors
@@ -66,7 +66,8 @@ pub async fn change(
     Browser { session }: Browser,
     Json(body): Json<ChangeAccount>,
 ) -> Result<Response, Refused> {
-    let ChangeAccount { display_name, email, password, current_password } = body;
+    let ChangeAccount { display_name, avatar, status, email, password, current_password } = body;
+    let status = status.as_deref().map(account::status).transpose()?.map(|status| status.map(str::to_owned));
     let display_name = display_name.as_deref().map(account::display_name).transpose()?.map(str::to_owned);
     let email = email.as_deref().map(account::email).transpose()?.map(str::to_owned);
     password.as_ref().map(|password| password.check()).transpose()?;
@@ -82,16 +83,25 @@ pub async fn change(
         }
     };
     let is_new_secret = password.is_some();
-    let is_new_name = display_name.is_some();
+    let is_new_face = display_name.is_some() || avatar.is_some() || status.is_some();
     let user = User {
         display_name: display_name.clone().unwrap_or_else(|| session.user.display_name.clone()),
+        avatar: avatar.unwrap_or(session.user.avatar),
+        status: status.clone().unwrap_or_else(|| session.user.status.clone()),
         email: email.clone().or_else(|| session.user.email.clone()),
-        ..session.user.clone()
+        id: session.user.id,
     };
-    let change = AccountChange { display_name, email, password };
-    let ended = app.writer.change_account(user.id, session.id, change).await?.ok_or_else(taken)?;
+    let change = AccountChange { display_name, avatar, status, email, password };
+    let ended = match app.writer.change_account(user.id, session.id, change).await? {
+        Changed::Done(ended) => ended,
+        Changed::Taken => return Err(taken()),
+        Changed::NoPicture => return Err(no_picture()),
+    };
+    if avatar.is_some() {
+        app.attachments.note_removed();
+    }
     chat::session::end(&app, user.id, &ended);
-    if is_new_name {
+    if is_new_face {
         chat::conversation::tell_contacts(&app, user.id).await?;
     }
     Ok(match is_new_secret {
@@ -135,6 +145,11 @@ async fn check_owner(
         Rejection::new(Code::Invalid, "Please give your password as it is now").field("currentPassword")
     })?;
     if session::verify(app, address, &email, password, stored).await? { Ok(()) } else { Err(wrong().into()) }
+}
+
+fn no_picture() -> Refused {
+    let message = "This is no picture that you have uploaded. Choose one in PNG, JPEG, GIF or WebP";
+    Rejection::new(Code::Invalid, message).field("avatar").into()
 }
 
 fn taken() -> Refused {

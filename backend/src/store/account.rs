@@ -1,12 +1,12 @@
 //! Accounts, sessions and API tokens: what is written about them. (They are no part of any log; each
 //! is one call in the writer's next transaction.)
 
-use super::sqlite::{account, conversation, session};
+use super::sqlite::{account, attachment, conversation, session};
 use super::{Error, Writer};
 use crate::clock;
 use rusqlite::Connection;
 use shared::account::User;
-use shared::ids::{SessionId, Timestamp, UserId};
+use shared::ids::{AttachmentId, SessionId, Timestamp, UserId};
 use shared::limits::{SESSIONS_MAX, TOKENS_MAX};
 
 /// A session or an API token to be made; the secret itself stays with the caller.
@@ -31,10 +31,25 @@ impl NewSession {
 pub struct AccountChange {
     /// The name others see.
     pub display_name: Option<String>,
+    /// The picture, or none.
+    pub avatar: Option<Option<AttachmentId>>,
+    /// What they say of themselves, or nothing.
+    pub status: Option<Option<String>>,
     /// The address.
     pub email: Option<String>,
     /// Another password.
     pub password: Option<NewPassword>,
+}
+
+/// What came of changing an account.
+#[derive(Debug)]
+pub enum Changed {
+    /// It is changed, and these sessions have ended.
+    Done(Vec<SessionId>),
+    /// The address is somebody else's; nothing was changed.
+    Taken,
+    /// They have no such picture; nothing was changed.
+    NoPicture,
 }
 
 /// Another password. All sessions and tokens end with the old one, but the one that changed it.
@@ -70,31 +85,37 @@ impl<A: Send + 'static> Writer<A> {
         .await
     }
 
-    /// Changes an account. `Ok(None)`: the address is taken, and nothing was changed. Otherwise the
-    /// sessions that ended.
+    /// Changes an account.
     ///
     /// # Errors
     /// [`Error::SignedOut`], or when the database fails or is overloaded; then nothing was changed.
-    pub async fn change_account(
-        &self,
-        user: UserId,
-        by: SessionId,
-        change: AccountChange,
-    ) -> Result<Option<Vec<SessionId>>, Error> {
+    pub async fn change_account(&self, user: UserId, by: SessionId, change: AccountChange) -> Result<Changed, Error> {
         self.call(move |database| {
             go_on(database, by)?;
+            // Looked at before anything is written: a refusal changes nothing.
+            if let Some(Some(avatar)) = change.avatar
+                && !attachment::is_picture(database, user, avatar)?
+            {
+                return Ok(Changed::NoPicture);
+            }
             if let Some(email) = &change.email
                 && !account::set_email(database, user, email)?
             {
-                return Ok(None);
+                return Ok(Changed::Taken);
+            }
+            if let Some(avatar) = change.avatar {
+                account::set_avatar(database, user, avatar, clock::now())?;
+            }
+            if let Some(status) = &change.status {
+                account::set_status(database, user, status.as_deref())?;
             }
             if let Some(name) = &change.display_name {
                 account::set_display_name(database, user, name)?;
             }
-            let Some(NewPassword { hash, token_hash }) = change.password else { return Ok(Some(Vec::new())) };
+            let Some(NewPassword { hash, token_hash }) = change.password else { return Ok(Changed::Done(Vec::new())) };
             account::set_password(database, user, &hash)?;
             session::set_secret(database, by, &token_hash)?;
-            session::delete_all(database, user, Some(by)).map(Some)
+            session::delete_all(database, user, Some(by)).map(Changed::Done)
         })
         .await
     }

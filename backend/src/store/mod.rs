@@ -181,6 +181,8 @@ pub enum Range {
     After(Cursor),
     /// Half of them before this number, the rest from it on.
     Around(Cursor),
+    /// Those from this moment on.
+    At(Timestamp),
 }
 
 /// Some of somebody's conversations, read at one moment.

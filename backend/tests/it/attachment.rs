@@ -410,3 +410,51 @@ async fn a_backup_has_people_s_files_with_it() {
     let kept = std::fs::read(server.data().join(format!("attachments/{}/{id}", &id[34..]))).unwrap();
     assert_eq!(answer.bytes().await.unwrap(), kept);
 }
+
+#[tokio::test]
+async fn a_person_s_picture_is_seen_by_everybody_and_the_one_before_goes() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let stranger = server.sign_up("Stranger").await;
+    ada.makes_group("Plans", &[&ben]).await;
+    let mut socket = ben.connect().await;
+    let first = ada.has_file(&server, "me.png", picture()).await;
+    let (status, body) =
+        ada.request(Method::PATCH, "/api/account", Some(json!({"avatar": first, "status": " At lunch "}))).await;
+    assert_eq!((status, &body["user"]["avatar"], &body["user"]["status"]), (200, &json!(first), &json!("At lunch")));
+    let told = socket
+        .until(|frame| match frame {
+            shared::frame::ServerFrame::Conversation(changed) => changed.summary.members,
+            _ => None,
+        })
+        .await;
+    let told = told.into_iter().find(|user| user.id == ada.id).unwrap();
+    assert_eq!((told.avatar.map(|id| id.to_string()), told.status.as_deref()), (Some(first.clone()), Some("At lunch")));
+    let (_, found) = stranger.get(&format!("/api/users?ids={}", ada.id)).await;
+    assert_eq!(found["users"][0]["avatar"], json!(first));
+    let small = format!("/api/attachments/{first}/thumbnail");
+    assert_eq!(stranger.fetches(&server, &small).await.status(), 200);
+    let group = ada.makes_group("Other plans", &[]).await;
+    assert_eq!(ada.sends_files(&group, "x", &[&first]).await.0, 422, "it is no file to send");
+
+    let second = ada.has_file(&server, "me2.png", picture()).await;
+    for bad in [
+        json!(ben.has_file(&server, "b.png", picture()).await),
+        json!(ada.has_file(&server, "a.txt", "text").await),
+        json!(new_id()),
+    ] {
+        let (status, body) =
+            ada.request(Method::PATCH, "/api/account", Some(json!({"avatar": bad, "displayName": "No"}))).await;
+        assert_eq!((status, &body["error"]["field"]), (422, &json!("avatar")));
+    }
+    let (_, body) = ada.request(Method::PATCH, "/api/account", Some(json!({"avatar": second}))).await;
+    assert_eq!(
+        (&body["user"]["displayName"], &body["user"]["status"]),
+        (&json!("Ada"), &json!("At lunch")),
+        "the rest stays"
+    );
+    assert_eq!(stranger.fetches(&server, &small).await.status(), 404);
+    let (_, body) = ada.request(Method::PATCH, "/api/account", Some(json!({"avatar": null, "status": ""}))).await;
+    assert!(body["user"]["avatar"].is_null() && body["user"]["status"].is_null(), "{body}");
+    assert_eq!(stranger.fetches(&server, &format!("/api/attachments/{second}/thumbnail")).await.status(), 404);
+}

@@ -189,3 +189,26 @@ async fn what_somebody_wants_of_a_conversation_is_theirs_and_on_all_their_device
     assert_eq!(body["conversation"], usual);
     assert_eq!(change(json!({"notify": "never"})).await.0, 422);
 }
+
+#[tokio::test]
+async fn events_from_a_moment_on_begin_with_the_first_after_it() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let group = ada.makes_group("Days", &[]).await;
+    for number in 0..9 {
+        ada.posts(&group, &format!("{number}")).await;
+        tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+    }
+    let log = ada.log(group.parse().unwrap()).await;
+    for event in &log {
+        let (_, page) = ada.get(&format!("/api/conversations/{group}/events?at={}&limit=1", event["at"])).await;
+        let found = &page["events"][0];
+        assert!(found["at"] == event["at"] && found["seq"].as_u64() <= event["seq"].as_u64(), "{found} for {event}");
+    }
+    let first = log[0]["at"].as_u64().unwrap();
+    let (_, page) = ada.get(&format!("/api/conversations/{group}/events?at={}", first - 1_000)).await;
+    assert_eq!(page["events"].as_array().unwrap().len(), log.len());
+    let (_, page) = ada.get(&format!("/api/conversations/{group}/events?at={}", first + 1_000_000)).await;
+    assert_eq!((page["events"].as_array().unwrap().len(), &page["more"]), (0, &json!(false)));
+    assert_eq!(ada.get(&format!("/api/conversations/{group}/events?at=1&after=1")).await.0, 422);
+}

@@ -104,6 +104,9 @@ pub(crate) fn About(id: ConversationId, close: Callback<()>) -> impl IntoView {
                 None => ().into_any(),
             })}
             <Wanting id />
+            <button type="button" class="button button--quiet button--small" on:click=move |_| state.overlay.set(Some(Overlay::Date(id)))>
+                {tr(Text::GoToDate)}
+            </button>
             {shown.filter(|_| is_changeable).map(|summary| view! { <Naming summary members /> })}
             <h3 class="settings__title">{tr(Text::Members)}</h3>
             {is_changeable.then(|| view! { <Adding members /> })}
@@ -127,6 +130,7 @@ fn row(state: State, members: Members, member: Member, own: Role, is_changeable:
     let Member { user, role } = member;
     let (id, name) = (user.id, user.display_name);
     let is_me = state.session.me() == Some(id);
+    let status = state.people.status(id);
     let may_appoint = is_changeable && own == Role::Owner && !is_me;
     let may_remove = is_changeable && own.looks_after() && role != Role::Owner && !is_me;
     let appoint = move |event: leptos::ev::Event| {
@@ -156,7 +160,10 @@ fn row(state: State, members: Members, member: Member, own: Role, is_changeable:
     view! {
         <li class="person person--still">
             <Avatar id=*id.as_bytes() name=name.clone() />
-            <bdi class="person__name">{name}</bdi>
+            <span class="channel__text">
+                <bdi class="person__name">{name}</bdi>
+                <bdi class="channel__detail">{text(move || status.get())}</bdi>
+            </span>
             {what}
             {may_remove.then(|| view! {
                 <button

@@ -1,8 +1,10 @@
-//! A person's or conversation's picture: its first letters on a colour that stays its own.
+//! A person's or conversation's picture: the one they have chosen, or the first letters on a colour that stays its own.
 
 use crate::browser;
-use crate::dynamic::text;
+use crate::dynamic::{part, text};
+use crate::state::State;
 use leptos::prelude::*;
+use shared::ids::UserId;
 
 /// The first letters of the first and last word, and `#` for a name without any.
 fn initials(name: &str) -> String {
@@ -28,10 +30,19 @@ pub(crate) fn Avatar(
     name: Signal<String>,
     #[prop(optional)] is_small: bool,
 ) -> impl IntoView {
+    let people = expect_context::<State>().people;
+    let picture = move || {
+        let picture = UserId::from_bytes(id.get()).map(|user| people.picture(user).get()).unwrap_or_default();
+        match picture.is_empty() {
+            true => ().into_any(),
+            false => view! { <img class="avatar__picture" src=picture alt="" /> }.into_any(),
+        }
+    };
     let class = if is_small { "avatar avatar--small" } else { "avatar" };
     view! {
         <span class=class data-hue=text(move || id.with(hue).to_string()) aria-hidden="true">
             {text(move || name.with(|name| initials(name)))}
+            {part(picture)}
         </span>
     }
 }

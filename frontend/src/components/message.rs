@@ -10,9 +10,9 @@ use crate::browser;
 use crate::dynamic::{memo, part, part_if, text};
 use crate::i18n::{self, Text, tr, with};
 use crate::later::{self, later};
-use crate::state::State;
 use crate::state::changing::Changing;
 use crate::state::timeline::{Place, RowHandle, Why};
+use crate::state::{Overlay, State};
 use client::receipt::Position;
 use client::timeline::{Row, RowState};
 use leptos::prelude::*;
@@ -69,7 +69,9 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
     view! {
         {part_if(of_place(|place| place.begins_day), move || {
             let day = of_row(|row| browser::long_day(row.at));
-            view! { <div class="timeline__day"><span>{day}</span></div> }.into_any()
+            let choose = move |_| state.overlay.set(Some(Overlay::Date(conversation)));
+            view! { <div class="timeline__day"><button type="button" title=tr(Text::GoToDate) on:click=choose>{day}</button></div> }
+                .into_any()
         })}
         {part_if(of_place(|place| place.begins_new), || {
             view! { <div class="timeline__new"><span>{tr(Text::NewSince)}</span></div> }.into_any()

@@ -3,6 +3,7 @@
 use super::about::About;
 use super::attachment::Lightbox;
 use super::avatar::Avatar;
+use super::date::DateDialog;
 use super::dialog::Dialog;
 use super::icon::{Icon, Picture};
 use super::readers::Readers;
@@ -197,6 +198,7 @@ pub(crate) fn Overlays() -> impl IntoView {
         None => ().into_any(),
         Some(Overlay::Switcher) => later::show(move || switcher(close)),
         Some(Overlay::About(id)) => later::show(move || about(id, close)),
+        Some(Overlay::Date(id)) => later::show(move || date(id, close)),
         Some(Overlay::Picture) => later::show(move || lightbox(close)),
         Some(Overlay::Readers(conversation, seq)) => later::show(move || readers(conversation, seq, close)),
         Some(Overlay::Shortcuts) => later::show(move || shortcuts(close)),
@@ -205,6 +207,7 @@ pub(crate) fn Overlays() -> impl IntoView {
 
 later!(more, switcher(close: Callback<()>) => view! { <Switcher close /> }.into_any());
 later!(files, lightbox(close: Callback<()>) => view! { <Lightbox close /> }.into_any());
+later!(more, date(id: ConversationId, close: Callback<()>) => view! { <DateDialog id close /> }.into_any());
 later!(more, readers(conversation: ConversationId, seq: Seq, close: Callback<()>) => view! { <Readers conversation seq close /> }.into_any());
 later!(more, about(id: ConversationId, close: Callback<()>) => view! { <About id close /> }.into_any());
 later!(more, shortcuts(close: Callback<()>) => view! { <Shortcuts close /> }.into_any());

@@ -145,6 +145,16 @@ texts! {
     NotifyAll = "All messages";
     NotifyMentions = "Messages that name me";
     NotifyNothing = "Nothing";
+    GoToDate = "Go to a date";
+    Date = "Date";
+    GoThere = "Go";
+    FirstMessage = "First message";
+    NothingSince = "Nothing was written since then";
+    YourPicture = "Your picture";
+    ChoosePicture = "Choose a picture";
+    RemovePicture = "Remove the picture";
+    YourStatus = "Status";
+    YourStatusHint = "A few words others see beside your name.";
     ForAnHour = "Nothing for an hour";
     UntilTomorrow = "Nothing until tomorrow morning";
     QuietUntil = "Nothing until {time}";

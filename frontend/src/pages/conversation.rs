@@ -141,7 +141,12 @@ fn detail(state: State, summary: &Summary) -> String {
     match summary.kind {
         ConversationKind::Everyone => tr(Text::EverybodyHere).into(),
         ConversationKind::Direct if members < 2 => tr(Text::OnlyYou).into(),
-        ConversationKind::Direct => other.map(|other| presence(state, other.id)).unwrap_or_default(),
+        ConversationKind::Direct => other
+            .map(|other| {
+                let (presence, status) = (presence(state, other.id), state.people.status(other.id).get());
+                if status.is_empty() { presence } else { format!("{presence} · {status}") }
+            })
+            .unwrap_or_default(),
         ConversationKind::Group => count(Text::People, members as u64, &[]),
         ConversationKind::Channel => summary.topic.clone().unwrap_or_else(|| tr(Text::Channel).into()),
     }

@@ -4,6 +4,7 @@ use crate::components::back::BackToList;
 use crate::components::field::Field;
 use crate::components::form::{Form, FormBody};
 use crate::components::notifying::Notifying;
+use crate::components::portrait::OwnPicture;
 use crate::dynamic::{part, text};
 use crate::i18n::{Language, Text, tr, with};
 use crate::state::State;
@@ -156,9 +157,10 @@ fn Profile() -> impl IntoView {
     let state = expect_context::<State>();
     let known = me(state);
     let name = RwSignal::new(known.as_ref().map(|user| user.display_name.clone()).unwrap_or_default());
+    let status = RwSignal::new(known.as_ref().and_then(|user| user.status.clone()).unwrap_or_default());
     let email = RwSignal::new(known.and_then(|user| user.email).unwrap_or_default());
     let password = RwSignal::new(String::new());
-    let form = Form::new(&["displayName", "email", "currentPassword"]);
+    let form = Form::new(&["displayName", "status", "email", "currentPassword"]);
     let is_done = RwSignal::new(false);
     let submit = move || {
         is_done.set(false);
@@ -167,6 +169,7 @@ fn Profile() -> impl IntoView {
         let old_name = known.as_ref().map(|user| user.display_name.clone());
         let body = ChangeAccount {
             display_name: changed(name.get_untracked(), old_name),
+            status: changed(status.get_untracked(), known.as_ref().map(|user| user.status.clone().unwrap_or_default())),
             email: changed(email.get_untracked(), known.and_then(|user| user.email)),
             current_password: typed(password),
             ..ChangeAccount::default()
@@ -181,8 +184,10 @@ fn Profile() -> impl IntoView {
         });
     };
     view! {
+        <OwnPicture />
         <FormBody form submit button=tr(Text::Save) busy=tr(Text::Saving)>
             <Field name="displayName" label=tr(Text::YourName) autocomplete="name" value=name error=form.error_of("displayName") />
+            <Field name="status" label=tr(Text::YourStatus) autocomplete="off" hint=tr(Text::YourStatusHint) is_optional=true value=status error=form.error_of("status") />
             <Field name="email" label=tr(Text::Email) kind="email" autocomplete="username" value=email error=form.error_of("email") />
             <CurrentPassword id="profile-password" hint=tr(Text::ForEmailOnly) value=password form />
             <Done is_done />

@@ -59,6 +59,8 @@ pub(crate) enum Overlay {
     About(ConversationId),
     /// A picture as large as the window: of [`State::viewing`].
     Picture,
+    /// Which day of a conversation to go to.
+    Date(ConversationId),
     /// Who has read a message.
     Readers(ConversationId, Seq),
 }
@@ -177,6 +179,7 @@ impl State {
     fn welcome(self, welcome: Welcome) {
         let Welcome { user, limits, conversations, more, presence, .. } = welcome;
         let me = user.id;
+        self.people.learn([&user]);
         self.session.set_in(user);
         self.drafts.restore(me);
         self.presence.welcome(&presence);

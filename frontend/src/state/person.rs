@@ -17,32 +17,60 @@ const ASK_MAX: usize = 100;
 /// How long typing may pause before people are searched.
 const PAUSE: Duration = Duration::from_millis(120);
 
+/// A text for each person; empty: there is none, or it is not known.
+type Known = StoredValue<HashMap<UserId, ArcRwSignal<String>>>;
+
+fn of(known: Known, id: UserId) -> ArcRwSignal<String> {
+    known
+        .try_update_value(|known| known.entry(id).or_insert_with(|| ArcRwSignal::new(String::new())).clone())
+        .unwrap_or_else(|| ArcRwSignal::new(String::new()))
+}
+
+fn set(known: &ArcRwSignal<String>, text: &str) {
+    if known.with_untracked(|known| known != text) {
+        known.set(text.to_owned());
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(crate) struct People {
-    names: StoredValue<HashMap<UserId, ArcRwSignal<String>>>,
+    names: Known,
+    /// Where their pictures are.
+    pictures: Known,
+    /// What they say of themselves.
+    statuses: Known,
     wanted: StoredValue<Vec<UserId>>,
 }
 
 impl People {
     pub(crate) fn new() -> Self {
-        Self { names: StoredValue::new(HashMap::new()), wanted: StoredValue::new(Vec::new()) }
+        let known = || StoredValue::new(HashMap::new());
+        Self { names: known(), pictures: known(), statuses: known(), wanted: StoredValue::new(Vec::new()) }
     }
 
     /// Takes in what these people are called.
     pub(crate) fn learn<'a>(self, users: impl IntoIterator<Item = &'a User>) {
         for user in users {
-            let name = self.name(user.id);
-            if name.with_untracked(|known| *known != user.display_name) {
-                name.set(user.display_name.clone());
-            }
+            set(&self.name(user.id), &user.display_name);
+            let picture = user.avatar.map(|avatar| format!("/api/attachments/{avatar}/thumbnail"));
+            set(&self.picture(user.id), picture.as_deref().unwrap_or_default());
+            set(&self.status(user.id), user.status.as_deref().unwrap_or_default());
         }
     }
 
     /// What somebody is called; empty until it is known.
     pub(crate) fn name(self, id: UserId) -> ArcRwSignal<String> {
-        self.names
-            .try_update_value(|names| names.entry(id).or_insert_with(|| ArcRwSignal::new(String::new())).clone())
-            .unwrap_or_else(|| ArcRwSignal::new(String::new()))
+        of(self.names, id)
+    }
+
+    /// Where somebody's picture is; empty if there is none.
+    pub(crate) fn picture(self, id: UserId) -> ArcRwSignal<String> {
+        of(self.pictures, id)
+    }
+
+    /// What somebody says of themselves; empty if that is nothing.
+    pub(crate) fn status(self, id: UserId) -> ArcRwSignal<String> {
+        of(self.statuses, id)
     }
 
     /// Those who are called like this, in any case, as far as they are known.

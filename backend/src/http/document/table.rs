@@ -44,10 +44,10 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
             .answers(201, "The account, signed in.", types.written::<SessionBody>())
             .sets_cookie()
             .refused(&[409, 429]),
-        Operation::new("account", Browser, ("PATCH", "/api/account"), "changeAccount", "Change name, address or password")
+        Operation::new("account", Browser, ("PATCH", "/api/account"), "changeAccount", "Change name, picture, status, address or password")
             .about(
                 "What is left out stays. Another address or password needs the password as it is; another password \
-                 ends every other session and token. 403: the password is wrong. 409: the address is taken.",
+                 ends every other session and token. A picture is uploaded first. 403: the password is wrong. 409: the address is taken.",
             )
             .reads(types.read::<ChangeAccount>())
             .answers(200, "The account as it is now.", types.written::<SessionBody>())
@@ -217,11 +217,12 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
             "listEvents",
             "What was said and done",
         )
-        .about("Give one of before, after and around, or none for the newest. Reactions are folded into their messages.")
+        .about("Give one of before, after, around and at, or none for the newest. Reactions are folded into their messages.")
         .path("id", "Which conversation.", conversation())
         .query("before", "Events before this one.", types.read::<Cursor>())
         .query("after", "Events after this one.", types.read::<Cursor>())
         .query("around", "This event and those on both sides of it.", types.read::<Cursor>())
+        .query("at", "Events from this moment on, in milliseconds since 1970.", types.read::<Timestamp>())
         .query("limit", limit_text, limit())
         .answers(200, "In the order of seq.", types.written::<EventList>()),
         Operation::new(

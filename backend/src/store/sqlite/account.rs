@@ -1,16 +1,18 @@
 //! Accounts.
 
+use super::attachment;
 use super::row::{self, Sql};
 use crate::store::{Contacts, Credentials, Error};
 use foldhash::{HashSet, HashSetExt};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::account::User;
-use shared::ids::{Timestamp, UserId};
+use shared::ids::{AttachmentId, Timestamp, UserId};
 use shared::limits::CONTACTS_MAX;
 
 pub(in crate::store) fn credentials(database: &Connection, email_key: &str) -> Result<Option<Credentials>, Error> {
-    let mut statement =
-        database.prepare_cached("SELECT id, email, display_name, password_hash FROM user WHERE email_key = ?1")?;
+    let mut statement = database.prepare_cached(
+        "SELECT id, email, display_name, avatar, status, password_hash FROM user WHERE email_key = ?1",
+    )?;
     Ok(statement
         .query_row([email_key], |found| {
             Ok(Credentials { user: row::own_user(found)?, password_hash: found.get("password_hash")? })
@@ -29,7 +31,7 @@ pub(in crate::store) fn users(database: &Connection, key: &str, limit: u32) -> R
     // The start of a name or of a later word in it. `instr` and not LIKE: what people type is text,
     // not a pattern.
     let mut statement = database.prepare_cached(
-        "SELECT id, display_name FROM user
+        "SELECT id, display_name, avatar, status FROM user
          WHERE deleted_at IS NULL AND (?1 = '' OR instr(name_key, ?1) = 1 OR instr(name_key, ' ' || ?1) > 0)
          ORDER BY name_key, id LIMIT ?2",
     )?;
@@ -37,7 +39,7 @@ pub(in crate::store) fn users(database: &Connection, key: &str, limit: u32) -> R
 }
 
 pub(in crate::store) fn users_by_id(database: &Connection, ids: &[UserId]) -> Result<Vec<User>, Error> {
-    let mut statement = database.prepare_cached("SELECT id, display_name FROM user WHERE id = ?1")?;
+    let mut statement = database.prepare_cached("SELECT id, display_name, avatar, status FROM user WHERE id = ?1")?;
     let mut users = Vec::with_capacity(ids.len());
     for id in ids {
         users.extend(statement.query_row([Sql(*id)], row::user).optional()?);
@@ -102,6 +104,25 @@ pub(in crate::store) fn set_display_name(database: &Connection, user: UserId, na
     Ok(())
 }
 
+pub(in crate::store) fn set_status(database: &Connection, user: UserId, status: Option<&str>) -> Result<(), Error> {
+    database.prepare_cached("UPDATE user SET status = ?2 WHERE id = ?1")?.execute(params![Sql(user), status])?;
+    Ok(())
+}
+
+/// Gives somebody another picture, which is theirs, or none; the one before goes.
+pub(in crate::store) fn set_avatar(
+    database: &Connection,
+    user: UserId,
+    avatar: Option<AttachmentId>,
+    at: Timestamp,
+) -> Result<(), Error> {
+    attachment::set_avatar(database, user, avatar, at)?;
+    database
+        .prepare_cached("UPDATE user SET avatar = ?2 WHERE id = ?1")?
+        .execute(params![Sql(user), avatar.map(Sql)])?;
+    Ok(())
+}
+
 pub(in crate::store) fn set_password(database: &Connection, user: UserId, hash: &str) -> Result<(), Error> {
     database.prepare_cached("UPDATE user SET password_hash = ?2 WHERE id = ?1")?.execute(params![Sql(user), hash])?;
     Ok(())
@@ -117,11 +138,12 @@ pub(in crate::store) fn set_last_seen(database: &Connection, people: &[(UserId, 
 
 /// Takes away all that says who it was. The row stays, because messages name it.
 pub(in crate::store) fn delete(database: &Connection, user: UserId, at: Timestamp) -> Result<(), Error> {
+    set_avatar(database, user, None, at)?;
     // What stands in place of the address can be nobody's: it has no `@`.
     database
         .prepare_cached(
             "UPDATE user SET email = '', email_key = 'deleted ' || hex(id), display_name = 'Deleted account',
-               name_key = 'deleted account', password_hash = '', last_seen_at = NULL, deleted_at = ?2
+               name_key = 'deleted account', password_hash = '', last_seen_at = NULL, deleted_at = ?2, status = NULL
              WHERE id = ?1",
         )?
         .execute(params![Sql(user), Sql(at)])?;

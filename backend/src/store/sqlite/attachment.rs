@@ -101,6 +101,32 @@ pub(in crate::store) fn remove_of(
     Ok(())
 }
 
+/// Whether this is a picture of this person's that no message has.
+pub(in crate::store) fn is_picture(database: &Connection, owner: UserId, id: AttachmentId) -> Result<bool, Error> {
+    let mut statement = database.prepare_cached(
+        "SELECT 1 FROM attachment
+         WHERE id = ?1 AND owner = ?2 AND conversation IS NULL AND thumbnail IS NOT NULL AND removed_at IS NULL",
+    )?;
+    Ok(statement.exists(params![Sql(id), Sql(owner)])?)
+}
+
+/// This picture is the one everybody sees of its owner, and those of before go.
+pub(in crate::store) fn set_avatar(
+    database: &Connection,
+    owner: UserId,
+    avatar: Option<AttachmentId>,
+    at: Timestamp,
+) -> Result<(), Error> {
+    database.prepare_cached("UPDATE attachment SET is_avatar = 1 WHERE id = ?1")?.execute([avatar.map(Sql)])?;
+    database
+        .prepare_cached(
+            "UPDATE attachment SET removed_at = ?3
+             WHERE owner = ?1 AND id IS NOT ?2 AND is_avatar = 1 AND removed_at IS NULL",
+        )?
+        .execute(params![Sql(owner), avatar.map(Sql), Sql(at)])?;
+    Ok(())
+}
+
 pub(in crate::store) fn remove_one(
     database: &Connection,
     owner: UserId,

@@ -26,7 +26,7 @@ pub(in crate::store) fn member(
 /// The members with their names, in the order of their ids.
 pub(in crate::store) fn members(database: &Connection, key: i64) -> Result<Vec<User>, Error> {
     let mut statement = database.prepare_cached(
-        "SELECT user.id, display_name FROM member JOIN user ON user.id = member.user WHERE conversation = ?1
+        "SELECT user.id, display_name, user.avatar, status FROM member JOIN user ON user.id = member.user WHERE conversation = ?1
          ORDER BY user.id",
     )?;
     row::all(statement.query_map([key], row::user)?)
@@ -147,7 +147,7 @@ pub(in crate::store) fn member_page(
     limit: u32,
 ) -> Result<Vec<conversation::Member>, Error> {
     let mut statement = database.prepare_cached(
-        "SELECT user.id, display_name, role FROM member JOIN user ON user.id = member.user
+        "SELECT user.id, display_name, user.avatar, status, role FROM member JOIN user ON user.id = member.user
          WHERE conversation = ?1 AND deleted_at IS NULL
            AND (?2 = '' OR instr(name_key, ?2) = 1 OR instr(name_key, ' ' || ?2) > 0)
          ORDER BY name_key, user.id LIMIT ?4 OFFSET ?3",

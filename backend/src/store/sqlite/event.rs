@@ -139,6 +139,10 @@ pub(in crate::store) fn range(
         Range::After(cursor) => after(database, key, conversation, cursor, limit),
         Range::Before(cursor) => before(database, key, conversation, cursor, limit),
         Range::Newest => before(database, key, conversation, top(), limit),
+        Range::At(at) => {
+            let before = last_before(database, key, at)?;
+            after(database, key, conversation, before, limit)
+        }
         Range::Around(cursor) => {
             // Half of them, at least the one asked for, from it on; what room is left goes before it.
             let from = Cursor::new(cursor.get().saturating_sub(1)).unwrap_or_default();
@@ -152,6 +156,24 @@ pub(in crate::store) fn range(
             Ok((events, more_before || more_after))
         }
     }
+}
+
+/// The last event before a moment. The log is in the order of time but for clocks that were set back; halving it finds a
+/// place where that moment passes.
+fn last_before(database: &Connection, key: i64, at: Timestamp) -> Result<Cursor, Error> {
+    let mut when = database.prepare_cached("SELECT at FROM event WHERE conversation = ?1 AND seq = ?2")?;
+    let mut newest =
+        database.prepare_cached("SELECT coalesce(max(seq), 0) AS seq FROM event WHERE conversation = ?1")?;
+    let (mut first, mut end) = (0_u64, newest.query_row([key], |found| row::count(found, "seq"))?);
+    // What is up to `first` came before; what is behind `end` did not.
+    while first < end {
+        let middle = first + (end - first).div_ceil(2);
+        let then =
+            when.query_row(params![key, i64::try_from(middle).unwrap_or(i64::MAX)], |found| row::get(found, "at"));
+        let is_before = then.optional()?.is_none_or(|then: Timestamp| then < at);
+        (first, end) = if is_before { (middle, end) } else { (first, middle - 1) };
+    }
+    Ok(Cursor::new(first).unwrap_or_default())
 }
 
 /// A bound that excludes nothing.

@@ -73,9 +73,11 @@ where
     row.get::<_, Sql<T>>(column).map(|Sql(value)| value)
 }
 
-/// The public side of a user, from columns `id` and `display_name`.
+/// The public side of a user, from columns `id`, `display_name`, `avatar` and `status`.
 pub(in crate::store) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
-    Ok(User { id: get(row, "id")?, display_name: row.get("display_name")?, avatar: None, email: None })
+    let avatar = row.get::<_, Option<Sql<AttachmentId>>>("avatar")?.map(|Sql(avatar)| avatar);
+    let (id, display_name) = (get(row, "id")?, row.get("display_name")?);
+    Ok(User { id, display_name, avatar, status: row.get("status")?, email: None })
 }
 
 /// A user as they see themselves: with the column `email`.

@@ -189,7 +189,7 @@ fn add_members(database: &Connection, keys: &[i64], list: &mut [Option<Summary>]
         return Ok(());
     }
     let mut statement = database.prepare_cached(
-        "SELECT asked.key AS number, user.id, display_name FROM json_each(?1) AS asked
+        "SELECT asked.key AS number, user.id, display_name, user.avatar, status FROM json_each(?1) AS asked
          CROSS JOIN member ON member.conversation = asked.value
          CROSS JOIN user ON user.id = member.user",
     )?;
