@@ -20,7 +20,7 @@ fn picture_of(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
 }
 
 impl Person {
-    async fn uploads(&self, server: &Server, name: &str, bytes: impl Into<reqwest::Body>) -> (u16, Value) {
+    pub(crate) async fn uploads(&self, server: &Server, name: &str, bytes: impl Into<reqwest::Body>) -> (u16, Value) {
         let answer =
             self.ask(server, Method::POST, "/api/attachments").query(&[("name", name)]).body(bytes).send().await;
         let answer = answer.unwrap();

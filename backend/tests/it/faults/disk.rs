@@ -212,3 +212,22 @@ async fn what_a_full_disk_refused_is_stored_once_when_sent_again() {
     assert_eq!(answer(&mut writer.socket, id).await.ok(), stored);
     assert_eq!(writer.compare(small.copy().path()), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_full_disk_refuses_files_and_leaves_nothing_half() {
+    if !may_mount("a full disk refuses files and leaves nothing half") {
+        return;
+    }
+    let logs = tempfile::tempdir().unwrap();
+    let small = Small::start(&[], &logs.path().join("log"));
+    let writer = Writer::sign_up(&small.server).await;
+    // 3 MB do not fit on what is left of 4.
+    let (status, body) = writer.ada.uploads(&small.server, "large.bin", vec![7_u8; 3_000_000]).await;
+    assert_eq!((status, &body["error"]["code"]), (507, &json!("storage_full")), "{body}");
+    assert!(body["error"]["retryAfterMs"].is_number());
+    let incoming = small.filler.with_file_name("attachments/incoming");
+    assert_eq!(std::fs::read_dir(incoming).unwrap().count(), 0, "nothing half is left");
+    reading_goes_on(&small.server, &writer.ada).await;
+    let (status, body) = writer.ada.uploads(&small.server, "small.bin", vec![7_u8; 10_000]).await;
+    assert_eq!(status, 201, "there is room for less: {body}");
+}
