@@ -37,7 +37,7 @@ impl Place {
         people.sort_unstable();
         for (number, id) in people.iter().enumerate() {
             let email = Some(format!("{number}@example.org"));
-            let user = User { id: *id, display_name: "Ada".into(), avatar: None, status: None, email };
+            let user = User { id: *id, display_name: "Ada".into(), avatar: None, status: None, privacy: None, email };
             let session =
                 NewSession { id: clock::id(SessionId::v7), token_hash: clock::random(), user_agent: "bench".into() };
             let made = runtime.block_on(writer.create_account(user, String::new(), session)).expect("written");

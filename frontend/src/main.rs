@@ -9,6 +9,7 @@
 //! * [`dynamic`] — what changes in a view.
 //! * [`later`] — parts that are loaded when they are first seen.
 //! * [`i18n`] — what the page says, in the person's language.
+//! * [`highlight`] — code in colours.
 //! * [`api`], [`browser`] — HTTP calls; time, randomness and formats of the browser.
 #![forbid(unsafe_code)]
 #![allow(unreachable_pub, reason = "the component macro makes its property types public")]
@@ -19,6 +20,7 @@ mod browser;
 mod components;
 mod connection;
 mod dynamic;
+mod highlight;
 mod i18n;
 mod later;
 mod pages;

@@ -129,6 +129,8 @@ async fn of_two_tabs_one_tells() {
         count >= 1
     })
     .await;
+    // Longer than a tab that nobody looks at waits for one that somebody does look at.
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
     for tab in [&first, &second] {
         ada.browser.switch_to_window(tab.clone()).await.unwrap();
         told.extend(ada.told().await.as_array().unwrap().clone());

@@ -200,3 +200,42 @@ async fn files_are_dropped_and_pasted_and_a_long_text_becomes_one() {
     ada.sees_count(".file", 0).await;
     ada.leaves().await;
 }
+
+#[tokio::test]
+async fn what_waits_for_its_file_is_sent_wherever_one_is_then_unless_one_writes_on() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let folder = tempfile::tempdir().unwrap();
+    let large = make_file(folder.path(), "large.bin", &[1; 150_000]);
+    let slow =
+        |bytes: i32| json!({"offline": false, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes});
+    ada.browser.cdp().send_raw("Network.enable", json!({})).await.unwrap();
+    ada.opens("Everyone").await;
+    ada.browser.cdp().send_raw("Network.emulateNetworkConditions", slow(60_000)).await.unwrap();
+    ada.chooses(&[&large]).await;
+    ada.waits_for(".tray__item[data-stage='sending']").await;
+    ada.says("goes by itself").await;
+    eventually("it says that it waits", || async {
+        ada.shown(".composer__note").await.contains("as soon as the files are there")
+    })
+    .await;
+    ada.picture("file-waiting").await;
+    ada.clicks("a[href='/settings']").await;
+    ada.waits_for(".settings").await;
+    eventually("it has been sent", || async { ada.shown(".conversation").await.contains("goes by itself") }).await;
+    ada.opens("Everyone").await;
+    ada.sees_count(".file", 1).await;
+
+    ada.chooses(&[&large]).await;
+    ada.waits_for(".tray__item[data-stage='sending']").await;
+    ada.says("not finished").await;
+    eventually("it waits", || async { !ada.shown(".composer__note").await.is_empty() }).await;
+    ada.pastes(", I go on").await;
+    ada.browser.cdp().send_raw("Network.emulateNetworkConditions", slow(-1)).await.unwrap();
+    ada.has_in_tray(1).await;
+    assert_eq!(ada.js("return document.querySelector('.composer__text').value").await, json!("not finished, I go on"));
+    ada.presses(Key::Enter).await;
+    ada.sees("not finished, I go on").await;
+    ada.sees_count(".file", 2).await;
+    ada.leaves().await;
+}

@@ -114,6 +114,8 @@ async fn what_is_written_with_marks_is_shown_as_it_was_meant() {
     {
         assert_eq!(ada.js(&count(css)).await, json!(1), "{css}");
     }
+    eventually("the code is in colours", || async { ada.shown(".code__keyword").await == "fn" }).await;
+    assert!(ada.shown("pre code").await.starts_with("fn main() { println!(\"a line"));
     for (width, height) in [(1280, 800), (360, 740)] {
         ada.window(width, height).await;
         for scheme in ["light", "dark"] {

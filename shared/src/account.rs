@@ -22,9 +22,23 @@ pub struct User {
     /// What they say of themselves in a few words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+    /// What others are not told of them; only in answers to themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<Privacy>,
     /// Their e-mail address; only in answers to themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+}
+
+/// What others are not told of somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", default)]
+pub struct Privacy {
+    /// Whether they are there, and when they last were.
+    pub hides_presence: bool,
+    /// That they are writing.
+    pub hides_typing: bool,
 }
 
 /// A password on its way from a form to the check. It is never shown: `Debug` prints `***`.
@@ -109,6 +123,9 @@ pub struct ChangeAccount {
     /// What to say of oneself in a few words; empty: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+    /// What others are not to be told, all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<Privacy>,
     /// Another address to sign in with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,

@@ -19,8 +19,8 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// The folder in this data folder, made if it is not there. What had not come in when the server stopped is
-    /// thrown away.
+    /// The folder in this data folder, which is made when the first file comes. What had not come in when the server
+    /// stopped is thrown away.
     ///
     /// # Errors
     /// When the disk says no.
@@ -31,10 +31,14 @@ impl Folder {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        std::fs::create_dir_all(&incoming)?;
-        flush(&root)?;
-        flush(data)?;
         Ok(Self { root })
+    }
+
+    /// Makes the folder, so that it stays.
+    fn make(&self) -> io::Result<()> {
+        make_own(&self.root.join(INCOMING))?;
+        flush(&self.root)?;
+        self.root.parent().map_or(Ok(()), flush)
     }
 
     /// Where the bytes of a file lie.
@@ -71,7 +75,14 @@ impl Folder {
         options.create(true).truncate(true).write(true);
         #[cfg(unix)]
         options.mode(0o600);
-        let file = options.open(&path).await?;
+        let file = match options.open(&path).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let folder = self.clone();
+                blocking(move || folder.make()).await?;
+                options.open(&path).await?
+            }
+            file => file?,
+        };
         Ok(Incoming { path, file, size: 0 })
     }
 
@@ -152,16 +163,29 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<usize> {
         for file in std::fs::read_dir(shelf.path())? {
             let file = file?;
             let target = to.join(shelf.file_name());
-            std::fs::create_dir_all(&target)?;
+            make_own(&target)?;
             match std::fs::copy(file.path(), target.join(file.file_name())) {
                 Ok(_) => std::fs::File::open(target.join(file.file_name()))?.sync_all()?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             }
             count += 1;
+            flush(&target)?;
         }
     }
+    if count > 0 {
+        flush(to)?;
+    }
     Ok(count)
+}
+
+/// Makes a folder that only its owner can look into.
+fn make_own(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// A file on its way in. Dropped before it is published, it goes away.
@@ -227,7 +251,10 @@ impl Drop for Incoming {
 }
 
 /// Makes sure that the names in a folder are on disk.
-fn flush(folder: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// When the disk says no.
+pub fn flush(folder: &Path) -> io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
 }
 
@@ -270,9 +297,11 @@ mod tests {
     async fn a_start_throws_away_what_had_not_come_in() {
         let data = tempfile::tempdir().expect("a folder");
         let folder = Folder::open(data.path()).expect("opens");
+        assert!(!data.path().join("attachments").exists(), "nothing is made before there is something");
+        folder.make().expect("made");
         std::fs::write(data.path().join("attachments/incoming/x"), "half").expect("written");
         drop(folder);
         Folder::open(data.path()).expect("opens");
-        assert_eq!(std::fs::read_dir(data.path().join("attachments/incoming")).expect("there").count(), 0);
+        assert!(!data.path().join("attachments/incoming/x").exists());
     }
 }

@@ -44,6 +44,8 @@ const MEMORY_MAX: u64 = 1024 * 1024 * 1024;
 const SECONDS_MAX: u64 = 10;
 /// How long its answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a turn is waited for.
+const TURN_PATIENCE: Duration = Duration::from_secs(60);
 /// The first line of its answer.
 const HEAD_BYTES_MAX: u64 = 1024;
 /// The small form, in bytes: what its pixels are at most.
@@ -74,6 +76,10 @@ struct Head {
     clean: u64,
 }
 
+/// Too many pictures wait to be looked into.
+#[derive(Debug)]
+pub struct Busy;
+
 /// Looks into pictures, so many at a time.
 #[derive(Debug)]
 pub struct Pictures {
@@ -89,10 +95,14 @@ impl Default for Pictures {
 
 impl Pictures {
     /// What there is to know of a picture of at most `bytes_max`; `None` if it cannot be read, or not within its bounds.
-    pub async fn look(&self, file: std::fs::File, bytes_max: u64) -> Option<Picture> {
+    ///
+    /// # Errors
+    /// [`Busy`], if too many wait for their turn.
+    pub async fn look(&self, file: std::fs::File, bytes_max: u64) -> Result<Option<Picture>, Busy> {
         // The semaphore is never closed.
-        let _turn = self.turns.acquire().await.ok()?;
-        match tokio::time::timeout(PATIENCE, ask(file, bytes_max)).await {
+        let turn = tokio::time::timeout(TURN_PATIENCE, self.turns.acquire()).await;
+        let Ok(Ok(_turn)) = turn else { return Err(Busy) };
+        Ok(match tokio::time::timeout(PATIENCE, ask(file, bytes_max)).await {
             Ok(Ok(picture)) => Some(picture),
             Ok(Err(error)) => {
                 tracing::info!(%error, "picture.not_read");
@@ -102,7 +112,7 @@ impl Pictures {
                 tracing::warn!("picture.took_too_long");
                 None
             }
-        }
+        })
     }
 }
 
@@ -254,11 +264,16 @@ fn clean(bytes: Vec<u8>, format: ImageFormat, orientation: Orientation) -> anyho
         ImageFormat::Jpeg => {
             let mut jpeg = Jpeg::from_bytes(bytes)?;
             // JFIF, the colours' profile, and what Adobe says of their order.
-            let is_kept = |marker| matches!(marker, markers::APP0 | markers::APP2 | markers::APP14);
-            let is_beside = |marker| matches!(marker, markers::APP0..=markers::APP15 | markers::COM);
-            jpeg.segments_mut().retain(|segment| !is_beside(segment.marker()) || is_kept(segment.marker()));
+            jpeg.segments_mut().retain(|segment| match segment.marker() {
+                markers::APP0 | markers::APP14 => true,
+                markers::APP2 => segment.contents().starts_with(b"ICC_PROFILE\0"),
+                markers::APP0..=markers::APP15 | markers::COM => false,
+                _ => true,
+            });
             jpeg.set_exif(way_up);
             jpeg.encoder().write_to(&mut clean)?;
+            // Telephones put films and second pictures behind the end of the first.
+            clean.truncate(jpeg_end(&clean).context("it has no end")?);
         }
         ImageFormat::Png => {
             let mut png = Png::from_bytes(bytes)?;
@@ -276,6 +291,31 @@ fn clean(bytes: Vec<u8>, format: ImageFormat, orientation: Orientation) -> anyho
         _ => clean = bytes.into(),
     }
     Ok(clean)
+}
+
+/// Where a JPEG ends: behind its EOI (ITU-T T.81, annex B). In the data of a scan `FF` is followed by zero or by a restart;
+/// any other marker ends it.
+fn jpeg_end(bytes: &[u8]) -> Option<usize> {
+    let mut at = 2;
+    let mut is_in_scan = false;
+    loop {
+        if is_in_scan {
+            at += bytes.get(at..)?.iter().position(|byte| *byte == 0xff)?;
+        }
+        let marker = *bytes.get(at + 1)?;
+        match marker {
+            0x00 | 0xd0..=0xd7 if is_in_scan => at += 2,
+            // Fill bytes may come before a marker.
+            0xff => at += 1,
+            0xd9 => return Some(at + 2),
+            _ if bytes[at] != 0xff => return None,
+            _ => {
+                let length = usize::from(u16::from_be_bytes([*bytes.get(at + 2)?, *bytes.get(at + 3)?]));
+                at += 2 + length.max(2);
+                is_in_scan = marker == 0xda;
+            }
+        }
+    }
 }
 
 /// The smallest Exif block that says which way up a picture is (CIPA DC-008, section 4.6): one field, number 0x0112.
@@ -360,6 +400,18 @@ mod tests {
         let mut decoder =
             ImageReader::with_format(Cursor::new(&picture.clean), ImageFormat::Jpeg).into_decoder().expect("one");
         assert_eq!(decoder.orientation().expect("one"), Orientation::Rotate90);
+    }
+
+    #[test]
+    fn nothing_comes_behind_the_end_of_a_photograph() {
+        let mut bytes = write(&flag(), ImageFormat::Jpeg);
+        let whole = bytes.len();
+        assert_eq!(jpeg_end(&bytes), Some(whole));
+        bytes.extend_from_slice(b"\xff\xd8\xff\xe1\0\x0aExif 52.5200N\xff\xd9 ftypmp42 a film");
+        let picture = look_into(bytes).expect("a picture");
+        assert!(!has(&picture.clean, b"52.5200N") && !has(&picture.clean, b"a film"));
+        assert_eq!((picture.clean.len(), &picture.clean[whole - 2..]), (whole, &[0xff, 0xd9][..]));
+        assert_eq!(jpeg_end(&write(&flag(), ImageFormat::Jpeg)[..whole - 2]), None);
     }
 
     #[test]

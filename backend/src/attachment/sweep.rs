@@ -8,22 +8,28 @@ use crate::clock;
 use crate::store;
 use shared::ids::{AttachmentId, Timestamp};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often it is looked for files that no message names, or names no more.
 const LOOK: Duration = Duration::from_secs(60);
 /// How many are taken away in one go.
 const BATCH: u32 = 500;
+/// How often it is looked for files without a row.
+const STRAY_LOOK: Duration = Duration::from_secs(6 * 60 * 60);
 /// A file without a row may be one whose row is on its way.
 const STRAY_AGE: Duration = Duration::from_secs(60 * 60);
 
 /// Sweeps at the start, after something was removed, and from time to time.
 pub async fn run(app: Arc<App>) {
-    if let Err(error) = sweep_strays(&app).await {
-        tracing::warn!(%error, "attachment.sweep_failed");
-    }
+    let mut strays_at = Instant::now();
     let look = LOOK.min(Duration::from_secs(app.config.unsent_attachment_seconds));
     while !app.stopping.is_cancelled() {
+        if Instant::now() >= strays_at {
+            strays_at = Instant::now() + STRAY_LOOK;
+            if let Err(error) = sweep_strays(&app).await {
+                tracing::warn!(%error, "attachment.sweep_failed");
+            }
+        }
         if let Err(error) = sweep(&app).await {
             tracing::warn!(%error, "attachment.sweep_failed");
         }

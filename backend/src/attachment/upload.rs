@@ -5,7 +5,7 @@
 
 use super::folder::{Folder, Incoming};
 use super::kind;
-use super::picture::Pictures;
+use super::picture::{Busy, Pictures};
 use crate::clock;
 use axum::body::{Body, Bytes};
 use futures_util::{Stream, StreamExt};
@@ -24,10 +24,12 @@ const OF_ALL_MAX: usize = 256;
 /// How long nothing may come of a file.
 const PAUSE_MAX: Duration = Duration::from_secs(20);
 /// How long a file may take.
-const TIME_MAX: Duration = Duration::from_secs(30 * 60);
+const TIME_MAX: Duration = Duration::from_secs(15 * 60);
 /// How much of a file that is too large is read to throw it away: whoever is still writing when the connection closes
 /// never sees the answer.
 const DISCARDED_MAX: u64 = 4 * 1024 * 1024;
+/// And for how long.
+const DISCARDED_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Everything about files but their rows in the database.
 #[derive(Debug)]
@@ -81,6 +83,12 @@ fn full() -> Rejection {
         .retry_after_ms(30_000)
 }
 
+/// What is told when there is more to do than can be done.
+fn too_busy() -> Rejection {
+    let message = "The server has too many files coming in. Please try again in a moment";
+    Rejection::new(Code::Overloaded, message).retry_after_ms(5_000)
+}
+
 /// What is told when a file is too large.
 fn too_large(bytes_max: u64) -> Rejection {
     let message =
@@ -110,8 +118,7 @@ impl Attachments {
     pub fn enter(&self, user: UserId) -> Result<Entered, Rejection> {
         let mut incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
         if incoming.values().sum::<usize>() >= OF_ALL_MAX {
-            let message = "The server has too many files coming in. Please try again in a moment";
-            return Err(Rejection::new(Code::Overloaded, message).retry_after_ms(5_000));
+            return Err(too_busy());
         }
         let count = incoming.entry(user).or_default();
         if *count >= OF_ONE_MAX {
@@ -137,7 +144,8 @@ impl Attachments {
         let mut media_type = kind::of(&head);
         let (mut small, mut small_type, mut width, mut height) = (None, None, None, None);
         if kind::picture(media_type).is_some() {
-            if let Some(picture) = self.pictures.look(file.read()?, bytes_max).await {
+            let looked = self.pictures.look(file.read()?, bytes_max).await;
+            if let Some(picture) = looked.map_err(|Busy| too_busy())? {
                 file.replace(&picture.clean).await?;
                 let mut form = self.folder.begin_small(id).await?;
                 form.write(&picture.small).await?;
@@ -204,12 +212,16 @@ pub async fn check_length(announced: Option<u64>, body: Body, bytes_max: u64) ->
 
 async fn discard<E>(chunks: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin)) {
     let mut left = DISCARDED_MAX;
-    while let Ok(Some(Ok(chunk))) = tokio::time::timeout(PAUSE_MAX, chunks.next()).await {
-        left = left.saturating_sub(chunk.len() as u64);
-        if left == 0 {
-            return;
+    let reading = async {
+        while let Some(Ok(chunk)) = chunks.next().await {
+            left = left.saturating_sub(chunk.len() as u64);
+            if left == 0 {
+                return;
+            }
         }
-    }
+    };
+    // Whatever has not come by then is not waited for.
+    let _ = tokio::time::timeout(DISCARDED_TIME_MAX, reading).await;
 }
 
 /// A file that comes in, counted.
@@ -242,7 +254,7 @@ mod tests {
     }
 
     fn left(data: &tempfile::TempDir) -> usize {
-        std::fs::read_dir(data.path().join("attachments/incoming")).expect("there").count()
+        std::fs::read_dir(data.path().join("attachments/incoming")).map_or(0, Iterator::count)
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use crate::clock;
 use crate::store::writer::Change;
 use crate::store::{self, SessionRow};
 use shared::code::{Code, Rejection};
-use shared::conversation::{ChangePreferences, ConversationKind, CreateConversation, Role};
+use shared::conversation::{ChangeConversation, ChangePreferences, ConversationKind, CreateConversation, Role};
 use shared::ids::{ConversationId, UserId};
 use shared::limits::{CONVERSATION_NAME_CHARS_MAX, MEMBERS_MAX, PAGE_MAX, TOPIC_CHARS_MAX};
 use tokio::sync::oneshot;
@@ -46,27 +46,27 @@ pub async fn create(app: &App, session: &SessionRow, body: CreateConversation) -
     }
 }
 
-/// Gives a conversation another name.
-///
-/// # Errors
-/// `not_found`, `invalid` or `conflict`.
-pub async fn rename(app: &App, session: &SessionRow, id: ConversationId, name: &str) -> Result<(), Rejection> {
-    change(app, session, Change::Rename(id, checked_name(name)?)).await.map(drop)
-}
-
-/// Says what a channel is about (empty: nothing in particular), and whether everybody may join.
+/// Gives a conversation another name, says what a channel is about (empty: nothing in particular), and whether everybody
+/// may join. What cannot be read changes nothing.
 ///
 /// # Errors
 /// `not_found`, `invalid`, `forbidden` or `conflict`.
-pub async fn describe(
+pub async fn change_face(
     app: &App,
     session: &SessionRow,
     id: ConversationId,
-    topic: Option<&str>,
-    is_public: Option<bool>,
+    body: ChangeConversation,
 ) -> Result<(), Rejection> {
-    let topic = topic.map(checked_topic).transpose()?;
-    change(app, session, Change::Describe(id, topic, is_public)).await.map(drop)
+    let ChangeConversation { name, topic, public: is_public } = body;
+    let name = name.as_deref().map(checked_name).transpose()?;
+    let topic = topic.as_deref().map(checked_topic).transpose()?;
+    if topic.is_some() || is_public.is_some() {
+        change(app, session, Change::Describe(id, topic, is_public)).await?;
+    }
+    if let Some(name) = name {
+        change(app, session, Change::Rename(id, name)).await?;
+    }
+    Ok(())
 }
 
 /// Brings somebody in, or joins a public channel.

@@ -7,10 +7,11 @@ use crate::presence::{Board, News};
 use crate::socket::queue::{About, Item};
 use crate::store::{Contacts, Error};
 use foldhash::HashMap;
+use shared::account::Privacy;
 use shared::frame::ServerFrame;
 use shared::ids::{Timestamp, UserId};
 use shared::presence::{Presence, PresenceState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -26,6 +27,8 @@ const IDLE_TICKS: u32 = 15;
 pub struct Presences {
     state: Mutex<State>,
     changed: Notify,
+    /// Those of whom others are not told everything. Few, and known from the start.
+    discreet: RwLock<HashMap<UserId, Privacy>>,
 }
 
 #[derive(Debug, Default)]
@@ -64,10 +67,28 @@ impl Presences {
     pub fn of(&self, contacts: &Contacts) -> Vec<Presence> {
         let board = &self.lock().board;
         let presence = |&(user, last_seen_at): &(UserId, Option<Timestamp>)| {
+            if self.privacy(user).hides_presence {
+                return Presence { user, state: PresenceState::Offline, last_seen_at: None };
+            }
             let state = board.state(user);
             Presence { user, state, last_seen_at: last_seen_at.filter(|_| state == PresenceState::Offline) }
         };
         contacts.iter().map(presence).collect()
+    }
+
+    /// What others are not told of somebody.
+    #[must_use]
+    pub fn privacy(&self, user: UserId) -> Privacy {
+        self.discreet.read().unwrap_or_else(PoisonError::into_inner).get(&user).copied().unwrap_or_default()
+    }
+
+    /// What others are not told of somebody is this from now on.
+    pub fn set_privacy(&self, user: UserId, privacy: Privacy) {
+        let mut discreet = self.discreet.write().unwrap_or_else(PoisonError::into_inner);
+        match privacy == Privacy::default() {
+            true => discreet.remove(&user),
+            false => discreet.insert(user, privacy),
+        };
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -90,6 +111,26 @@ impl Drop for Mark {
     fn drop(&mut self) {
         self.presences.lock().board.disconnected(self.user, Instant::now(), clock::now());
     }
+}
+
+/// Others are not told of somebody what they were told before, or are again; they see at once how it looks from now on.
+///
+/// # Errors
+/// When the database fails; then it is so all the same, and who comes in sees it.
+pub async fn hide(app: &App, user: UserId, privacy: Privacy) -> Result<(), Error> {
+    let before = app.presences.privacy(user);
+    app.presences.set_privacy(user, privacy);
+    if before.hides_presence == privacy.hides_presence {
+        return Ok(());
+    }
+    let contacts = app.store.contacts(vec![user]).await?.pop().unwrap_or_default();
+    let contacts: Vec<_> = contacts.into_iter().map(|(contact, _)| contact).collect();
+    let shown = app.presences.of(&vec![(user, None)]);
+    for presence in shown {
+        let frame = super::encode(&ServerFrame::Presence(presence));
+        app.registry.push_each(&app.registry.connected(&contacts), &Item { frame, about: About::Presence }, None);
+    }
+    Ok(())
 }
 
 /// Tells who has come and gone until the server stops.
@@ -143,7 +184,7 @@ async fn tell(app: &App, told: Vec<Told>) -> Result<(), Error> {
             read.next().unwrap_or_default().into_iter().map(|(contact, _)| contact).collect()
         });
         let there = app.registry.connected(&contacts);
-        if there.is_empty() {
+        if there.is_empty() || app.presences.privacy(user).hides_presence {
             continue;
         }
         let frame = super::encode(&ServerFrame::Presence(Presence { user, state, last_seen_at }));

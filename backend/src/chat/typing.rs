@@ -21,6 +21,9 @@ pub fn typing(app: &Arc<App>, socket: &Arc<Socket>, Typing { conversation }: Typ
     if !socket.may_type(conversation, Instant::now(), EACH) {
         return;
     }
+    if app.presences.privacy(socket.user).hides_typing {
+        return;
+    }
     let (app, socket) = (app.clone(), socket.clone());
     tokio::spawn(async move {
         match tell(&app, &socket, conversation).await {

@@ -44,7 +44,8 @@ pub async fn create(
         return Err(taken());
     }
     let hash = app.passwords.hash(body.password).await?;
-    let user = User { id: clock::id(UserId::v7), display_name, avatar: None, status: None, email: Some(email) };
+    let user =
+        User { id: clock::id(UserId::v7), display_name, avatar: None, status: None, privacy: None, email: Some(email) };
     let (secret, new_session) = session::new(&headers);
     let created = app.writer.create_account(user.clone(), hash, new_session).await?;
     if !created {
@@ -66,7 +67,7 @@ pub async fn change(
     Browser { session }: Browser,
     Json(body): Json<ChangeAccount>,
 ) -> Result<Response, Refused> {
-    let ChangeAccount { display_name, avatar, status, email, password, current_password } = body;
+    let ChangeAccount { display_name, avatar, status, privacy, email, password, current_password } = body;
     let status = status.as_deref().map(account::status).transpose()?.map(|status| status.map(str::to_owned));
     let display_name = display_name.as_deref().map(account::display_name).transpose()?.map(str::to_owned);
     let email = email.as_deref().map(account::email).transpose()?.map(str::to_owned);
@@ -88,15 +89,19 @@ pub async fn change(
         display_name: display_name.clone().unwrap_or_else(|| session.user.display_name.clone()),
         avatar: avatar.unwrap_or(session.user.avatar),
         status: status.clone().unwrap_or_else(|| session.user.status.clone()),
+        privacy: privacy.or(session.user.privacy),
         email: email.clone().or_else(|| session.user.email.clone()),
         id: session.user.id,
     };
-    let change = AccountChange { display_name, avatar, status, email, password };
+    let change = AccountChange { display_name, avatar, status, privacy, email, password };
     let ended = match app.writer.change_account(user.id, session.id, change).await? {
         Changed::Done(ended) => ended,
         Changed::Taken => return Err(taken()),
         Changed::NoPicture => return Err(no_picture()),
     };
+    if let Some(privacy) = privacy {
+        chat::presence::hide(&app, user.id, privacy).await?;
+    }
     if avatar.is_some() {
         app.attachments.note_removed();
     }

@@ -3,7 +3,7 @@
 use super::error::Refused;
 use super::extract::SignedIn;
 use crate::app::App;
-use crate::attachment::upload::{UploadError, check_length};
+use crate::attachment::upload::{Received, UploadError, check_length};
 use crate::rate;
 use crate::store::attachment::{NewAttachment, StoredAttachment};
 use axum::Json;
@@ -14,9 +14,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
-use shared::attachment::{AttachmentBody, Shown};
+use shared::attachment::{Attachment, AttachmentBody, Shown};
 use shared::code::{Code, Rejection};
-use shared::ids::AttachmentId;
+use shared::ids::{AttachmentId, UserId};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,18 +64,23 @@ pub async fn create(
         return Err(too_much(quota).into());
     }
     let received = app.attachments.receive(&name, body, bytes_max).await.map_err(refused)?;
+    // On a task of its own: whoever closes the connection now must not leave a file without a row.
+    let kept = tokio::spawn(keep(app, user, received, quota));
+    let attachment = kept.await.unwrap_or_else(|_| Err(Rejection::internal().into()))?;
+    Ok((StatusCode::CREATED, Json(AttachmentBody { attachment })).into_response())
+}
+
+/// Gives a file that has come in its place, and notes it.
+async fn keep(app: Arc<App>, user: UserId, received: Received, quota: u64) -> Result<Attachment, Refused> {
     let small_type = received.small_type;
     let attachment = app.attachments.publish(received).await.map_err(refused)?;
     let new = NewAttachment { owner: user, attachment: attachment.clone(), small_type };
     let noted = app.writer.add_attachment(new, quota).await;
     if !matches!(noted, Ok(true)) {
-        // What cannot be removed now has no row, and is found at the next start.
+        // What cannot be removed now has no row, and is found by the sweep.
         let _ = app.attachments.folder.remove(attachment.id).await;
     }
-    if !noted? {
-        return Err(too_much(quota).into());
-    }
-    Ok((StatusCode::CREATED, Json(AttachmentBody { attachment })).into_response())
+    if noted? { Ok(attachment) } else { Err(too_much(quota).into()) }
 }
 
 fn refused(error: UploadError) -> Refused {

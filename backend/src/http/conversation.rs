@@ -77,13 +77,7 @@ pub async fn change(
     request: Request,
 ) -> Result<Response, Refused> {
     let (id, body) = body_of_member::<ChangeConversation>(&app, &session, &id, request).await?;
-    let ChangeConversation { name, topic, public } = body;
-    if let Some(name) = name {
-        chat::conversation::rename(&app, &session, id, &name).await?;
-    }
-    if topic.is_some() || public.is_some() {
-        chat::conversation::describe(&app, &session, id, topic.as_deref(), public).await?;
-    }
+    chat::conversation::change_face(&app, &session, id, body).await?;
     Ok(shown(&app, &session, id).await?.into_response())
 }
 

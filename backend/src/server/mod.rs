@@ -26,6 +26,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let listener = listen(config.listen)?;
     let address = listener.local_addr()?;
     let app = App::start(config)?;
+    // Before anybody comes in: what somebody wants to hide is never told.
+    for (user, privacy) in app.store.discreet().await? {
+        app.presences.set_privacy(user, privacy);
+    }
     app.pressure.watch(app.config.memory_limit_mib, app.stopping.clone());
     announce(&app, address);
     let accepting = tokio::spawn(accept::run(listener, app.clone()));

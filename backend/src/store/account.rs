@@ -5,7 +5,7 @@ use super::sqlite::{account, attachment, conversation, session};
 use super::{Error, Writer};
 use crate::clock;
 use rusqlite::Connection;
-use shared::account::User;
+use shared::account::{Privacy, User};
 use shared::ids::{AttachmentId, SessionId, Timestamp, UserId};
 use shared::limits::{SESSIONS_MAX, TOKENS_MAX};
 
@@ -35,6 +35,8 @@ pub struct AccountChange {
     pub avatar: Option<Option<AttachmentId>>,
     /// What they say of themselves, or nothing.
     pub status: Option<Option<String>>,
+    /// What others are not to be told.
+    pub privacy: Option<Privacy>,
     /// The address.
     pub email: Option<String>,
     /// Another password.
@@ -108,6 +110,9 @@ impl<A: Send + 'static> Writer<A> {
             }
             if let Some(status) = &change.status {
                 account::set_status(database, user, status.as_deref())?;
+            }
+            if let Some(privacy) = change.privacy {
+                account::set_privacy(database, user, privacy)?;
             }
             if let Some(name) = &change.display_name {
                 account::set_display_name(database, user, name)?;

@@ -29,7 +29,7 @@ pub use writer::Writer;
 
 use self::sqlite::pool::{Lane, Step};
 use crate::accounts::SessionKind;
-use shared::account::{Session, Token, User};
+use shared::account::{Privacy, Session, Token, User};
 use shared::conversation::{ChannelList, ConversationKind, MemberList, Summary};
 use shared::event::Event;
 use shared::ids::{ConversationId, Cursor, Epoch, SessionId, Timestamp, UserId};
@@ -339,6 +339,14 @@ impl Store {
             }
         };
         Ok(Some((session, admitted, screen)))
+    }
+
+    /// Those of whom others are not told everything.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn discreet(&self) -> Result<Vec<(UserId, Privacy)>, Error> {
+        self.readers.read(sqlite::account::discreet).await
     }
 
     /// Those of these sessions that have ended.

@@ -52,7 +52,7 @@ impl Person {
 /// What the data folder holds of files, in bytes.
 fn stored(server: &Server) -> Vec<u64> {
     let mut sizes = Vec::new();
-    for shelf in std::fs::read_dir(server.data().join("attachments")).unwrap().flatten() {
+    for shelf in std::fs::read_dir(server.data().join("attachments")).into_iter().flatten().flatten() {
         sizes.extend(std::fs::read_dir(shelf.path()).unwrap().flatten().map(|file| file.metadata().unwrap().len()));
     }
     sizes
@@ -395,6 +395,12 @@ async fn a_backup_has_people_s_files_with_it() {
     let made = run("backup", &[server.data(), &copy]);
     assert!(made.status.success(), "{made:?}");
     assert!(!run("backup", &[server.data(), &copy]).status.success(), "it replaces nothing");
+    // Without the folder beside it a backup that names files is not restored, and says what to do.
+    let (beside, away) = (folder.path().join("copy.attachments"), folder.path().join("away"));
+    std::fs::rename(&beside, &away).unwrap();
+    let refused = run("restore", &[&data, &copy]);
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("copy.attachments"));
+    std::fs::rename(&away, &beside).unwrap();
     let restored = run("restore", &[&data, &copy]);
     assert!(restored.status.success(), "{restored:?}");
     let to = tempfile::tempdir().unwrap();

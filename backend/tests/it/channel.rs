@@ -38,6 +38,9 @@ async fn a_public_channel_is_found_joined_and_read_by_everybody() {
     let server = Server::start();
     let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
     let kitchen = ada.makes_channel("The kitchen", true).await;
+    let overview = ada.makes_channel("Übersicht", true).await;
+    assert_eq!(ben.channels("übER").await.len(), 1, "whatever the case");
+    assert_eq!(ada.describes(&overview, json!({"public": false})).await.0, 200);
     ada.makes_channel("secret plans", false).await;
     ada.posts(&kitchen, "Cake!").await;
     assert_eq!(ben.get(&format!("/api/conversations/{kitchen}/events")).await.0, 404, "not before one has joined");

@@ -83,3 +83,48 @@ async fn typing_is_told_to_the_other_members_and_not_too_often() {
         assert_eq!(code, "not_found", "not there and not theirs are the same");
     }
 }
+
+#[tokio::test]
+async fn who_hides_is_never_told_of_and_is_again_when_they_like() {
+    let server = Server::start();
+    let (ada, mut ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    meet(&ada, &ben).await;
+    let mut a = ada.connect().await;
+    let place = a.welcome.as_ref().unwrap().conversations.iter().find(|one| one.members.is_some()).unwrap().id;
+    let b = ben.connect().await;
+    assert_eq!(presence(&mut a).await.state, PresenceState::Online);
+    let hide = json!({"privacy": {"hidesPresence": true, "hidesTyping": true}});
+    let (status, body) = ben.request(reqwest::Method::PATCH, "/api/account", Some(hide)).await;
+    assert_eq!((status, &body["user"]["privacy"]["hidesTyping"]), (200, &json!(true)), "{body}");
+    let hidden = presence(&mut a).await;
+    assert_eq!((hidden.state, hidden.last_seen_at), (PresenceState::Offline, None), "at once");
+    let (_, found) = ada.get(&format!("/api/users?ids={}", ben.id)).await;
+    assert!(found["users"][0]["privacy"].is_null(), "that they hide is theirs alone");
+    drop(b);
+
+    // Also after a restart, when both come anew.
+    let server = server.restart(&["--rate-limits", "off"]);
+    let mut ada = ada;
+    ada.moved_to(&server.origin);
+    ben.moved_to(&server.origin);
+    let mut b = ben.connect().await;
+    let mut a = ada.connect().await;
+    let known = &a.welcome.as_ref().unwrap().presence[0];
+    assert_eq!((known.state, known.last_seen_at), (PresenceState::Offline, None));
+    b.send(json!({"type": "typing", "conversation": place})).await;
+    b.asks(json!({"type": "send", "to": {"conversation": place}, "content": "sent all the same"})).await.unwrap();
+    let told = a.sees().await;
+    assert!(told.iter().all(|frame| !matches!(frame, ServerFrame::Typing(_) | ServerFrame::Presence(_))), "{told:?}");
+
+    let show = json!({"privacy": {}});
+    assert_eq!(ben.request(reqwest::Method::PATCH, "/api/account", Some(show)).await.0, 200);
+    assert_eq!(presence(&mut a).await.state, PresenceState::Online);
+    b.send(json!({"type": "typing", "conversation": place})).await;
+    let typing = a
+        .until(|frame| match frame {
+            ServerFrame::Typing(typing) => Some(typing.user),
+            _ => None,
+        })
+        .await;
+    assert_eq!(typing, ben.id);
+}

@@ -16,7 +16,7 @@ fn welcome_to(person: u8) -> ServerFrame {
     let at = Timestamp::from_millis(1);
     let id = UserId::v7(at, [person; 10]);
     ServerFrame::Welcome(Box::new(Welcome {
-        user: User { id, display_name: "Ada".into(), avatar: None, status: None, email: None },
+        user: User { id, display_name: "Ada".into(), avatar: None, status: None, privacy: None, email: None },
         session: SessionId::v7(at, [2; 10]),
         epoch: Epoch::new("e".into()).expect("short"),
         now: at,

@@ -133,7 +133,14 @@ impl Server {
         let more = logs.len() > self.welcome_max;
         let conversations = logs.iter().take(self.welcome_max).map(|log| log.summary(user)).collect();
         let welcome = Welcome {
-            user: User { id: user, display_name: "Somebody".into(), avatar: None, status: None, email: None },
+            user: User {
+                id: user,
+                display_name: "Somebody".into(),
+                avatar: None,
+                status: None,
+                privacy: None,
+                email: None,
+            },
             session: SessionId::v7(Timestamp::default(), [9; 10]),
             epoch: self.stored.epoch.clone(),
             now: Timestamp::from_millis(self.now),

@@ -286,15 +286,19 @@ fn Naming(summary: Summary, members: Members) -> impl IntoView {
     let state = expect_context::<State>();
     let form = Form::new(&["name", "topic"]);
     let is_channel = summary.kind == ConversationKind::Channel;
-    let (id, was_public) = (summary.id, summary.public);
+    let id = summary.id;
     let name = RwSignal::new(summary.name.unwrap_or_default());
     let topic = RwSignal::new(summary.topic.unwrap_or_default());
-    let is_public = RwSignal::new(was_public);
+    let is_public = RwSignal::new(summary.public);
+    let now = state.conversations.get(id);
     let submit = move || {
         let body = ChangeConversation {
             name: Some(name.get_untracked()),
             topic: is_channel.then(|| topic.get_untracked()),
-            public: Some(is_public.get_untracked()).filter(|is_public| is_channel && *is_public != was_public),
+            public: Some(is_public.get_untracked()).filter(|is_public| {
+                let is_now = now.with_untracked(|now| now.as_ref().is_some_and(|now| now.public));
+                is_channel && *is_public != is_now
+            }),
         };
         form.run(async move { api::change_conversation(id, &body).await.map(drop) });
     };

@@ -22,6 +22,10 @@ use web_sys::{AudioContext, Notification, NotificationOptions, NotificationPermi
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(250);
 /// What is older than this when it comes was missed; the list shows it.
 const FRESH_MS: u64 = 10 * 60 * 1_000;
+/// Under what it is kept how far a conversation was told of, and for how many.
+const TOLD: &str = "confab-told-";
+/// See [`TOLD`].
+const TOLD_MAX: usize = 200;
 /// There is one sound in this time, in milliseconds.
 const SOUND_EVERY: Millis = 2_000;
 /// So many notifications are looked after; an older one stays until the browser takes it away.
@@ -73,7 +77,10 @@ fn tell(state: State, router: Router, shown: Kept, event: Event) {
         if !browser::is_visible() {
             browser::sleep(PATIENCE).await;
         }
-        if !tabs::first(&format!("confab-told-{id}-{}", event.seq)).await || state.is_on_screen(id) {
+        if !tabs::first(&format!("confab-told-{id}-{}", event.seq)).await
+            || was_told(id, event.seq)
+            || state.is_on_screen(id)
+        {
             return;
         }
         if alert::is_shown() && Notification::permission() == NotificationPermission::Granted {
@@ -85,6 +92,21 @@ fn tell(state: State, router: Router, shown: Kept, event: Event) {
             let _ = sound();
         }
     });
+}
+
+/// Whether a tab has told of this already, perhaps long ago: another one may come back later and get what it missed. From
+/// now on it has been.
+fn was_told(id: ConversationId, seq: Seq) -> bool {
+    let key = format!("{TOLD}{id}");
+    let last = browser::recall(&key).and_then(|seq| seq.parse::<u64>().ok());
+    if last.is_some_and(|last| last >= seq.get()) {
+        return true;
+    }
+    if last.is_none() && browser::kept(TOLD).len() >= TOLD_MAX {
+        browser::kept(TOLD).iter().for_each(|key| browser::forget(key));
+    }
+    browser::remember(&key, &seq.to_string());
+    false
 }
 
 fn show(state: State, router: Router, shown: Kept, event: &Event) -> Result<(), JsValue> {

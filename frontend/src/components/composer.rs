@@ -5,7 +5,7 @@ use super::completion::{CompletionList, id_of};
 use super::icon::{Icon, Picture};
 use super::tray::Tray;
 use crate::browser;
-use crate::dynamic::{effect, memo, part, part_if, text as following};
+use crate::dynamic::{memo, part, part_if, text as following};
 use crate::i18n::{Text, count, tr};
 use crate::later::{self, later};
 use crate::state::State;
@@ -57,13 +57,10 @@ pub(crate) fn Composer(
     // An edit changes the text alone.
     let files = move || draft.map(|draft| draft.files).filter(|files| !is_edit() && !files.is_empty());
     let is_sendable = move || !(is_blank.get() && files().is_none()) && length.get() <= limit() && !is_disabled.get();
-    // What is written waits for its files.
-    let is_waiting = RwSignal::new(false);
-    let has_too_many = RwSignal::new(false);
     let add = move |added: Vec<web_sys::File>| {
         if let Some(draft) = draft {
             let most = state.limits.with_untracked(|limits| limits.attachments as usize);
-            has_too_many.set(!draft.files.add(added, most));
+            draft.files.add(added, most);
         }
     };
 
@@ -74,20 +71,14 @@ pub(crate) fn Composer(
         if let Some(files) = untrack(files)
             && untrack(move || files.is_busy() || files.has_failed())
         {
-            return is_waiting.set(true);
+            // What is written waits for its files.
+            return conversation.into_iter().for_each(|id| state.send_when_there(id));
         }
-        is_waiting.set(false);
-        has_too_many.set(false);
         let is_taken = submit(text.get_untracked());
         is_full.set(!is_taken);
         // The button had the focus; the next sentence goes on here.
         focus(area);
     };
-    effect(move || {
-        if is_waiting.get() && files().is_none_or(|files| !files.is_busy() && !files.has_failed()) {
-            send();
-        }
-    });
     // Whoever wants to answer or to change something writes next.
     Effect::new(move |before: Option<Purpose>| {
         let purpose = purpose.get();
@@ -150,11 +141,11 @@ pub(crate) fn Composer(
             let over = length - limit;
             return Some(("composer__note composer__note--bad", count(Text::TooLong, over as u64, &[])));
         }
-        if has_too_many.get() {
+        if files().is_some_and(|files| files.has_too_many.get()) {
             let most = state.limits.with(|limits| u64::from(limits.attachments));
             return Some(("composer__note composer__note--bad", count(Text::TooManyFiles, most, &[])));
         }
-        if is_waiting.get() {
+        if files().is_some_and(|files| files.is_awaited.get()) {
             return Some(match files().is_some_and(crate::state::upload::Files::has_failed) {
                 true => ("composer__note composer__note--bad", tr(Text::FileFailed).to_owned()),
                 false => ("composer__note", tr(Text::SentWhenThere).to_owned()),
@@ -209,6 +200,9 @@ pub(crate) fn Composer(
                     on:blur=move |_| completion.end()
                     on:input=move |event| {
                         text.set(event_target_value(&event));
+                        if let Some(draft) = draft {
+                            draft.files.wait_no_more();
+                        }
                         completion.input(state, &area.get_untracked().map(|area| before_caret(&area)).unwrap_or_default());
                         if let Some(on_input) = on_input {
                             on_input.run(());

@@ -18,7 +18,9 @@ pub(crate) fn DateDialog(id: ConversationId, close: Callback<()>) -> impl IntoVi
         problem.set(None);
         leptos::task::spawn_local(async move {
             match api::first_since(id, at).await {
-                Ok(Some(seq)) => show(state, id, seq),
+                // Who has closed this has gone on.
+                Ok(Some(seq)) if chosen.try_get_untracked().is_some() => show(state, id, seq),
+                Ok(Some(_)) => {}
                 Ok(None) => drop(problem.try_set(Some(tr(Text::NothingSince).into()))),
                 Err(error) => drop(problem.try_set(Some(error.message()))),
             }

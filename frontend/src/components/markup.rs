@@ -4,7 +4,9 @@
 //! of node would be the largest part of the page.
 
 use crate::browser;
+use crate::highlight::{self, Kind};
 use crate::i18n::{Text, tr};
+use crate::later::{self, later};
 use leptos::prelude::*;
 use shared::markdown::{self, Block, Inline, Mark};
 use shared::mention::{self, Part};
@@ -135,8 +137,37 @@ fn put_blocks(writer: &Writer, parent: &Element, blocks: &[Block]) {
                 }
                 if let Some(code) = put(writer, &element, "code", "") {
                     code.set_text_content(Some(text));
+                    if let Some(language) = language {
+                        later::quietly(colour(code, language.clone(), text.clone()));
+                    }
                 }
             }
+        }
+    }
+}
+
+later!(files, colour(code: Element, language: String, text: String) => {
+    show_colours(&code, &language, &text);
+    ().into_any()
+});
+
+/// Puts code in colours, if its language is known. The code may have gone meanwhile; then nobody sees it.
+fn show_colours(code: &Element, language: &str, text: &str) {
+    let Some(language) = highlight::language(language) else { return };
+    let writer = Writer { document: document(), names: Vec::new() };
+    code.set_text_content(None);
+    for (kind, piece) in highlight::pieces(language, text) {
+        let class = match kind {
+            Kind::Plain => "",
+            Kind::Comment => "code__comment",
+            Kind::Text => "code__text",
+            Kind::Number => "code__number",
+            Kind::Keyword => "code__keyword",
+        };
+        if class.is_empty() {
+            let _ = code.append_child(&writer.document.create_text_node(piece));
+        } else if let Some(element) = put(&writer, code, "span", class) {
+            element.set_text_content(Some(piece));
         }
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod markup;
 pub(crate) mod message;
 pub(crate) mod notifying;
 pub(crate) mod portrait;
+pub(crate) mod privacy;
 pub(crate) mod purpose;
 pub(crate) mod quote;
 pub(crate) mod readers;

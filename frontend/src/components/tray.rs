@@ -180,6 +180,8 @@ fn remove(files: Files, key: u32) {
     let Some(upload) = files.all.with_untracked(|all| all.iter().find(|upload| upload.key == key).cloned()) else {
         return;
     };
+    files.wait_no_more();
+    files.has_too_many.set(false);
     files.all.update(|all| all.retain(|upload| upload.key != key));
     if let Some(request) = upload.request.try_update_value(Option::take).flatten() {
         // One that has ended already is left as it is.

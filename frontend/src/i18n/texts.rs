@@ -155,6 +155,9 @@ texts! {
     RemovePicture = "Remove the picture";
     YourStatus = "Status";
     YourStatusHint = "A few words others see beside your name.";
+    Privacy = "Privacy";
+    ShowPresence = "Others see when I am here, and when I last was";
+    ShowTyping = "Others see that I am writing";
     ForAnHour = "Nothing for an hour";
     UntilTomorrow = "Nothing until tomorrow morning";
     QuietUntil = "Nothing until {time}";

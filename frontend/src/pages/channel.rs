@@ -63,6 +63,7 @@ pub(crate) fn ChannelsPage() -> impl IntoView {
     found.load(0);
     let mut look_later = leptos::leptos_dom::helpers::debounce(PAUSE, move |()| found.load(0));
     let list = move || match found.all.get() {
+        None if found.problem.with(Option::is_some) => ().into_any(),
         None => view! { <p class="timeline__note" role="status">{tr(Text::Loading)}</p> }.into_any(),
         Some(all) if all.is_empty() => {
             view! { <p class="timeline__note" role="status">{tr(Text::NoChannels)}</p> }.into_any()
@@ -96,7 +97,14 @@ pub(crate) fn ChannelsPage() -> impl IntoView {
                     }
                 />
                 {part(move || match found.problem.get() {
-                    Some(problem) => view! { <p class="form__alert" role="alert">{problem}</p> }.into_any(),
+                    Some(problem) => view! {
+                        <p class="form__alert" role="alert">
+                            {problem}
+                            " "
+                            <button type="button" class="button button--quiet button--small" on:click=move |_| found.load(0)>{tr(Text::TryAgain)}</button>
+                        </p>
+                    }
+                    .into_any(),
                     None => ().into_any(),
                 })}
                 {part(list)}

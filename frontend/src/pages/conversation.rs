@@ -13,6 +13,7 @@ use crate::dynamic::{effect, part_if, text};
 use crate::i18n::{Text, count, tr, with};
 use crate::router::{Address, Router};
 use crate::state::conversation::others;
+use crate::state::draft::Purpose;
 use crate::state::session::Session;
 use crate::state::upload::files_of;
 use crate::state::{Overlay, State};
@@ -63,7 +64,7 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
     let is_over = RwSignal::new(false);
     let add = move |files| {
         let most = state.limits.with_untracked(|limits| limits.attachments as usize);
-        draft.files.add(files, most)
+        draft.files.add(files, most);
     };
     let router = expect_context::<Router>();
     let search_here = move |_| {
@@ -90,6 +91,10 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
                 is_over.set(false);
                 if has_files(&event) {
                     event.prevent_default();
+                    if draft.purpose.with_untracked(|purpose| matches!(purpose, Purpose::Edit(_))) {
+                        // An edit changes the text alone.
+                        return;
+                    }
                     add(files_of(event.data_transfer().and_then(|data| data.files())));
                 }
             }

@@ -5,6 +5,7 @@ use crate::components::field::Field;
 use crate::components::form::{Form, FormBody};
 use crate::components::notifying::Notifying;
 use crate::components::portrait::OwnPicture;
+use crate::components::privacy::OwnPrivacy;
 use crate::dynamic::{part, text};
 use crate::i18n::{Language, Text, tr, with};
 use crate::state::State;
@@ -30,6 +31,7 @@ pub(crate) fn SettingsPage() -> impl IntoView {
                 {section(Text::Appearance, view! { <Appearance /> }.into_any())}
                 {section(Text::Notifications, view! { <Notifying /> }.into_any())}
                 {section(Text::Profile, view! { <Profile /> }.into_any())}
+                {section(Text::Privacy, view! { <OwnPrivacy /> }.into_any())}
                 {section(Text::ChangePassword, view! { <NewPassword /> }.into_any())}
                 {section(Text::Devices, view! { <Devices /> }.into_any())}
                 {section(Text::Tokens, view! { <Tokens /> }.into_any())}

@@ -44,12 +44,14 @@ pub(crate) struct Editing {
 impl Draft {
     /// It is to answer this message.
     pub(crate) fn reply(self, target: Seq) {
+        self.files.wait_no_more();
         self.end_edit();
         self.purpose.set(Purpose::Reply(target));
     }
 
     /// It is to replace the text of this message.
     pub(crate) fn edit(self, target: Seq, content: String) {
+        self.files.wait_no_more();
         self.end_edit();
         let before = (self.text.get_untracked(), self.purpose.with_untracked(Purpose::reply_to));
         self.purpose.set(Purpose::Edit(Editing { target, before }));
@@ -157,6 +159,11 @@ impl Drafts {
             let reply_to = reply_to.map(|seq| seq.to_string()).unwrap_or_default();
             browser::remember(&key, &format!("{reply_to}\n{text}"));
         }
+    }
+
+    /// Runs something as long as the page lives, whatever pane is open.
+    pub(crate) fn outlive(self, act: impl FnMut() + 'static) {
+        self.owner.with_value(|owner| owner.with(|| crate::dynamic::effect(act)));
     }
 
     /// The person has gone; `me` has signed out for good.

@@ -277,10 +277,14 @@ impl State {
 
     fn accepted(self, accepted: Accepted) {
         let Some(me) = self.session.me() else { return };
+        let files = |machine: &mut client::connection::Connection| {
+            machine.outbox().get(accepted.id).map(|entry| entry.files.clone()).unwrap_or_default()
+        };
+        let files = self.link.drive(self, files);
         let command = self.link.drive(self, |machine| machine.take_accepted(accepted.id, browser::monotonic()));
         let changed = command.as_ref().and_then(Command::changes);
         let Some(event) =
-            command.and_then(|command| command.into_event(accepted, me)).map(|event| self.complete(event))
+            command.and_then(|command| command.into_event(accepted, me)).map(|event| self.complete(event, files))
         else {
             if let Some(target) = changed {
                 self.settle((accepted.conversation, target));
@@ -301,9 +305,9 @@ impl State {
     }
 
     /// One's own message or change of one as others are sent it: with its files, and those it names.
-    fn complete(self, mut event: Event) -> Event {
+    fn complete(self, mut event: Event, files: Vec<Attachment>) -> Event {
         if let EventKind::Message(message) = &mut event.kind {
-            message.attachments = self.timelines.files(event.conversation, message.id);
+            message.attachments = files;
         }
         self.naming(event)
     }

@@ -42,27 +42,45 @@ pub(crate) enum Stage {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Files {
     pub(crate) all: RwSignal<Vec<Upload>>,
+    /// More were chosen than a message carries.
+    pub(crate) has_too_many: RwSignal<bool>,
+    /// What is written is to be sent as soon as all of them are there. Whatever the person changes ends that.
+    pub(crate) is_awaited: RwSignal<bool>,
 }
 
 impl Files {
     pub(crate) fn new() -> Self {
-        Self { all: RwSignal::new(Vec::new()) }
+        Self { all: RwSignal::new(Vec::new()), has_too_many: RwSignal::new(false), is_awaited: RwSignal::new(false) }
     }
 
-    /// Adds files up to `most`. `false`: there were more.
-    pub(crate) fn add(self, files: impl IntoIterator<Item = File>, most: usize) -> bool {
+    /// Adds files up to `most`.
+    pub(crate) fn add(self, files: impl IntoIterator<Item = File>, most: usize) {
+        self.wait_no_more();
         let mut files = files.into_iter().peekable();
         let room = most.saturating_sub(self.all.with_untracked(Vec::len));
         let added: Vec<_> = files.by_ref().take(room).map(Upload::of).collect();
         if !added.is_empty() {
             self.all.update(|all| all.extend(added));
         }
-        files.peek().is_none()
+        self.has_too_many.set(files.peek().is_some());
     }
 
-    /// Puts files back that the server has.
-    pub(crate) fn put_back(self, files: Vec<Attachment>) {
-        self.all.update(|all| all.extend(files.into_iter().map(Upload::there)));
+    /// Puts files back that the server has, up to `most` in all.
+    pub(crate) fn put_back(self, files: Vec<Attachment>, most: usize) {
+        self.wait_no_more();
+        let count = files.len();
+        self.all.update(|all| {
+            let room = most.saturating_sub(all.len());
+            all.extend(files.into_iter().take(room).map(Upload::there));
+            self.has_too_many.set(count > room);
+        });
+    }
+
+    /// The person goes on writing or choosing: nothing is sent by itself any more.
+    pub(crate) fn wait_no_more(self) {
+        if self.is_awaited.get_untracked() {
+            self.is_awaited.set(false);
+        }
     }
 
     pub(crate) fn is_empty(self) -> bool {
@@ -93,6 +111,8 @@ impl Files {
 
     /// A message has them.
     pub(crate) fn clear(self) {
+        self.wait_no_more();
+        self.has_too_many.set(false);
         if !self.all.with_untracked(Vec::is_empty) {
             self.all.set(Vec::new());
         }

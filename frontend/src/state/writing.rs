@@ -47,6 +47,38 @@ impl State {
         }
     }
 
+    /// Sends what is written as soon as its files are there, wherever the person is then.
+    pub(crate) fn send_when_there(self, id: ConversationId) {
+        let files = self.drafts.get(id, self.session.me()).files;
+        if files.is_awaited.get_untracked() {
+            return;
+        }
+        files.is_awaited.set(true);
+        let me = self.session.me();
+        let mut is_over = false;
+        self.drafts.outlive(move || {
+            // What is over follows nothing any more.
+            is_over = is_over || !files.is_awaited.get();
+            if is_over || files.is_busy() || files.has_failed() {
+                return;
+            }
+            is_over = true;
+            let draft = self.drafts.get(id, me);
+            let text = draft.text.get_untracked();
+            // Not inside what follows the signals that sending changes.
+            set_timeout(
+                move || {
+                    let is_same = draft.text.with_untracked(|now| *now == text) && files.is_awaited.get_untracked();
+                    files.wait_no_more();
+                    if is_same && self.session.me() == me && self.submit(id, text) {
+                        draft.done();
+                    }
+                },
+                std::time::Duration::ZERO,
+            );
+        });
+    }
+
     /// Sends a message to a conversation. `false`: too many are waiting; the text is kept.
     fn send(self, id: ConversationId, content: String, reply_to: Option<Seq>, files: Vec<Attachment>) -> bool {
         let Some(me) = self.session.me() else { return false };
@@ -129,7 +161,8 @@ impl State {
         if let Some((text, reply_to)) = taken {
             let draft = self.drafts.get(conversation, self.session.me());
             draft.end_edit();
-            draft.files.put_back(files);
+            let most = self.limits.with_untracked(|limits| limits.attachments as usize);
+            draft.files.put_back(files, most);
             draft.text.update(|draft| {
                 let separator = if draft.is_empty() || text.is_empty() { "" } else { "\n" };
                 *draft = format!("{text}{separator}{draft}");

@@ -44,7 +44,7 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
             .answers(201, "The account, signed in.", types.written::<SessionBody>())
             .sets_cookie()
             .refused(&[409, 429]),
-        Operation::new("account", Browser, ("PATCH", "/api/account"), "changeAccount", "Change name, picture, status, address or password")
+        Operation::new("account", Browser, ("PATCH", "/api/account"), "changeAccount", "Change name, picture, status, privacy, address or password")
             .about(
                 "What is left out stays. Another address or password needs the password as it is; another password \
                  ends every other session and token. A picture is uploaded first. 403: the password is wrong. 409: the address is taken.",

@@ -5,13 +5,13 @@ use super::row::{self, Sql};
 use crate::store::{Contacts, Credentials, Error};
 use foldhash::{HashSet, HashSetExt};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use shared::account::User;
+use shared::account::{Privacy, User};
 use shared::ids::{AttachmentId, Timestamp, UserId};
 use shared::limits::CONTACTS_MAX;
 
 pub(in crate::store) fn credentials(database: &Connection, email_key: &str) -> Result<Option<Credentials>, Error> {
     let mut statement = database.prepare_cached(
-        "SELECT id, email, display_name, avatar, status, password_hash FROM user WHERE email_key = ?1",
+        "SELECT id, email, display_name, avatar, status, hides_presence, hides_typing, password_hash FROM user WHERE email_key = ?1",
     )?;
     Ok(statement
         .query_row([email_key], |found| {
@@ -107,6 +107,24 @@ pub(in crate::store) fn set_display_name(database: &Connection, user: UserId, na
 pub(in crate::store) fn set_status(database: &Connection, user: UserId, status: Option<&str>) -> Result<(), Error> {
     database.prepare_cached("UPDATE user SET status = ?2 WHERE id = ?1")?.execute(params![Sql(user), status])?;
     Ok(())
+}
+
+pub(in crate::store) fn set_privacy(database: &Connection, user: UserId, privacy: Privacy) -> Result<(), Error> {
+    database
+        .prepare_cached("UPDATE user SET hides_presence = ?2, hides_typing = ?3 WHERE id = ?1")?
+        .execute(params![Sql(user), privacy.hides_presence, privacy.hides_typing])?;
+    Ok(())
+}
+
+/// Those of whom others are not told everything.
+pub(in crate::store) fn discreet(database: &Connection) -> Result<Vec<(UserId, Privacy)>, Error> {
+    let mut statement = database
+        .prepare_cached("SELECT id, hides_presence, hides_typing FROM user WHERE hides_presence OR hides_typing")?;
+    row::all(statement.query_map([], |found| {
+        let privacy =
+            Privacy { hides_presence: found.get("hides_presence")?, hides_typing: found.get("hides_typing")? };
+        Ok((row::get(found, "id")?, privacy))
+    })?)
 }
 
 /// Gives somebody another picture, which is theirs, or none; the one before goes.

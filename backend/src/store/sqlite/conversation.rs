@@ -79,6 +79,13 @@ pub(in crate::store) struct Face {
     pub(in crate::store) is_public: bool,
 }
 
+impl Face {
+    /// The name in lower case.
+    fn name_key(&self) -> Option<String> {
+        self.name.as_deref().map(str::to_lowercase)
+    }
+}
+
 /// A conversation to be made.
 pub(in crate::store) struct NewConversation<'a> {
     pub(in crate::store) id: ConversationId,
@@ -95,8 +102,8 @@ pub(in crate::store) struct NewConversation<'a> {
 pub(in crate::store) fn insert(database: &Connection, new: &NewConversation<'_>) -> Result<i64, Error> {
     database
         .prepare_cached(
-            "INSERT INTO conversation (id, kind, name, member_set, created_at, topic, is_public)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO conversation (id, kind, name, member_set, created_at, topic, is_public, name_key)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             Sql(new.id),
@@ -105,7 +112,8 @@ pub(in crate::store) fn insert(database: &Connection, new: &NewConversation<'_>)
             new.set,
             Sql(new.at),
             new.face.topic,
-            new.face.is_public
+            new.face.is_public,
+            new.face.name_key()
         ])?;
     let key = database.last_insert_rowid();
     for user in new.members {
@@ -235,8 +243,8 @@ pub(in crate::store) fn face(database: &Connection, key: i64) -> Result<Face, Er
 
 pub(in crate::store) fn set_face(database: &Connection, key: i64, face: &Face) -> Result<(), Error> {
     database
-        .prepare_cached("UPDATE conversation SET name = ?2, topic = ?3, is_public = ?4 WHERE key = ?1")?
-        .execute(params![key, face.name, face.topic, face.is_public])?;
+        .prepare_cached("UPDATE conversation SET name = ?2, topic = ?3, is_public = ?4, name_key = ?5 WHERE key = ?1")?
+        .execute(params![key, face.name, face.topic, face.is_public, face.name_key()])?;
     Ok(())
 }
 
@@ -249,11 +257,12 @@ pub(in crate::store) fn channels(
     limit: u32,
 ) -> Result<Vec<Channel>, Error> {
     let mut statement = database.prepare_cached(
-        "SELECT id, name, topic, (SELECT count(*) FROM member WHERE conversation = key) AS members,
-           EXISTS (SELECT 1 FROM member WHERE conversation = key AND user = ?1) AS joined
-         FROM conversation WHERE is_public = 1
-           AND (?2 = '' OR instr(lower(name), ?2) = 1 OR instr(lower(name), ' ' || ?2) > 0)
-         ORDER BY name COLLATE NOCASE, key LIMIT ?4 OFFSET ?3",
+        "SELECT id, name, topic, (SELECT count(*) FROM member WHERE conversation = found.key) AS members,
+           EXISTS (SELECT 1 FROM member WHERE conversation = found.key AND user = ?1) AS joined
+         FROM (SELECT key, id, name, topic, name_key FROM conversation WHERE is_public = 1
+             AND (?2 = '' OR instr(name_key, ?2) = 1 OR instr(name_key, ' ' || ?2) > 0)
+           ORDER BY name_key, key LIMIT ?4 OFFSET ?3) AS found
+         ORDER BY name_key, key",
     )?;
     row::all(statement.query_map(params![Sql(user), search, skip, limit], |found| {
         Ok(Channel {

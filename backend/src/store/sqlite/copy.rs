@@ -40,6 +40,12 @@ pub enum CopyError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// The backup names people's files, which are not there.
+    #[error(
+        "The files of people that {0} names are not in {1}. Put that folder beside the backup, or make an empty one of \
+         that name to go on without them"
+    )]
+    NoFiles(PathBuf, PathBuf),
     /// The copy could not be made.
     #[error("The database cannot be copied: {0}")]
     Database(#[from] Error),
@@ -55,11 +61,11 @@ impl From<rusqlite::Error> for CopyError {
 }
 
 /// Copies the database of the data folder `folder`, as it is at one moment, into the new file `to`. A
-/// server that uses the folder goes on meanwhile.
+/// server that uses the folder goes on meanwhile. Before the file has its name `beside` copies what belongs to it.
 ///
 /// # Errors
 /// See [`CopyError`]; then there is no file `to`.
-pub fn backup(folder: &Path, to: &Path) -> Result<(), CopyError> {
+pub fn backup(folder: &Path, to: &Path, beside: impl FnOnce() -> Result<(), CopyError>) -> Result<(), CopyError> {
     let from = folder.join(FILE);
     if !from.is_file() {
         return Err(CopyError::Nothing(folder.to_owned()));
@@ -87,6 +93,8 @@ pub fn backup(folder: &Path, to: &Path) -> Result<(), CopyError> {
     }
     open::check(&copy, folder)?;
     copy.close().map_err(|(_, error)| error)?;
+    // After the database: every file that it names is there by now, but for those that were deleted meanwhile.
+    beside()?;
     part.publish(to)
 }
 
@@ -107,11 +115,16 @@ fn gap_closes(database: &Connection, folder: &Path, seal: &str) -> Result<(), Co
 }
 
 /// Makes the data folder `folder` from the backup `from`, which stays as it is. The database gets
-/// another epoch: what people saw of the history after the backup does not belong to it.
+/// another epoch: what people saw of the history after the backup does not belong to it. Before there is a database,
+/// `beside` copies what belongs to it; it is told whether people's files are among that.
 ///
 /// # Errors
 /// See [`CopyError`]; then there is no database in the folder.
-pub fn restore(from: &Path, folder: &Path) -> Result<(), CopyError> {
+pub fn restore(
+    from: &Path,
+    folder: &Path,
+    beside: impl FnOnce(bool) -> Result<(), CopyError>,
+) -> Result<(), CopyError> {
     let file_error = |path: &Path| {
         let path = path.to_owned();
         move |source| CopyError::File { path, source }
@@ -135,7 +148,11 @@ pub fn restore(from: &Path, folder: &Path) -> Result<(), CopyError> {
         known(&database, from, || CopyError::NoBackup(from.to_owned()))?;
         open::check(&database, from)?;
         begin_anew(&database)?;
+        // A backup of before there were files has no such table.
+        let names_files = database.query_row("SELECT EXISTS (SELECT 1 FROM attachment)", [], |found| found.get(0));
+        let names_files = names_files.unwrap_or(false);
         database.close().map_err(|(_, error)| error)?;
+        beside(names_files)?;
         part.publish(&to)
     })();
     if made.is_err() {
@@ -246,13 +263,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (data, file) = (folder.path().join("data"), folder.path().join("copy"));
         let first = epoch(&data);
-        backup(&data, &file).expect("copied");
-        assert!(matches!(backup(&data, &file), Err(CopyError::Exists(_))));
+        backup(&data, &file, || Ok(())).expect("copied");
+        assert!(matches!(backup(&data, &file, || Ok(())), Err(CopyError::Exists(_))));
         let (one, other) = (folder.path().join("a/one"), folder.path().join("other"));
-        restore(&file, &one).expect("restored");
-        restore(&file, &other).expect("restored");
+        restore(&file, &one, |_| Ok(())).expect("restored");
+        restore(&file, &other, |_| Ok(())).expect("restored");
         assert!(epoch(&one) != first && epoch(&other) != first && epoch(&one) != epoch(&other));
-        assert!(matches!(restore(&file, &one), Err(CopyError::NotEmpty(_))));
+        assert!(matches!(restore(&file, &one, |_| Ok(())), Err(CopyError::NotEmpty(_))));
         assert!(names(folder.path()).iter().all(|name| !name.contains("part")), "nothing half is left");
     }
 
@@ -260,13 +277,13 @@ mod tests {
     fn what_is_no_backup_leaves_an_empty_folder() {
         let folder = tempfile::tempdir().expect("a folder");
         let (data, file) = (folder.path().join("data"), folder.path().join("copy"));
-        assert!(matches!(backup(&data, &file), Err(CopyError::Nothing(_))));
+        assert!(matches!(backup(&data, &file, || Ok(())), Err(CopyError::Nothing(_))));
         std::fs::write(&file, "not a database at all, but longer than a header".repeat(99)).expect("written");
-        let error = restore(&file, &data).expect_err("refused");
+        let error = restore(&file, &data, |_| Ok(())).expect_err("refused");
         assert!(matches!(error, CopyError::NoBackup(_)), "{error}");
         assert_eq!(names(&data), Vec::<String>::new());
         std::fs::write(&file, "").expect("written");
-        assert!(matches!(restore(&file, &data), Err(CopyError::NoBackup(_))));
+        assert!(matches!(restore(&file, &data, |_| Ok(())), Err(CopyError::NoBackup(_))));
     }
 
     #[test]
@@ -278,9 +295,9 @@ mod tests {
         MIGRATIONS[..2].iter().for_each(|migration| old.execute_batch(migration).expect("migrated"));
         old.execute("INSERT INTO meta (name, value) VALUES ('epoch', 'then')", []).expect("written");
         old.pragma_update(None, "user_version", 2).expect("set");
-        backup(&data, &file).expect("copied");
+        backup(&data, &file, || Ok(())).expect("copied");
         let to = folder.path().join("restored");
-        restore(&file, &to).expect("restored");
+        restore(&file, &to, |_| Ok(())).expect("restored");
         epoch(&to);
     }
 
@@ -291,7 +308,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (data, file) = (folder.path().join("data"), folder.path().join("copy"));
         epoch(&data);
-        backup(&data, &file).expect("copied");
+        backup(&data, &file, || Ok(())).expect("copied");
         assert_eq!(file.metadata().expect("there").permissions().mode() & 0o777, 0o600);
     }
 }

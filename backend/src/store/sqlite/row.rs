@@ -3,7 +3,7 @@
 use crate::store::Error;
 use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef};
 use rusqlite::{Row, ToSql};
-use shared::account::User;
+use shared::account::{Privacy, User};
 use shared::ids::{AttachmentId, CommandId, ConversationId, Cursor, Seq, SessionId, Timestamp, TokenId, UserId};
 
 /// A value of the contract in a column. (Neither the type nor the database's trait is ours, hence
@@ -77,12 +77,13 @@ where
 pub(in crate::store) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     let avatar = row.get::<_, Option<Sql<AttachmentId>>>("avatar")?.map(|Sql(avatar)| avatar);
     let (id, display_name) = (get(row, "id")?, row.get("display_name")?);
-    Ok(User { id, display_name, avatar, status: row.get("status")?, email: None })
+    Ok(User { id, display_name, avatar, status: row.get("status")?, privacy: None, email: None })
 }
 
-/// A user as they see themselves: with the column `email`.
+/// A user as they see themselves: with the columns `email`, `hides_presence` and `hides_typing`.
 pub(in crate::store) fn own_user(row: &Row<'_>) -> rusqlite::Result<User> {
-    Ok(User { email: Some(row.get("email")?), ..user(row)? })
+    let privacy = Privacy { hides_presence: row.get("hides_presence")?, hides_typing: row.get("hides_typing")? };
+    Ok(User { email: Some(row.get("email")?), privacy: Some(privacy), ..user(row)? })
 }
 
 /// What `rows` yields, or the first error.

@@ -15,7 +15,8 @@ pub(in crate::store) fn find(
     not_before: Timestamp,
 ) -> Result<Option<SessionRow>, Error> {
     let mut statement = database.prepare_cached(
-        "SELECT session.id AS session, session.last_seen_at, name, user.id, email, display_name, user.avatar, status
+        "SELECT session.id AS session, session.last_seen_at, name, user.id, email, display_name, user.avatar, status,
+           hides_presence, hides_typing
          FROM session JOIN user ON user.id = session.user
          WHERE token_hash = ?1 AND (name IS NOT NULL OR session.last_seen_at >= ?2)",
     )?;

@@ -74,7 +74,8 @@ impl World {
     async fn person(&mut self, name: &str) -> Person {
         let id = clock::id(UserId::v7);
         let email = format!("{id}@example.org");
-        let user = User { id, display_name: name.to_owned(), avatar: None, status: None, email: Some(email) };
+        let user =
+            User { id, display_name: name.to_owned(), avatar: None, status: None, privacy: None, email: Some(email) };
         let (session, new) = session();
         // Signing in is not what is tested here, and a real hash takes its time.
         let is_new = self.app.writer.create_account(user.clone(), "a hash".into(), new).await.unwrap();

@@ -13,7 +13,7 @@ use client::command::Command;
 use client::timeline::{Row, RowState};
 use shared::account::User;
 use shared::code::Rejection;
-use shared::conversation::{ConversationKind, CreateConversation, Summary};
+use shared::conversation::{ChangeConversation, ConversationKind, CreateConversation, Summary};
 use shared::ids::{CommandId, ConversationId, Seq, Timestamp, UserId};
 use shared::message::{Delete, Edit, Send, Target};
 use shared::reaction::React;
@@ -150,7 +150,8 @@ impl Person {
 
     /// `PATCH /api/conversations/{id}`
     pub(super) async fn renames(&self, group: ConversationId, name: &str) -> Result<(), Rejection> {
-        chat::conversation::rename(&self.app, &self.session(), group, name).await
+        let body = ChangeConversation { name: Some(name.to_owned()), ..ChangeConversation::default() };
+        chat::conversation::change_face(&self.app, &self.session(), group, body).await
     }
 
     /// `PUT /api/conversations/{id}/members/{userId}`

@@ -1,0 +1,57 @@
+//! Settings: what others are told of oneself.
+
+use crate::api;
+use crate::dynamic::part;
+use crate::i18n::{Text, tr};
+use crate::state::State;
+use crate::state::session::Session;
+use leptos::prelude::*;
+use shared::account::{ChangeAccount, Privacy};
+
+#[component]
+pub(crate) fn OwnPrivacy() -> impl IntoView {
+    let state = expect_context::<State>();
+    let known = state.session.session.with_untracked(|session| match session {
+        Session::In(user) => user.privacy,
+        Session::Unknown | Session::Out => None,
+    });
+    let privacy = RwSignal::new(known.unwrap_or_default());
+    let problem = RwSignal::new(None::<String>);
+    let change = move |to: Privacy| {
+        let before = privacy.get_untracked();
+        privacy.set(to);
+        problem.set(None);
+        leptos::task::spawn_local(async move {
+            match api::change_account(&ChangeAccount { privacy: Some(to), ..ChangeAccount::default() }).await {
+                Ok(user) => state.session.set_in(user),
+                Err(error) => {
+                    // It is as it was.
+                    privacy.try_set(before);
+                    problem.try_set(Some(error.message()));
+                }
+            }
+        });
+    };
+    view! {
+        <label class="settings__check">
+            <input
+                type="checkbox"
+                prop:checked=move || !privacy.get().hides_presence
+                on:change=move |event| change(Privacy { hides_presence: !event_target_checked(&event), ..privacy.get_untracked() })
+            />
+            {tr(Text::ShowPresence)}
+        </label>
+        <label class="settings__check">
+            <input
+                type="checkbox"
+                prop:checked=move || !privacy.get().hides_typing
+                on:change=move |event| change(Privacy { hides_typing: !event_target_checked(&event), ..privacy.get_untracked() })
+            />
+            {tr(Text::ShowTyping)}
+        </label>
+        {part(move || match problem.get() {
+            Some(problem) => view! { <p class="form__alert" role="alert">{problem}</p> }.into_any(),
+            None => ().into_any(),
+        })}
+    }
+}
