@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 const FIRST_BROTLI_MAX: u64 = 302_000;
 /// And all of it.
 const WHOLE_BROTLI_MAX: u64 = 450_000;
-/// What the parts are called that are wanted later. (Pieces that several parts share count as wanted at first.)
-const LATER: [&str; 3] = ["split_more.wasm.br", "split_files.wasm.br", "split_alerts.wasm.br"];
+/// What loads the parts, and knows which pieces each of them needs.
+const LOADER: &str = "__wasm_split.______________________.js";
 /// What the page is made of.
 const SOURCES: [&str; 12] = [
     "index.html",
@@ -58,10 +58,13 @@ pub(crate) fn build(tools: &Tools) -> Result<()> {
 /// Fails if the page has grown too large.
 pub(crate) fn check_size() -> Result<()> {
     let (mut first, mut whole) = (0, 0);
-    for file in files(&root().join("dist"))?.iter().filter(|file| file.to_string_lossy().ends_with(".wasm.br")) {
+    let dist = files(&root().join("dist"))?;
+    let loader = dist.iter().find(|file| file.ends_with(LOADER)).context("dist/ has no loader of parts")?;
+    let at_first = at_first(&fs::read_to_string(loader)?).context("the loader of parts is not as it was")?;
+    for file in dist.iter().filter(|file| file.to_string_lossy().ends_with(".wasm.br")) {
         let bytes = fs::metadata(file)?.len();
         whole += bytes;
-        first += if LATER.iter().any(|part| file.ends_with(part)) { 0 } else { bytes };
+        first += if at_first.iter().any(|part| file.ends_with(part)) { bytes } else { 0 };
     }
     ensure!(first > 0 && first < whole, "dist/ has not the parts it should have");
     for (what, bytes, max) in [("first", first, FIRST_BROTLI_MAX), ("in all", whole, WHOLE_BROTLI_MAX)] {
@@ -69,6 +72,17 @@ pub(crate) fn check_size() -> Result<()> {
         ensure!(bytes <= max, "the page's WebAssembly is {} bytes too large", bytes - max);
     }
     Ok(())
+}
+
+/// The files that are loaded before somebody signs in, which is more than before somebody sees their conversations.
+fn at_first(loader: &str) -> Option<Vec<String>> {
+    let (_, entrance) = loader.split_once("__wasm_split_load_entrance")?;
+    let (_, needed) = entrance.split_once(", [")?;
+    let (needed, _) = needed.split_once(']')?;
+    let pieces = needed.split(',').filter_map(|piece| piece.trim().strip_prefix("__"));
+    let mut files: Vec<_> = pieces.map(|piece| format!("{piece}.wasm.br")).collect();
+    files.extend(["frontend_bg.wasm.br".to_owned(), "split_entrance.wasm.br".to_owned()]);
+    Some(files)
 }
 
 /// Makes what trunk copies beside the page, outside of what it watches: the style sheet and the table of emoji.
@@ -175,4 +189,18 @@ fn compress(file: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_loaded_at_first_is_what_the_loader_says() {
+        let loader = "export const __wasm_split_load_more = x(y(() => { }, [__chunk_5, __chunk_6]));
+            export const __wasm_split_load_entrance = x(y(() => { }, [__chunk_6, __chunk_7]));";
+        let expected = ["chunk_6.wasm.br", "chunk_7.wasm.br", "frontend_bg.wasm.br", "split_entrance.wasm.br"];
+        assert_eq!(at_first(loader).expect("it is read"), expected);
+        assert_eq!(at_first("something else"), None);
+    }
 }

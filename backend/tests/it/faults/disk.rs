@@ -221,8 +221,8 @@ async fn a_full_disk_refuses_files_and_leaves_nothing_half() {
     let logs = tempfile::tempdir().unwrap();
     let small = Small::start(&[], &logs.path().join("log"));
     let writer = Writer::sign_up(&small.server).await;
-    // 3 MB do not fit on what is left of 4.
-    let (status, body) = writer.ada.uploads(&small.server, "large.bin", vec![7_u8; 3_000_000]).await;
+    // 8 MB do not fit on a disk of 4.
+    let (status, body) = writer.ada.uploads(&small.server, "large.bin", vec![7_u8; 8_000_000]).await;
     assert_eq!((status, &body["error"]["code"]), (507, &json!("storage_full")), "{body}");
     assert!(body["error"]["retryAfterMs"].is_number());
     let incoming = small.filler.with_file_name("attachments/incoming");
