@@ -290,10 +290,10 @@ impl Timeline {
             }
             _ => {
                 self.ahead.insert(event.seq, event);
-                if self.ahead.len() > self.bounds.ahead {
-                    if let Some(last) = self.ahead.last().map(|(seq, _)| *seq) {
-                        self.ahead.remove(&last);
-                    }
+                if self.ahead.len() > self.bounds.ahead
+                    && let Some(last) = self.ahead.last().map(|(seq, _)| *seq)
+                {
+                    self.ahead.remove(&last);
                 }
             }
         }

@@ -3,7 +3,7 @@
 use super::avatar::Avatar;
 use super::dialog::Dialog;
 use super::field::Field;
-use super::form::{Form, FormBody};
+use super::form::{Form, FormBody, problem_line};
 use super::icon::{Icon, Picture};
 use crate::api;
 use crate::browser;
@@ -99,10 +99,7 @@ pub(crate) fn About(id: ConversationId, close: Callback<()>) -> impl IntoView {
     let problem = members.problem;
     view! {
         <Dialog title=tr(Text::About) class="dialog" close>
-            {part(move || match problem.get() {
-                Some(problem) => view! { <p class="form__alert" role="alert">{problem}</p> }.into_any(),
-                None => ().into_any(),
-            })}
+            {problem_line(problem)}
             <Wanting id />
             <button type="button" class="button button--quiet button--small" on:click=move |_| state.overlay.set(Some(Overlay::Date(id)))>
                 {tr(Text::GoToDate)}
@@ -266,10 +263,7 @@ fn Wanting(id: ConversationId) -> impl IntoView {
                 {tr(Text::NotifyAbout)}
                 <select class="field__input" on:change=notify>{part(options)}</select>
             </label>
-            {part(move || match problem.get() {
-                Some(problem) => view! { <p class="form__alert" role="alert">{problem}</p> }.into_any(),
-                None => ().into_any(),
-            })}
+            {problem_line(problem)}
         </div>
     }
 }

@@ -1,7 +1,7 @@
 //! Going to a day of a conversation.
 
 use super::dialog::Dialog;
-use crate::dynamic::part;
+use super::form::problem_line;
 use crate::i18n::{Text, tr};
 use crate::state::State;
 use crate::state::timeline::Why;
@@ -45,10 +45,7 @@ pub(crate) fn DateDialog(id: ConversationId, close: Callback<()>) -> impl IntoVi
                     prop:value=chosen
                     on:input=move |event| chosen.set(event_target_value(&event))
                 />
-                {part(move || match problem.get() {
-                    Some(problem) => view! { <p class="form__alert" role="alert">{problem}</p> }.into_any(),
-                    None => ().into_any(),
-                })}
+                {problem_line(problem)}
                 <div class="date__ways">
                     <button type="submit" class="button">{tr(Text::GoThere)}</button>
                     <button type="button" class="button button--quiet" on:click=move |_| show(state, id, Seq::FIRST)>{tr(Text::FirstMessage)}</button>

@@ -1,7 +1,7 @@
 //! A form: one thing at a time is asked of the server, and what it refuses stands where it is about.
 
 use crate::api;
-use crate::dynamic::{part, text};
+use crate::dynamic::{Part, part, text};
 use leptos::prelude::*;
 use std::pin::Pin;
 
@@ -55,6 +55,14 @@ impl Form {
             self.error.try_set(result.err());
         });
     }
+}
+
+/// What went wrong, as long as something has.
+pub(crate) fn problem_line(problem: RwSignal<Option<String>>) -> Part {
+    part(move || match problem.get() {
+        Some(problem) => view! { <p class="form__alert" role="alert">{problem}</p> }.into_any(),
+        None => ().into_any(),
+    })
 }
 
 #[component]

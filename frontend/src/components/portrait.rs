@@ -1,8 +1,9 @@
 //! Settings: one's own picture.
 
 use super::avatar::Avatar;
+use super::form::problem_line;
 use crate::api;
-use crate::dynamic::{part, part_if, text};
+use crate::dynamic::{part_if, text};
 use crate::i18n::{Text, tr};
 use crate::state::State;
 use crate::state::session::Session;
@@ -64,10 +65,7 @@ pub(crate) fn OwnPicture() -> impl IntoView {
                 </button>
             }.into_any())}
         </div>
-        {part(move || match problem.get() {
-            Some(problem) => view! { <p class="form__alert" role="alert">{problem}</p> }.into_any(),
-            None => ().into_any(),
-        })}
+        {problem_line(problem)}
     }
 }
 

@@ -1,7 +1,7 @@
 //! Settings: what others are told of oneself.
 
+use super::form::problem_line;
 use crate::api;
-use crate::dynamic::part;
 use crate::i18n::{Text, tr};
 use crate::state::State;
 use crate::state::session::Session;
@@ -49,9 +49,6 @@ pub(crate) fn OwnPrivacy() -> impl IntoView {
             />
             {tr(Text::ShowTyping)}
         </label>
-        {part(move || match problem.get() {
-            Some(problem) => view! { <p class="form__alert" role="alert">{problem}</p> }.into_any(),
-            None => ().into_any(),
-        })}
+        {problem_line(problem)}
     }
 }

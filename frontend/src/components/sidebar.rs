@@ -1,6 +1,7 @@
 //! The list of conversations, and who one is.
 
 use super::avatar::Avatar;
+use super::form::problem_line;
 use super::icon::{Icon, Picture};
 use crate::browser;
 use crate::dynamic::{part, part_if, text};
@@ -249,10 +250,7 @@ fn Me() -> impl IntoView {
         tr(words).to_owned()
     };
     view! {
-        {part(move || match state.session.problem.get() {
-            Some(problem) => view! { <p class="form__alert" role="alert">{problem}</p> }.into_any(),
-            None => ().into_any(),
-        })}
+        {problem_line(state.session.problem)}
         <div class="sidebar__foot">
             {part(move || user().map(|user| view! {
                 <Avatar id=*user.id.as_bytes() name=user.display_name.clone() is_small=true />
