@@ -238,6 +238,16 @@ pub(crate) fn copy(text: &str) {
     }
 }
 
+/// A file of the person's.
+pub(crate) type File = web_sys::File;
+/// A request that tells how far it is.
+pub(crate) type Request = web_sys::XmlHttpRequest;
+
+/// The files of a list the browser gives.
+pub(crate) fn files_of(list: Option<web_sys::FileList>) -> Vec<File> {
+    list.map(|list| (0..list.length()).filter_map(|index| list.get(index)).collect()).unwrap_or_default()
+}
+
 /// A text as a file.
 pub(crate) fn text_file(text: &str) -> Option<web_sys::File> {
     web_sys::File::new_with_str_sequence(&js_sys::Array::of1(&text.into()), "text.txt").ok()

@@ -3,11 +3,11 @@
 use super::avatar::Avatar;
 use super::form::problem_line;
 use crate::api;
+use crate::browser::files_of;
 use crate::dynamic::{part_if, text};
 use crate::i18n::{Text, tr};
 use crate::state::State;
 use crate::state::session::Session;
-use crate::state::upload::files_of;
 use leptos::prelude::*;
 use shared::account::{ChangeAccount, User};
 use shared::ids::AttachmentId;

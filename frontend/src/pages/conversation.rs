@@ -1,6 +1,7 @@
 //! One conversation: who is in it, what was said, and where to write.
 
 use crate::browser;
+use crate::browser::files_of;
 use crate::components::avatar::Avatar;
 use crate::components::back::BackToList;
 use crate::components::composer::Composer;
@@ -15,7 +16,6 @@ use crate::router::{Address, Router};
 use crate::state::conversation::others;
 use crate::state::draft::Purpose;
 use crate::state::session::Session;
-use crate::state::upload::files_of;
 use crate::state::{Overlay, State};
 use leptos::prelude::*;
 use shared::conversation::{ConversationKind, Summary};

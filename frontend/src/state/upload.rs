@@ -3,10 +3,10 @@
 //! What transfers and shows them is a part that is loaded later (`components/tray.rs`); here is what the rest of the
 //! page has to know.
 
+use crate::browser::{File, Request};
 use leptos::prelude::*;
 use shared::attachment::Attachment;
 use std::cell::Cell;
-use web_sys::{File, XmlHttpRequest};
 
 /// One file.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub(crate) struct Upload {
     /// Where it comes from; one that is there already needs none.
     pub(crate) file: Option<File>,
     /// What transfers it.
-    pub(crate) request: ArcStoredValue<Option<XmlHttpRequest>>,
+    pub(crate) request: ArcStoredValue<Option<Request>>,
     /// How it stands.
     pub(crate) stage: ArcRwSignal<Stage>,
 }
@@ -135,9 +135,4 @@ impl Upload {
         let key = KEYS.replace(KEYS.get().wrapping_add(1));
         Self { key, name, size, file, request: ArcStoredValue::new(None), stage: ArcRwSignal::new(stage) }
     }
-}
-
-/// The files of a list the browser gives.
-pub(crate) fn files_of(list: Option<web_sys::FileList>) -> Vec<File> {
-    list.map(|list| (0..list.length()).filter_map(|index| list.get(index)).collect()).unwrap_or_default()
 }
