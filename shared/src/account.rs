@@ -36,8 +36,10 @@ pub struct User {
 #[serde(rename_all = "camelCase", default)]
 pub struct Privacy {
     /// Whether they are there, and when they last were.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub hides_presence: bool,
     /// That they are writing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub hides_typing: bool,
 }
 
