@@ -59,7 +59,7 @@ async fn a_message_of_the_full_length_arrives_and_one_byte_more_is_not_sent() {
     assert_eq!(full.len(), 16_384);
     ada.pastes(&format!("{full}?")).await;
     let note = ada.waits_for(".composer__note--bad").await.text().await.unwrap();
-    assert_eq!(note, "1 byte too long. Please send it in parts");
+    assert!(note.starts_with("1 byte too long. Please send it in parts"), "{note}");
     assert!(!ada.waits_for("button[aria-label='Send']").await.is_enabled().await.unwrap());
     ada.presses(Key::Backspace).await;
     ada.presses(Key::Enter).await;

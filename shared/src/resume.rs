@@ -2,7 +2,8 @@
 
 use crate::ids::{ConversationId, Cursor, Epoch};
 use litemap::LiteMap;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
 
 /// `resume`: for each cursor, the events after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,8 +13,27 @@ pub struct Resume {
     /// Which history the cursors belong to.
     pub epoch: Epoch,
     /// The last seq seen of each conversation.
-    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<ConversationId, Cursor>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<ConversationId, Cursor>"))]
+    #[serde(with = "object")]
     pub cursors: LiteMap<ConversationId, Cursor>,
+}
+
+/// The map as an object, also when it is empty.
+mod object {
+    use super::{BTreeMap, ConversationId, Cursor, Deserialize, Deserializer, LiteMap, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        cursors: &LiteMap<ConversationId, Cursor>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(cursors.iter())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<LiteMap<ConversationId, Cursor>, D::Error> {
+        BTreeMap::deserialize(deserializer).map(|cursors| cursors.into_iter().collect())
+    }
 }
 
 /// `resumed`: the replay of this conversation is complete up to `seq`.
