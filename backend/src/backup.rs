@@ -4,6 +4,7 @@
 
 use crate::attachment::folder;
 use crate::config::{Backup, Restore};
+use crate::disk::flush_folder;
 use crate::store::{self, CopyError};
 use std::ffi::OsString;
 use std::io;
@@ -74,5 +75,5 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), CopyError> {
 fn publish(part: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(part, to)?;
     let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    folder::flush(parent)
+    flush_folder(parent)
 }

@@ -16,6 +16,7 @@ pub mod app;
 pub mod attachment;
 pub mod backup;
 pub mod config;
+pub mod disk;
 pub mod server;
 
 pub mod http;

@@ -145,12 +145,7 @@ pub(crate) async fn first_since(id: ConversationId, at: Timestamp) -> Result<Opt
 /// Uploads a picture that is small, and so needs no word of how far it is.
 pub(crate) async fn upload(file: &web_sys::File) -> Result<Attachment, Error> {
     let request = Request::post("/api/attachments").query([("name", file.name())]).body(file.clone());
-    let response = request.map_err(|_| Error::Unreachable)?.send().await.map_err(|_| Error::Unreachable)?;
-    let text = response.text().await.map_err(|_| Error::Unreachable)?;
-    if !response.ok() {
-        return Err(Error::Refused(read::<ErrorBody>(&text)?.error));
-    }
-    read::<AttachmentBody>(&text).map(|body| body.attachment)
+    read::<AttachmentBody>(&answer(request).await?).map(|body| body.attachment)
 }
 
 pub(crate) async fn receipts(id: ConversationId) -> Result<Vec<Receipt>, Error> {
@@ -237,11 +232,15 @@ fn read<T: DeserializeOwned>(answer: &str) -> Result<T, Error> {
 
 /// Asks, with a JSON body if there is one, and gives the answer's text. In a box: one of it is enough for all calls.
 fn call(request: RequestBuilder, body: Option<String>) -> Pin<Box<dyn Future<Output = Result<String, Error>>>> {
+    answer(match body {
+        Some(body) => request.header("Content-Type", "application/json").body(body),
+        None => request.build(),
+    })
+}
+
+/// Asks, and gives the answer's text.
+fn answer(request: Result<Request, gloo_net::Error>) -> Pin<Box<dyn Future<Output = Result<String, Error>>>> {
     Box::pin(async move {
-        let request = match body {
-            Some(body) => request.header("Content-Type", "application/json").body(body),
-            None => request.build(),
-        };
         let response = request.map_err(|_| Error::Unreachable)?.send().await.map_err(|_| Error::Unreachable)?;
         let text = response.text().await.map_err(|_| Error::Unreachable)?;
         if response.ok() { Ok(text) } else { Err(Error::Refused(read::<ErrorBody>(&text)?.error)) }

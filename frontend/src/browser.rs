@@ -81,10 +81,15 @@ pub(crate) fn tomorrow_morning() -> Timestamp {
     Timestamp::from_millis(date.get_time() as u64)
 }
 
+/// A moment as the browser knows it.
+fn date(at: Timestamp) -> Date {
+    #[expect(clippy::cast_precision_loss, reason = "the contract keeps times below 2^53")]
+    Date::new(&JsValue::from_f64(at.as_millis() as f64))
+}
+
 /// A day as fields of dates have it: "2026-11-27" (HTML section 2.3.5.2).
 pub(crate) fn date_field(at: Timestamp) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "the contract keeps times below 2^53")]
-    let date = Date::new(&JsValue::from_f64(at.as_millis() as f64));
+    let date = date(at);
     format!("{:04}-{:02}-{:02}", date.get_full_year(), date.get_month() + 1, date.get_date())
 }
 
@@ -105,11 +110,9 @@ pub(crate) fn when(at: Timestamp) -> String {
 
 /// The day a moment falls on here, as a number that grows by one each day.
 pub(crate) fn day(at: Timestamp) -> i64 {
-    let millis = at.as_millis();
-    #[expect(clippy::cast_precision_loss, reason = "the contract keeps times below 2^53")]
-    let offset = Date::new(&JsValue::from_f64(millis as f64)).get_timezone_offset();
+    let offset = date(at).get_timezone_offset();
     #[expect(clippy::cast_possible_truncation, reason = "minutes of a day")]
-    let local = i64::try_from(millis).unwrap_or(i64::MAX) - offset as i64 * 60_000;
+    let local = i64::try_from(at.as_millis()).unwrap_or(i64::MAX) - offset as i64 * 60_000;
     local.div_euclid(86_400_000)
 }
 
@@ -171,9 +174,7 @@ fn format(known: &'static std::thread::LocalKey<Format>, options: &[(&str, &str)
                 *known = Some((language, Intl::DateTimeFormat::new(&i18n::locales(), &object)));
             }
             let (_, format) = known.as_ref()?;
-            #[expect(clippy::cast_precision_loss, reason = "the contract keeps times below 2^53")]
-            let date = Date::new(&JsValue::from_f64(at.as_millis() as f64));
-            format.format().call1(&JsValue::UNDEFINED, date.unchecked_ref()).ok().and_then(|text| text.as_string())
+            format.format().call1(&JsValue::UNDEFINED, date(at).unchecked_ref()).ok().and_then(|text| text.as_string())
         })
         .unwrap_or_default()
 }

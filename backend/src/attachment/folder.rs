@@ -1,6 +1,7 @@
 //! Where the bytes of files lie: `attachments/3f/<id>`, the small form of a picture beside it as `<id>.small`, and what
 //! is still coming in under `attachments/incoming/`.
 
+use crate::disk::flush_folder;
 use shared::ids::AttachmentId;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,8 +38,8 @@ impl Folder {
     /// Makes the folder, so that it stays.
     fn make(&self) -> io::Result<()> {
         make_own(&self.root.join(INCOMING))?;
-        flush(&self.root)?;
-        self.root.parent().map_or(Ok(()), flush)
+        flush_folder(&self.root)?;
+        self.root.parent().map_or(Ok(()), flush_folder)
     }
 
     /// Where the bytes of a file lie.
@@ -102,7 +103,7 @@ impl Folder {
             file.flush().await?;
             tokio::fs::rename(&file.path, self.file(id)).await?;
             let (shelf, root) = (shelf.clone(), self.root.clone());
-            blocking(move || flush(&shelf).and_then(|()| flush(&root))).await
+            blocking(move || flush_folder(&shelf).and_then(|()| flush_folder(&root))).await
         };
         let moved = moved.await;
         if moved.is_err() {
@@ -160,21 +161,22 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<usize> {
         if shelf.file_name() == INCOMING {
             continue;
         }
+        let target = to.join(shelf.file_name());
+        make_own(&target)?;
         for file in std::fs::read_dir(shelf.path())? {
             let file = file?;
-            let target = to.join(shelf.file_name());
-            make_own(&target)?;
-            match std::fs::copy(file.path(), target.join(file.file_name())) {
-                Ok(_) => std::fs::File::open(target.join(file.file_name()))?.sync_all()?,
+            let copy = target.join(file.file_name());
+            match std::fs::copy(file.path(), &copy) {
+                Ok(_) => std::fs::File::open(copy)?.sync_all()?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             }
             count += 1;
-            flush(&target)?;
         }
+        flush_folder(&target)?;
     }
     if count > 0 {
-        flush(to)?;
+        flush_folder(to)?;
     }
     Ok(count)
 }
@@ -248,14 +250,6 @@ impl Drop for Incoming {
         // Published, it has this name no longer.
         let _ = std::fs::remove_file(&self.path);
     }
-}
-
-/// Makes sure that the names in a folder are on disk.
-///
-/// # Errors
-/// When the disk says no.
-pub fn flush(folder: &Path) -> io::Result<()> {
-    std::fs::File::open(folder)?.sync_all()
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {

@@ -32,16 +32,10 @@ pub fn of(head: &[u8]) -> &'static str {
     }
 }
 
-/// The format of a picture that is looked into.
+/// The format of a picture that is looked into, of a type that [`of`] gives.
 #[must_use]
 pub fn picture(media_type: &str) -> Option<ImageFormat> {
-    match media_type {
-        "image/png" => Some(ImageFormat::Png),
-        "image/jpeg" => Some(ImageFormat::Jpeg),
-        "image/gif" => Some(ImageFormat::Gif),
-        "image/webp" => Some(ImageFormat::WebP),
-        _ => None,
-    }
+    ImageFormat::from_mime_type(media_type)
 }
 
 /// Whether bytes are text; their end may be in the middle of a character.
@@ -80,6 +74,16 @@ mod tests {
         ];
         for (head, media_type) in table {
             assert_eq!(of(head), *media_type, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_picture_has_no_format() {
+        for media_type in ["image/png", "image/jpeg", "image/gif", "image/webp"] {
+            assert!(picture(media_type).is_some(), "{media_type}");
+        }
+        for media_type in ["audio/mpeg", "video/mp4", "application/pdf", "text/plain", UNKNOWN] {
+            assert!(picture(media_type).is_none(), "{media_type}");
         }
     }
 

@@ -66,8 +66,9 @@ impl Presences {
     #[must_use]
     pub fn of(&self, contacts: &Contacts) -> Vec<Presence> {
         let board = &self.lock().board;
+        let discreet = self.discreet.read().unwrap_or_else(PoisonError::into_inner);
         let presence = |&(user, last_seen_at): &(UserId, Option<Timestamp>)| {
-            if self.privacy(user).hides_presence {
+            if discreet.get(&user).is_some_and(|privacy| privacy.hides_presence) {
                 return Presence { user, state: PresenceState::Offline, last_seen_at: None };
             }
             let state = board.state(user);
@@ -125,10 +126,10 @@ pub async fn hide(app: &App, user: UserId, privacy: Privacy) -> Result<(), Error
     }
     let contacts = app.store.contacts(vec![user]).await?.pop().unwrap_or_default();
     let contacts: Vec<_> = contacts.into_iter().map(|(contact, _)| contact).collect();
-    let shown = app.presences.of(&vec![(user, None)]);
-    for presence in shown {
+    let there = app.registry.connected(&contacts);
+    for presence in app.presences.of(&vec![(user, None)]) {
         let frame = super::encode(&ServerFrame::Presence(presence));
-        app.registry.push_each(&app.registry.connected(&contacts), &Item { frame, about: About::Presence }, None);
+        app.registry.push_each(&there, &Item { frame, about: About::Presence }, None);
     }
     Ok(())
 }

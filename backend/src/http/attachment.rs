@@ -5,6 +5,7 @@ use super::extract::SignedIn;
 use crate::app::App;
 use crate::attachment::upload::{Received, UploadError, check_length};
 use crate::rate;
+use crate::store::SessionRow;
 use crate::store::attachment::{NewAttachment, StoredAttachment};
 use axum::Json;
 use axum::body::{Body, HttpBody};
@@ -111,14 +112,11 @@ pub async fn show(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Refused> {
-    let id = parse(&id)?;
-    let StoredAttachment { attachment, .. } =
-        app.store.attachment(session.user.id, id).await?.ok_or_else(Rejection::not_found)?;
-    let shown = attachment.shown();
+    let StoredAttachment { attachment, .. } = find(&app, &session, &id).await?;
     let media_type =
         if attachment.media_type == "text/plain" { "text/plain; charset=utf-8" } else { &attachment.media_type };
-    let disposition = disposition(shown, &attachment.name);
-    serve(app.attachments.folder.file(id), request, media_type, &disposition).await
+    let disposition = disposition(attachment.shown(), &attachment.name);
+    serve(app.attachments.folder.file(attachment.id), request, media_type, &disposition).await
 }
 
 /// `GET /api/attachments/{id}/thumbnail`: the small form of a picture.
@@ -131,10 +129,9 @@ pub async fn thumbnail(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Refused> {
-    let id = parse(&id)?;
-    let found = app.store.attachment(session.user.id, id).await?;
-    let small_type = found.and_then(|found| found.small_type).ok_or_else(Rejection::not_found)?;
-    serve(app.attachments.folder.small(id), request, &small_type, "inline").await
+    let StoredAttachment { attachment, small_type } = find(&app, &session, &id).await?;
+    let small_type = small_type.ok_or_else(Rejection::not_found)?;
+    serve(app.attachments.folder.small(attachment.id), request, &small_type, "inline").await
 }
 
 /// `DELETE /api/attachments/{id}`: takes back a file of one's own that was not sent.
@@ -151,6 +148,12 @@ pub async fn delete(
     }
     app.attachments.note_removed();
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The file of this id, if whoever asks may have it.
+async fn find(app: &App, session: &SessionRow, id: &str) -> Result<StoredAttachment, Refused> {
+    let found = app.store.attachment(session.user.id, parse(id)?).await?;
+    Ok(found.ok_or_else(Rejection::not_found)?)
 }
 
 fn parse(id: &str) -> Result<AttachmentId, Rejection> {

@@ -414,8 +414,7 @@ impl Store {
         self.readers
             .read(move |database| {
                 let mut channels = sqlite::conversation::channels(database, user, &search, skip, limit + 1)?;
-                let more = channels.len() > limit as usize;
-                channels.truncate(limit as usize);
+                let more = cut(&mut channels, limit);
                 Ok(ChannelList { channels, more })
             })
             .await
@@ -430,8 +429,7 @@ impl Store {
         self.readers
             .read(move |database| {
                 let mut members = sqlite::conversation::member_page(database, key, &search, skip, limit + 1)?;
-                let more = members.len() > limit as usize;
-                members.truncate(limit as usize);
+                let more = cut(&mut members, limit);
                 Ok(MemberList { members, more })
             })
             .await
@@ -517,6 +515,13 @@ impl Store {
     ) -> Result<Snapshot, Error> {
         self.read_all(move |database| sqlite::summary::list(database, user, before, limit)).await
     }
+}
+
+/// Cuts a list, of which one more was read than is wanted, to a page. Whether there is more.
+fn cut<T>(list: &mut Vec<T>, limit: u32) -> bool {
+    let more = list.len() > limit as usize;
+    list.truncate(limit as usize);
+    more
 }
 
 /// What the first screen of a session needs, inside a transaction; `None` if it has ended, or its secret is another.

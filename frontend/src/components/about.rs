@@ -2,7 +2,7 @@
 
 use super::avatar::Avatar;
 use super::dialog::Dialog;
-use super::field::Field;
+use super::field::{Field, SearchField};
 use super::form::{Form, FormBody, problem_line};
 use super::icon::{Icon, Picture};
 use crate::api;
@@ -317,7 +317,7 @@ fn Naming(summary: Summary, members: Members) -> impl IntoView {
 fn Adding(members: Members) -> impl IntoView {
     let search = RwSignal::new(String::new());
     let found = RwSignal::new(Vec::<User>::new());
-    let mut look_later = find_later(search, found);
+    let look_later = find_later(search, found);
     let add = move |id: UserId| {
         search.set(String::new());
         found.set(Vec::new());
@@ -342,19 +342,7 @@ fn Adding(members: Members) -> impl IntoView {
         found.map(row).collect::<Vec<_>>().into_any()
     };
     view! {
-        <input
-            class="field__input"
-            type="search"
-            autocomplete="off"
-            dir="auto"
-            aria-label=tr(Text::AddPeople)
-            placeholder=tr(Text::AddPeople)
-            prop:value=search
-            on:input=move |event| {
-                search.set(event_target_value(&event));
-                look_later(());
-            }
-        />
+        <SearchField label=tr(Text::AddPeople) value=search look=look_later />
         <ul class="people" aria-label=tr(Text::PeopleList)>{part(rows)}</ul>
     }
 }

@@ -59,8 +59,7 @@ pub(crate) fn Composer(
     let is_sendable = move || !(is_blank.get() && files().is_none()) && length.get() <= limit() && !is_disabled.get();
     let add = move |added: Vec<web_sys::File>| {
         if let Some(draft) = draft {
-            let most = state.limits.with_untracked(|limits| limits.attachments as usize);
-            draft.files.add(added, most);
+            draft.files.add(added, state.files_max());
         }
     };
 

@@ -54,3 +54,28 @@ pub(crate) fn Field(
         </div>
     }
 }
+
+/// A line to type in what is looked for, with its name in it.
+#[component]
+pub(crate) fn SearchField(
+    label: &'static str,
+    value: RwSignal<String>,
+    /// Something else is looked for.
+    mut look: impl FnMut(()) + 'static,
+) -> impl IntoView {
+    view! {
+        <input
+            class="field__input"
+            type="search"
+            autocomplete="off"
+            dir="auto"
+            aria-label=label
+            placeholder=label
+            prop:value=value
+            on:input=move |event| {
+                value.set(event_target_value(&event));
+                look(());
+            }
+        />
+    }
+}

@@ -7,7 +7,6 @@ use crate::browser::files_of;
 use crate::dynamic::{part_if, text};
 use crate::i18n::{Text, tr};
 use crate::state::State;
-use crate::state::session::Session;
 use leptos::prelude::*;
 use shared::account::{ChangeAccount, User};
 use shared::ids::AttachmentId;
@@ -17,12 +16,7 @@ pub(crate) fn OwnPicture() -> impl IntoView {
     let state = expect_context::<State>();
     let is_busy = RwSignal::new(false);
     let problem = RwSignal::new(None::<String>);
-    let user = move || {
-        state.session.session.with(|session| match session {
-            Session::In(user) => Some(user.clone()),
-            Session::Unknown | Session::Out => None,
-        })
-    };
+    let user = move || state.session.session.with(|session| session.account().cloned());
     let run = move |work: std::pin::Pin<Box<dyn Future<Output = Result<User, api::Error>>>>| {
         is_busy.set(true);
         problem.set(None);

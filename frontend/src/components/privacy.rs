@@ -4,17 +4,13 @@ use super::form::problem_line;
 use crate::api;
 use crate::i18n::{Text, tr};
 use crate::state::State;
-use crate::state::session::Session;
 use leptos::prelude::*;
 use shared::account::{ChangeAccount, Privacy};
 
 #[component]
 pub(crate) fn OwnPrivacy() -> impl IntoView {
     let state = expect_context::<State>();
-    let known = state.session.session.with_untracked(|session| match session {
-        Session::In(user) => user.privacy,
-        Session::Unknown | Session::Out => None,
-    });
+    let known = state.session.session.with_untracked(|session| session.account().and_then(|user| user.privacy));
     let privacy = RwSignal::new(known.unwrap_or_default());
     let problem = RwSignal::new(None::<String>);
     let change = move |to: Privacy| {

@@ -9,7 +9,6 @@ use crate::i18n::{Text, count, tr, with};
 use crate::router::{Address, Router};
 use crate::state::conversation::others;
 use crate::state::quote::said;
-use crate::state::session::Session;
 use crate::state::{Overlay, State};
 use client::connection::Status;
 use client::conversations::waiting;
@@ -234,10 +233,7 @@ fn last_time(summary: Option<&Summary>) -> String {
 #[component]
 fn Me() -> impl IntoView {
     let state = expect_context::<State>();
-    let user = move || match state.session.session.get() {
-        Session::In(user) => Some(user),
-        Session::Unknown | Session::Out => None,
-    };
+    let user = move || state.session.session.with(|session| session.account().cloned());
     let status = state.link.status;
     let words = move || {
         let words = match status.get() {

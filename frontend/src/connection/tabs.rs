@@ -30,7 +30,7 @@ impl Mark {
         let held = Promise::new(&mut |resolve, _| release = Some(resolve));
         let callback = Closure::once_into_js(move || held);
         // It settles when the lock is given back.
-        let _ = request(&locks, &format!("{TAB}{tab}"), &callback)?;
+        let _ = request(&locks, &format!("{TAB}{tab}"), false, &callback)?;
         release.map(|release| Self { release })
     }
 
@@ -64,7 +64,7 @@ pub(crate) async fn alone(work: impl Future<Output = ()> + 'static) {
             Ok(JsValue::UNDEFINED)
         })
     });
-    if let Some(done) = request(&locks, TAKING_OVER, once.as_ref()) {
+    if let Some(done) = request(&locks, TAKING_OVER, false, once.as_ref()) {
         let _ = JsFuture::from(done).await;
     }
 }
@@ -81,12 +81,7 @@ pub(crate) async fn first(name: &str) -> bool {
         let _ = answer.call1(&JsValue::UNDEFINED, &(!lock.is_null()).into());
         if lock.is_null() { JsValue::UNDEFINED } else { future_to_promise(hold()).into() }
     });
-    let options = js_sys::Object::new();
-    let _ = Reflect::set(&options, &"ifAvailable".into(), &true.into());
-    let Some(request) = get(&locks, "request").and_then(|request| request.dyn_into::<Function>().ok()) else {
-        return true;
-    };
-    if request.call3(&locks, &name.into(), &options, &callback).is_err() {
+    if request(&locks, name, true, &callback).is_none() {
         return true;
     }
     JsFuture::from(answered).await.is_ok_and(|is_first| is_first.is_truthy())
@@ -97,9 +92,13 @@ async fn hold() -> Result<JsValue, JsValue> {
     Ok(JsValue::UNDEFINED)
 }
 
-fn request(locks: &JsValue, name: &str, callback: &JsValue) -> Option<Promise> {
+/// Asks for a lock. Where it is not free, waits for it or, `if_available`, is given `null` instead.
+fn request(locks: &JsValue, name: &str, if_available: bool, callback: &JsValue) -> Option<Promise> {
     let request: Function = get(locks, "request")?.dyn_into().ok()?;
-    request.call2(locks, &name.into(), callback).ok()?.dyn_into().ok()
+    let options = js_sys::Object::new();
+    // A plain object takes any property.
+    let _ = Reflect::set(&options, &"ifAvailable".into(), &if_available.into());
+    request.call3(locks, &name.into(), &options, callback).ok()?.dyn_into().ok()
 }
 
 fn locks() -> Option<JsValue> {

@@ -3,6 +3,7 @@
 use crate::api;
 use crate::components::avatar::Avatar;
 use crate::components::back::BackToList;
+use crate::components::field::SearchField;
 use crate::dynamic::{part, part_if};
 use crate::i18n::{Text, count, tr};
 use crate::router::{Address, Router};
@@ -61,7 +62,7 @@ pub(crate) fn ChannelsPage() -> impl IntoView {
         problem: RwSignal::new(None),
     };
     found.load(0);
-    let mut look_later = leptos::leptos_dom::helpers::debounce(PAUSE, move |()| found.load(0));
+    let look_later = leptos::leptos_dom::helpers::debounce(PAUSE, move |()| found.load(0));
     let list = move || match found.all.get() {
         None if found.problem.with(Option::is_some) => ().into_any(),
         None => view! { <p class="timeline__note" role="status">{tr(Text::Loading)}</p> }.into_any(),
@@ -83,19 +84,7 @@ pub(crate) fn ChannelsPage() -> impl IntoView {
                 </div>
             </header>
             <div class="new">
-                <input
-                    class="field__input"
-                    type="search"
-                    autocomplete="off"
-                    dir="auto"
-                    aria-label=tr(Text::FindChannels)
-                    placeholder=tr(Text::FindChannels)
-                    prop:value=found.search
-                    on:input=move |event| {
-                        found.search.set(event_target_value(&event));
-                        look_later(());
-                    }
-                />
+                <SearchField label=tr(Text::FindChannels) value=found.search look=look_later />
                 {part(move || match found.problem.get() {
                     Some(problem) => view! {
                         <p class="form__alert" role="alert">

@@ -62,10 +62,6 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
         is_taken
     };
     let is_over = RwSignal::new(false);
-    let add = move |files| {
-        let most = state.limits.with_untracked(|limits| limits.attachments as usize);
-        draft.files.add(files, most);
-    };
     let router = expect_context::<Router>();
     let search_here = move |_| {
         state.searching.set((String::new(), Some(id)));
@@ -95,7 +91,8 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
                         // An edit changes the text alone.
                         return;
                     }
-                    add(files_of(event.data_transfer().and_then(|data| data.files())));
+                    let dropped = files_of(event.data_transfer().and_then(|data| data.files()));
+                    draft.files.add(dropped, state.files_max());
                 }
             }
         >

@@ -9,7 +9,6 @@ use crate::components::privacy::OwnPrivacy;
 use crate::dynamic::{part, text};
 use crate::i18n::{Language, Text, tr, with};
 use crate::state::State;
-use crate::state::session::Session as SignedIn;
 use crate::state::setting::Choice;
 use crate::{api, browser};
 use leptos::prelude::*;
@@ -121,10 +120,7 @@ fn Done(is_done: RwSignal<bool>) -> impl IntoView {
 }
 
 fn me(state: State) -> Option<User> {
-    state.session.session.with_untracked(|session| match session {
-        SignedIn::In(user) => Some(user.clone()),
-        SignedIn::Unknown | SignedIn::Out => None,
-    })
+    state.session.session.with_untracked(|session| session.account().cloned())
 }
 
 /// What is typed, if it is anything.

@@ -277,11 +277,10 @@ impl State {
 
     fn accepted(self, accepted: Accepted) {
         let Some(me) = self.session.me() else { return };
-        let files = |machine: &mut client::connection::Connection| {
-            machine.outbox().get(accepted.id).map(|entry| entry.files.clone()).unwrap_or_default()
-        };
-        let files = self.link.drive(self, files);
-        let command = self.link.drive(self, |machine| machine.take_accepted(accepted.id, browser::monotonic()));
+        let (files, command) = self.link.drive(self, |machine| {
+            let files = machine.outbox().get(accepted.id).map(|entry| entry.files.clone()).unwrap_or_default();
+            (files, machine.take_accepted(accepted.id, browser::monotonic()))
+        });
         let changed = command.as_ref().and_then(Command::changes);
         let Some(event) =
             command.and_then(|command| command.into_event(accepted, me)).map(|event| self.complete(event, files))
@@ -310,6 +309,11 @@ impl State {
             message.attachments = files;
         }
         self.naming(event)
+    }
+
+    /// So many files go with a message.
+    pub(crate) fn files_max(self) -> usize {
+        self.limits.with_untracked(|limits| limits.attachments as usize)
     }
 
     /// Takes in how a conversation stands now.

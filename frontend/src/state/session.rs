@@ -21,8 +21,13 @@ pub(crate) enum Session {
 impl Session {
     /// Who is signed in, if that is known and anybody is.
     pub(crate) fn user(&self) -> Option<UserId> {
+        self.account().map(|user| user.id)
+    }
+
+    /// The same with all that is known of them.
+    pub(crate) fn account(&self) -> Option<&User> {
         match self {
-            Session::In(user) => Some(user.id),
+            Session::In(user) => Some(user),
             Session::Unknown | Session::Out => None,
         }
     }

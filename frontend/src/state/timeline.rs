@@ -112,14 +112,6 @@ impl Timelines {
         self.known(id, |entry| entry.timeline.get(seq).cloned())?
     }
 
-    /// The files of a row.
-    pub(crate) fn files(self, id: ConversationId, key: CommandId) -> Vec<Attachment> {
-        let found = self.known(id, |entry| {
-            Some(entry.timeline.rows().iter().rev().find(|row| row.key == key)?.attachments.clone())
-        });
-        found.flatten().unwrap_or_default()
-    }
-
     /// The number of a row, if it is in the log.
     pub(crate) fn seq(self, id: ConversationId, key: CommandId) -> Option<Seq> {
         self.known(id, |entry| entry.timeline.rows().iter().find(|row| row.key == key)?.seq())?

@@ -153,16 +153,15 @@ impl State {
     /// The person does not want it as it is: its text goes back to where it is written.
     pub(crate) fn take_back(self, conversation: ConversationId, id: CommandId) {
         let taken = self.link.drive(self, |machine| {
+            let files = machine.outbox().get(id)?.files.clone();
             let send = machine.discard(id, browser::monotonic())?.as_send()?.clone();
-            Some((send.content, send.reply_to))
+            Some((send.content, send.reply_to, files))
         });
-        let files = self.timelines.files(conversation, id);
         self.timelines.discard(conversation, id);
-        if let Some((text, reply_to)) = taken {
+        if let Some((text, reply_to, files)) = taken {
             let draft = self.drafts.get(conversation, self.session.me());
             draft.end_edit();
-            let most = self.limits.with_untracked(|limits| limits.attachments as usize);
-            draft.files.put_back(files, most);
+            draft.files.put_back(files, self.files_max());
             draft.text.update(|draft| {
                 let separator = if draft.is_empty() || text.is_empty() { "" } else { "\n" };
                 *draft = format!("{text}{separator}{draft}");

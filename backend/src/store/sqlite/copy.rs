@@ -3,7 +3,8 @@
 //! Both appear whole or not at all: they are made under another name, flushed, and then named.
 
 use super::apply;
-use super::open::{self, FILE, MIGRATIONS, flush_folder};
+use super::open::{self, FILE, MIGRATIONS};
+use crate::disk::flush_folder;
 use crate::store::journal;
 use crate::store::{Error, OpenError};
 use rusqlite::{Connection, OpenFlags};

@@ -4,6 +4,7 @@ use super::apply;
 use super::pool::{self, Readers};
 use super::row::Sql;
 use crate::clock;
+use crate::disk::flush_folder;
 use crate::store::journal::{self, Journal};
 use crate::store::{Error, OpenError};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -126,11 +127,6 @@ fn make(folder: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Makes sure that the names in a folder are on disk.
-pub(super) fn flush_folder(folder: &Path) -> std::io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 /// Whether there is room for some messages beside the database.

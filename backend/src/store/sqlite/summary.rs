@@ -5,7 +5,7 @@
 
 use super::row::{self, Sql};
 use super::{conversation, event, reaction};
-use crate::store::{Error, Snapshot, kind_of};
+use crate::store::{Error, Snapshot, cut, kind_of};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::account::User;
 use shared::conversation::{ConversationKind, Summary};
@@ -54,8 +54,7 @@ pub(in crate::store) fn list_in(
         },
     };
     let mut found = newest(transaction, user, before, limit + 1)?;
-    let more = found.len() > limit as usize;
-    found.truncate(limit as usize);
+    let more = cut(&mut found, limit);
     Ok(Snapshot { conversations: read(transaction, user, &found)?, more })
 }
 
