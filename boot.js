@@ -24,6 +24,43 @@ function fail(message) {
   text.after(retry);
 }
 
+// Keeps the page in the browser (worker.js), where that is possible: over HTTPS, and from the own machine. Tells the page
+// when another build is ready, and changes to it when the page says so.
+async function stay(worker) {
+  const workers = navigator.serviceWorker;
+  if (!workers) return;
+  try {
+    const registration = await workers.register(worker, { updateViaCache: "none" });
+    const tell = () => {
+      document.documentElement.dataset.renewed = "";
+      dispatchEvent(new Event("confab-renewed"));
+    };
+    const look = () => {
+      // The first of all is no other build.
+      if (registration.waiting && workers.controller) tell();
+    };
+    look();
+    registration.addEventListener("updatefound", () => registration.installing?.addEventListener("statechange", look));
+    let isReloading = false;
+    const reload = () => {
+      if (!isReloading) location.reload();
+      isReloading = true;
+    };
+    let isWanted = false;
+    workers.addEventListener("controllerchange", () => (isWanted ? reload() : tell()));
+    addEventListener("confab-renew", () => {
+      isWanted = true;
+      if (registration.waiting) registration.waiting.postMessage("take over");
+      else reload();
+    });
+    // A server that is back may be another one; one that is away is asked another time.
+    addEventListener("confab-connected", () => registration.update().catch(() => {}));
+    setInterval(() => registration.update().catch(() => {}), 60 * 60 * 1000);
+  } catch (error) {
+    console.warn("The page is not kept for when there is no network.", error);
+  }
+}
+
 if (typeof WebAssembly !== "object") {
   fail("This browser is too old for Confab. Please update it, or use another one.");
 } else {
@@ -31,6 +68,7 @@ if (typeof WebAssembly !== "object") {
     const page = await import(tag.dataset.js);
     await page.default({ module_or_path: tag.dataset.wasm });
     document.getElementById("boot").remove();
+    if (tag.dataset.worker) void stay(tag.dataset.worker);
   } catch (error) {
     console.error(error);
     fail("Confab could not be loaded. Please check your connection.");

@@ -22,7 +22,7 @@ use shared::attachment::Attachment;
 use shared::close::{self, ComeBack};
 use shared::code::{Code, Rejected, Rejection};
 use shared::frame::{ClientFrame, ServerFrame};
-use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
+use shared::ids::{CommandId, ConversationId, Cursor, Epoch, Seq, Timestamp, UserId};
 use shared::receipt::UpTo;
 use shared::welcome::{Ping, Welcome};
 use std::collections::VecDeque;
@@ -100,6 +100,12 @@ impl Connection {
     #[must_use]
     pub fn user(&self) -> Option<UserId> {
         self.user
+    }
+
+    /// Which history the server has, as far as is known.
+    #[must_use]
+    pub fn epoch(&self) -> Option<&Epoch> {
+        self.sync.epoch()
     }
 
     /// What to do next; to be asked until there is nothing.
@@ -288,6 +294,13 @@ impl Connection {
     pub fn restore(&mut self, kept: Vec<Kept>, me: UserId, now: Millis) {
         self.outbox.restore(kept, me);
         self.transmit_due(now);
+    }
+
+    /// What is shown was written down when the server greeted this person with this history: a greeting of anybody
+    /// else, or with another history, makes it void like what came over a connection.
+    pub fn remember(&mut self, user: UserId, epoch: &Epoch) {
+        self.user = Some(user);
+        self.sync.remember(epoch);
     }
 
     /// Tries a failed command again.

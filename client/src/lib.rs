@@ -10,6 +10,7 @@
 //! * [`conversations`] — the list: newest first, unread counts.
 //! * [`receipt`], [`typing`], [`presence`] — what people have read, who writes, who is there.
 //! * [`alert`] — what somebody wants to be told of.
+//! * [`kept`] — what is written down for when there is no connection.
 //!
 //! Machines are told what happened (`handle_*`) with the time, and asked what to do (`poll_output`,
 //! `next_timeout`). Times are milliseconds of a clock that never goes back.
@@ -22,6 +23,7 @@ pub mod backoff;
 pub mod command;
 pub mod connection;
 pub mod conversations;
+pub mod kept;
 pub mod outbox;
 pub mod presence;
 pub mod receipt;

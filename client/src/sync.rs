@@ -36,6 +36,17 @@ impl Sync {
         self.epoch.replace(epoch.clone()).is_some_and(|before| before != *epoch)
     }
 
+    /// What is known is of this history.
+    pub fn remember(&mut self, epoch: &Epoch) {
+        self.epoch = Some(epoch.clone());
+    }
+
+    /// What is known is of this history; `None` before the first greeting.
+    #[must_use]
+    pub fn epoch(&self) -> Option<&Epoch> {
+        self.epoch.as_ref()
+    }
+
     /// The connection is gone, and every replay with it.
     pub fn handle_cut(&mut self) {
         self.running.clear();

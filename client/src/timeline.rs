@@ -20,10 +20,12 @@ use shared::message::Send;
 use std::collections::HashSet;
 use window::Window;
 
+mod kept;
 mod page;
 mod row;
 pub mod window;
 
+pub use kept::KeptTimeline;
 pub use page::{Load, Loading};
 pub use row::{Change, Row, RowState};
 

@@ -54,6 +54,13 @@ pub(crate) fn is_looked_at() -> bool {
     is_visible() && window().document().is_some_and(|document| document.has_focus().unwrap_or(false))
 }
 
+/// Tells what started the page (boot.js) something.
+pub(crate) fn tell(name: &str) {
+    if let Ok(event) = web_sys::Event::new(name) {
+        let _ = window().dispatch_event(&event);
+    }
+}
+
 /// Waits.
 pub(crate) async fn sleep(span: std::time::Duration) {
     let promise = js_sys::Promise::new(&mut |resolve, _| {

@@ -149,8 +149,9 @@ mod tests {
     fn a_path_leads_where_it_came_from_and_others_to_the_list() {
         let conversation = "/c/0198c000-0000-7000-8000-000000000001";
         let message = format!("{conversation}/12");
-        for path in ["/", "/signin", "/signup", "/new", "/settings", "/search", conversation, &message] {
+        for path in ["/", "/signin", "/signup", "/new", "/settings", "/search", "/channels", conversation, &message] {
             assert_eq!(Address::of(path).path(), path);
+            assert!(shared::page::is_route(path.trim_start_matches('/')), "{path}");
         }
         for end in ["/0", "/x", "/-1", "/1/2", "/9007199254740992"] {
             assert_eq!(Address::of(&format!("{conversation}{end}")), Address::List, "{end}");

@@ -225,7 +225,11 @@ pub(crate) struct Person {
 
 impl Person {
     pub(crate) async fn arrives(name: &'static str, driver: &Driver, server: &Server) -> Self {
-        let person = Self::sits_at(driver.browser().await, name, server);
+        Self::arrives_at(name, driver, server.origin()).await
+    }
+
+    async fn arrives_at(name: &'static str, driver: &Driver, origin: String) -> Self {
+        let person = Self { browser: driver.browser().await, name, origin };
         person.window(1280, 800).await;
         person.goes_to("/signin").await;
         person.waits_for("form.form").await;
@@ -239,7 +243,12 @@ impl Person {
 
     /// Arrives and signs up.
     pub(crate) async fn joins(name: &'static str, driver: &Driver, server: &Server) -> Self {
-        let person = Self::arrives(name, driver, server).await;
+        Self::joins_at(name, driver, server.origin()).await
+    }
+
+    /// The same where the server is reached by another way.
+    pub(crate) async fn joins_at(name: &'static str, driver: &Driver, origin: String) -> Self {
+        let person = Self::arrives_at(name, driver, origin).await;
         person.signs_up().await;
         person.is_connected().await;
         person

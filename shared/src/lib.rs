@@ -13,6 +13,7 @@
 //! * [`account`], [`attachment`], [`search`] — HTTP bodies.
 //! * [`ids`], [`code`], [`close`], [`limits`], [`text`] — what all of the above are made of.
 //! * [`markdown`], [`mention`] — what stands in a message's text.
+//! * [`page`] — the page's own addresses.
 //! * `schema` (with the feature of this name) — all of it as JSON Schema.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -39,6 +40,7 @@ pub mod ids;
 pub mod limits;
 pub mod markdown;
 pub mod mention;
+pub mod page;
 pub mod text;
 
 mod strict;

@@ -10,6 +10,7 @@ mod setup;
 mod split;
 mod test;
 mod tidy;
+mod worker;
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 
 use crate::process::{command, root, run, say};
 use crate::setup::Tools;
-use crate::split;
+use crate::{split, worker};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,9 +17,10 @@ const WHOLE_BROTLI_MAX: u64 = 450_000;
 /// What loads the parts, and knows which pieces each of them needs.
 const LOADER: &str = "__wasm_split.______________________.js";
 /// What the page is made of.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 14] = [
     "index.html",
     "boot.js",
+    "worker.js",
     "Trunk.toml",
     "Cargo.toml",
     "Cargo.lock",
@@ -30,6 +31,7 @@ const SOURCES: [&str; 12] = [
     "frontend",
     "xtask/src/page.rs",
     "xtask/src/split.rs",
+    "xtask/src/worker.rs",
 ];
 
 /// Builds the release page into `dist/`, unless what is there was built from the same sources.
@@ -47,6 +49,7 @@ pub(crate) fn build(tools: &Tools) -> Result<()> {
     run(&mut tools.trunk(&["build", "--release", "--offline", "--locked", "--features", "split"])?)?;
     say("Cutting the page into parts");
     split::split(tools, &dist)?;
+    worker::write(&dist)?;
     say("Compressing the page");
     for file in files(&dist)? {
         compress(&file)?;
@@ -169,7 +172,7 @@ pub(crate) fn fingerprint(folder: &Path, files: &[PathBuf]) -> Result<String> {
 
 /// Writes the compressed forms beside a file, where they are smaller.
 fn compress(file: &Path) -> Result<()> {
-    const COMPRESSED: [&str; 7] = ["html", "js", "css", "wasm", "svg", "json", "txt"];
+    const COMPRESSED: [&str; 7] = ["html", "js", "css", "wasm", "svg", "txt", "webmanifest"];
     let end = file.extension().map(|end| end.to_string_lossy().into_owned()).unwrap_or_default();
     if !COMPRESSED.contains(&end.as_str()) {
         return Ok(());

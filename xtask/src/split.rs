@@ -63,6 +63,8 @@ fn put(parts: &Path, dist: &Path) -> Result<()> {
         let is_part = name.ends_with(".wasm") && name != "frontend_bg.wasm";
         is_part.then(|| format!(r#"<link rel="prefetch" href="/{folder}/{name}" as="fetch" crossorigin="anonymous">"#))
     });
+    // Only a page that is built to be released stays in browsers.
+    html = html.replace("data-js=", "data-worker=\"/worker.js\" data-js=");
     html = html.replace("</head>", &format!("{}</head>", later.collect::<String>()));
     fs::write(index, html)?;
     fs::rename(parts, dist.join(folder))?;

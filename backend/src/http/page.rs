@@ -22,7 +22,7 @@ struct Page;
 /// What the page may load and do: itself, its own WebAssembly, its own server. No inline script.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
     style-src 'self'; img-src 'self' data: blob:; media-src 'self'; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
-    base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 const MISSING: &str = "The page is not built into this program. Build it with: cargo xtask run\n";
 
@@ -32,7 +32,7 @@ pub async fn serve(request: Request) -> Response {
         return Refused::from(Rejection::method_not_allowed()).into_response();
     }
     let path = request.uri().path().trim_start_matches('/');
-    let name = if is_route(path) { "index.html" } else { path };
+    let name = if shared::page::is_route(path) { "index.html" } else { path };
     // The compressed forms are answers to the plain name only.
     if [".br", ".gz"].iter().any(|end| name.ends_with(end)) {
         return not_found();
@@ -46,12 +46,6 @@ pub async fn serve(request: Request) -> Response {
 
 fn not_found() -> Response {
     Refused::from(Rejection::not_found()).into_response()
-}
-
-/// The page's own addresses. Anything else that is no file is not there, and says so.
-fn is_route(path: &str) -> bool {
-    matches!(path, "" | "signin" | "signup" | "c" | "new" | "search" | "channels" | "settings")
-        || path.starts_with("c/")
 }
 
 /// Whether the build put a hash of the content into the name: up to 16 hexadecimal digits, without
@@ -124,7 +118,7 @@ fn media_type(name: &str) -> &'static str {
         Some("svg") => "image/svg+xml",
         Some("txt") => "text/plain; charset=utf-8",
         Some("png") => "image/png",
-        Some("json" | "webmanifest") => "application/json",
+        Some("webmanifest") => "application/manifest+json",
         _ => "application/octet-stream",
     }
 }
@@ -155,15 +149,5 @@ mod tests {
         assert!(!accepts_encoding("gzip, br;q=0", "br"));
         assert!(!accepts_encoding("brotli", "br"));
         assert!(!accepts_encoding("", "gzip"));
-    }
-
-    #[test]
-    fn the_page_answers_for_its_own_routes_only() {
-        for path in ["", "signin", "c/0192f0c1-2345-7abc-8def-0123456789ab", "c/x/12"] {
-            assert!(is_route(path), "{path}");
-        }
-        for path in ["admin", "api/nothing", "favicon.ico", "../etc/passwd", "cc"] {
-            assert!(!is_route(path), "{path}");
-        }
     }
 }

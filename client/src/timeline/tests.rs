@@ -5,6 +5,7 @@ use shared::event::EventKind;
 use shared::message::{Deleted, Edited, Message, Target};
 use shared::reaction::{Reacted, Reaction};
 
+mod kept;
 mod window;
 
 fn at(number: u64) -> Timestamp {

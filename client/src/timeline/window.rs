@@ -41,6 +41,11 @@ impl Window {
         self.folds = true;
     }
 
+    /// Pages of history are taken as the server has folded them.
+    pub(super) fn take_folded(&mut self) {
+        self.folds = true;
+    }
+
     pub(super) fn begin_anew(&mut self) {
         (self.end, self.folds) = (None, false);
     }

@@ -1,8 +1,9 @@
 //! Tells of messages outside the page: by a notification, a sound, and a number in the tab's picture. Of several tabs
-//! one tells; of what is on a screen none does.
+//! one tells; of what is on a screen none does. With it comes what else nobody waits for: writing down how everything
+//! stands, and following the builds of the page.
 
 use crate::browser;
-use crate::connection::tabs;
+use crate::connection::{last, tabs};
 use crate::dynamic::effect;
 use crate::i18n::{Text, tr};
 use crate::router::{Address, Router};
@@ -10,6 +11,7 @@ use crate::state::State;
 use crate::state::alert;
 use crate::state::quote::said;
 use client::Millis;
+use client::connection::Status;
 use leptos::prelude::*;
 use shared::event::Event;
 use shared::ids::{ConversationId, Seq};
@@ -47,6 +49,8 @@ pub(crate) fn Alerts() -> impl IntoView {
     let shown: Kept = StoredValue::new_local(Vec::new());
     state.alerts.teller.set_value(Some(Callback::new(move |event| tell(state, router, shown, event))));
     on_cleanup(move || state.alerts.teller.set_value(None));
+    last::watch(state);
+    follow_builds(state);
     effect(move || {
         let unread = state.conversations.unread.get();
         mark_icon(unread);
@@ -56,6 +60,25 @@ pub(crate) fn Alerts() -> impl IntoView {
             shown.iter().filter(|one| is_read(one)).for_each(|one| one.notification.close());
             shown.retain(|one| !is_read(one));
         });
+    });
+}
+
+/// Whether another build of the page is ready; after each connection it is looked whether there is one.
+fn follow_builds(state: State) {
+    let look = move || {
+        let root = browser::window().document().and_then(|document| document.document_element());
+        let is_renewed = root.is_some_and(|root| root.has_attribute("data-renewed"));
+        if is_renewed && state.is_renewed.try_get_untracked() == Some(false) {
+            state.is_renewed.set(true);
+        }
+    };
+    look();
+    let listening = window_event_listener_untyped("confab-renewed", move |_| look());
+    on_cleanup(move || listening.remove());
+    effect(move || {
+        if state.link.status.get() == Status::Open {
+            browser::tell("confab-connected");
+        }
     });
 }
 

@@ -88,6 +88,12 @@ pub(crate) fn StatusBar() -> impl IntoView {
     view! {
         <div role="status" data-status=text(move || name(&status.get()).to_owned())>
             {part(bar)}
+            {part_if(move || state.is_renewed.get(), move || view! {
+                <div class="status status--quiet" data-renewed="">
+                    <span>{tr(Text::NewVersion)}</span>
+                    <button type="button" class="status__button" on:click=move |_| browser::tell("confab-renew")>{tr(Text::Reload)}</button>
+                </div>
+            }.into_any())}
             {part_if(is_at_risk, || view! {
                 <div class="status" data-kept="false">
                     {tr(Text::NothingIsKept)}

@@ -2,6 +2,7 @@
 //! events. What comes in is handed to [`State::apply`] by a function call, never through a signal:
 //! wake-ups of effects coalesce, messages must not.
 
+pub(crate) mod last;
 pub(crate) mod outbox;
 pub(crate) mod socket;
 mod storage;

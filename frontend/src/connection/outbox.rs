@@ -1,6 +1,7 @@
-//! The outbox on disk: what the connection wants kept is kept, and what was left behind is sent.
+//! The outbox on disk: what the connection wants kept is kept, and what was left behind is sent. One record for each
+//! command, under its id; which tab looks after it stands with it.
 
-use super::storage::{Record, Storage};
+use super::storage::Storage;
 use super::tabs::{self, Mark};
 use crate::browser;
 use crate::state::State;
@@ -8,7 +9,11 @@ use client::outbox::Kept;
 use leptos::prelude::*;
 use shared::ids::{CommandId, UserId};
 use std::time::Duration;
+use wasm_bindgen::JsValue;
 
+/// The database, and its store.
+const DATABASE: &str = "confab";
+const STORE: &str = "outbox";
 /// How often it is looked whether another tab has gone and left something.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -25,7 +30,7 @@ impl KeptOutbox {
     pub(crate) fn new() -> Self {
         let tab = name();
         let mark = Mark::hold(&tab);
-        let storage = Storage::open();
+        let storage = Storage::open(DATABASE, STORE);
         let outbox = Self {
             storage: StoredValue::new_local(storage.clone()),
             tab: StoredValue::new(tab),
@@ -38,14 +43,14 @@ impl KeptOutbox {
 
     pub(crate) fn keep(self, kept: Kept) {
         let (storage, tab) = (self.storage.get_value(), self.tab.get_value());
-        leptos::task::spawn_local(async move { self.note(storage.put(&tab, &kept).await) });
+        leptos::task::spawn_local(async move { self.note(put(&storage, &tab, &kept).await) });
     }
 
     pub(crate) fn forget(self, id: CommandId) {
         let storage = self.storage.get_value();
         leptos::task::spawn_local(async move {
             // What could not be struck is sent again, and stored once.
-            let _ = storage.remove(id).await;
+            let _ = storage.remove(&id.to_string()).await;
         });
     }
 
@@ -55,11 +60,12 @@ impl KeptOutbox {
         let tab = self.tab.get_value();
         leptos::task::spawn_local(tabs::alone(async move {
             let Ok(records) = storage.all().await else { return };
+            let records: Vec<_> = records.iter().filter_map(|text| Record::read(text)).collect();
             let present = tabs::present().await.unwrap_or_default();
             let is_left = |record: &Record| record.kept.by == me && record.tab != tab && !present.contains(&record.tab);
             let left: Vec<_> = records.into_iter().filter(is_left).map(|record| record.kept).collect();
             for kept in &left {
-                self.note(storage.put(&tab, kept).await);
+                self.note(put(&storage, &tab, kept).await);
             }
             if !left.is_empty() {
                 state.restore(left, me);
@@ -103,7 +109,7 @@ impl KeptOutbox {
         });
     }
 
-    fn note(self, result: Result<(), wasm_bindgen::JsValue>) {
+    fn note(self, result: Result<(), JsValue>) {
         if let Err(error) = &result {
             browser::log_error(&format!("unsent messages are not kept: {error:?}"));
         }
@@ -111,6 +117,26 @@ impl KeptOutbox {
             self.is_kept.set(result.is_ok());
         }
     }
+}
+
+/// A record: what is kept, and the tab that looks after it.
+struct Record {
+    tab: String,
+    kept: Kept,
+}
+
+impl Record {
+    /// One that cannot be read (of another version of the page) is left alone.
+    fn read(text: &str) -> Option<Self> {
+        let (tab, json) = text.split_once(' ')?;
+        Some(Self { tab: tab.to_owned(), kept: serde_json::from_str(json).ok()? })
+    }
+}
+
+/// Keeps a record in place of the one before. Done when it is on disk.
+async fn put(storage: &Storage, tab: &str, kept: &Kept) -> Result<(), JsValue> {
+    let json = serde_json::to_string(kept).map_err(|error| JsValue::from(error.to_string()))?;
+    storage.put(&kept.command.id().to_string(), &format!("{tab} {json}")).await
 }
 
 /// A name for a tab that no other has.

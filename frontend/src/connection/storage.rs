@@ -1,40 +1,29 @@
-//! What is not accepted yet, kept in the browser's IndexedDB: it survives a reload, a crash, and the end
-//! of the browser. One record for each command, under its id; which tab looks after it stands with it.
+//! What the page keeps in the browser's IndexedDB: texts under names. They survive a reload, a crash, and the end of the
+//! browser.
 //!
-//! A browser may refuse (private windows, a full disk, a policy). Then the page works as well, and says
-//! that what is not sent is lost with it.
+//! A browser may refuse (private windows, a full disk, a policy). Then the page works as well, and says what is lost with
+//! it.
 
-use client::outbox::Kept;
 use js_sys::{Array, Promise};
-use shared::ids::CommandId;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{IdbDatabase, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbTransactionMode};
 
-/// The database's name, and its one store.
-const DATABASE: &str = "confab";
-const STORE: &str = "outbox";
-
-/// The store, which may still be opening. What is asked of it is done in the order of asking.
+/// A database with one store, which may still be opening. What is asked of it is done in the order of asking.
 #[derive(Clone)]
 pub(crate) struct Storage {
+    store: &'static str,
     opened: Promise,
 }
 
-/// A record: what is kept, and the tab that looks after it.
-pub(crate) struct Record {
-    pub(crate) tab: String,
-    pub(crate) kept: Kept,
-}
-
 impl Storage {
-    pub(crate) fn open() -> Self {
-        let opened = match open() {
+    pub(crate) fn open(database: &str, store: &'static str) -> Self {
+        let opened = match open(database, store) {
             Ok(request) => settled(&request),
             Err(error) => Promise::reject(&error),
         };
-        Self { opened }
+        Self { store, opened }
     }
 
     /// Whether the browser keeps anything at all.
@@ -42,38 +31,44 @@ impl Storage {
         self.database().await.map(drop)
     }
 
-    /// Keeps a record in place of the one before. Done when it is on disk.
-    pub(crate) async fn put(&self, tab: &str, kept: &Kept) -> Result<(), JsValue> {
-        let json = serde_json::to_string(kept).map_err(|error| JsValue::from(error.to_string()))?;
-        let key = JsValue::from(kept.command.id().to_string());
-        let value = JsValue::from(format!("{tab} {json}"));
-        self.change(|store| store.put_with_key(&value, &key)).await
+    /// Keeps a text in place of the one before. Done when it is on disk.
+    pub(crate) async fn put(&self, name: &str, text: &str) -> Result<(), JsValue> {
+        self.change(|store| store.put_with_key(&text.into(), &name.into())).await
     }
 
-    /// Strikes a record.
-    pub(crate) async fn remove(&self, id: CommandId) -> Result<(), JsValue> {
-        let key = JsValue::from(id.to_string());
-        self.change(|store| store.delete(&key)).await
+    /// Strikes a text.
+    pub(crate) async fn remove(&self, name: &str) -> Result<(), JsValue> {
+        self.change(|store| store.delete(&name.into())).await
     }
 
-    /// All records. One that cannot be read (of another version of the page) is left alone.
-    pub(crate) async fn all(&self) -> Result<Vec<Record>, JsValue> {
-        let database = self.database().await?;
-        let transaction = database.transaction_with_str(STORE)?;
-        let request = transaction.object_store(STORE)?.get_all()?;
-        let found: Array = JsFuture::from(settled(&request)).await?.dyn_into()?;
-        let record = |value: JsValue| {
-            let text = value.as_string()?;
-            let (tab, json) = text.split_once(' ')?;
-            Some(Record { tab: tab.to_owned(), kept: serde_json::from_str(json).ok()? })
-        };
-        Ok(found.iter().filter_map(record).collect())
+    /// One text; `None` if there is none.
+    pub(crate) async fn get(&self, name: &str) -> Result<Option<String>, JsValue> {
+        Ok(self.ask(|store| store.get(&name.into())).await?.as_string())
+    }
+
+    /// All texts.
+    pub(crate) async fn all(&self) -> Result<Vec<String>, JsValue> {
+        let found: Array = self.ask(IdbObjectStore::get_all).await?.dyn_into()?;
+        Ok(found.iter().filter_map(|value| value.as_string()).collect())
+    }
+
+    /// Lets others do away with it.
+    pub(crate) async fn close(&self) {
+        if let Ok(database) = self.database().await {
+            database.close();
+        }
+    }
+
+    async fn ask(&self, ask: impl FnOnce(&IdbObjectStore) -> Result<IdbRequest, JsValue>) -> Result<JsValue, JsValue> {
+        let transaction = self.database().await?.transaction_with_str(self.store)?;
+        let request = ask(&transaction.object_store(self.store)?)?;
+        JsFuture::from(settled(&request)).await
     }
 
     async fn change(&self, act: impl FnOnce(&IdbObjectStore) -> Result<IdbRequest, JsValue>) -> Result<(), JsValue> {
         let database = self.database().await?;
-        let transaction = database.transaction_with_str_and_mode(STORE, IdbTransactionMode::Readwrite)?;
-        act(&transaction.object_store(STORE)?)?;
+        let transaction = database.transaction_with_str_and_mode(self.store, IdbTransactionMode::Readwrite)?;
+        act(&transaction.object_store(self.store)?)?;
         let done = Promise::new(&mut |resolve, reject| {
             transaction.set_oncomplete(Some(&resolve));
             transaction.set_onerror(Some(&reject));
@@ -87,9 +82,17 @@ impl Storage {
     }
 }
 
-fn open() -> Result<IdbOpenDbRequest, JsValue> {
+/// Does away with a database, as soon as no page has it open.
+pub(crate) fn wipe(database: &str) {
+    if let Ok(Some(factory)) = crate::browser::window().indexed_db() {
+        // What cannot be opened has kept nothing.
+        let _ = factory.delete_database(database);
+    }
+}
+
+fn open(database: &str, store: &'static str) -> Result<IdbOpenDbRequest, JsValue> {
     let factory = crate::browser::window().indexed_db()?.ok_or("there is no IndexedDB")?;
-    let request = factory.open_with_u32(DATABASE, 1)?;
+    let request = factory.open_with_u32(database, 1)?;
     let upgrade = Closure::once_into_js({
         let request = request.clone();
         move || {
@@ -97,7 +100,7 @@ fn open() -> Result<IdbOpenDbRequest, JsValue> {
                 && let Ok(database) = database.dyn_into::<IdbDatabase>()
             {
                 // Without its store every later call fails, and the page says so.
-                let _ = database.create_object_store(STORE);
+                let _ = database.create_object_store(store);
             }
         }
     });

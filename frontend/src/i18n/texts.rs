@@ -65,6 +65,7 @@ texts! {
     Banned = "This account cannot connect.";
     ConnectionEnded = "The connection was ended ({code}). Reloading may help.";
     Reload = "Reload";
+    NewVersion = "A new version of Confab is ready.";
     NothingIsKept = "This browser keeps no unsent messages. Leave the page open until all is sent.";
     Unreachable = "The server cannot be reached. Please check your connection and try again";
 

@@ -146,6 +146,15 @@ impl ConversationState {
         }
     }
 
+    /// The newest of the list, so many at most, and whether there are others; to be written down.
+    pub(crate) fn kept(self, most: usize) -> (Vec<Summary>, bool) {
+        self.list.with_value(|list| {
+            let newest: Vec<_> = list.iter().take(most).cloned().collect();
+            let has_more = list.has_more() || list.order().len() > newest.len();
+            (newest, has_more)
+        })
+    }
+
     pub(crate) fn forget(self) {
         let known = self.summaries.with_value(|all| all.keys().copied().collect());
         self.change(known, |list| *list = Conversations::default());

@@ -7,6 +7,7 @@ pub(crate) mod completion;
 pub(crate) mod conversation;
 pub(crate) mod draft;
 pub(crate) mod emoji;
+pub(crate) mod last;
 pub(crate) mod person;
 pub(crate) mod presence;
 pub(crate) mod quote;
@@ -102,6 +103,8 @@ pub(crate) struct State {
     pub(crate) viewing: StoredValue<(Vec<Attachment>, usize)>,
     /// Whom a new message begins with.
     pub(crate) beginning: StoredValue<Vec<User>>,
+    /// Another build of the page is ready.
+    pub(crate) is_renewed: RwSignal<bool>,
     /// Emoji.
     pub(crate) emoji: EmojiState,
     /// The row that is pointed at, or has the focus.
@@ -140,6 +143,7 @@ impl State {
             searching: RwSignal::new((String::new(), None)),
             viewing: StoredValue::new((Vec::new(), 0)),
             beginning: StoredValue::new(Vec::new()),
+            is_renewed: RwSignal::new(false),
             emoji: EmojiState::new(),
             active: RwSignal::new(None),
             picking: RwSignal::new(None),

@@ -73,6 +73,20 @@ impl People {
         of(self.statuses, id)
     }
 
+    /// People by name, so many at most; to be written down.
+    pub(crate) fn kept(self, most: usize) -> Vec<User> {
+        let named = |(id, name): (&UserId, &ArcRwSignal<String>)| {
+            let status = self.status(*id).get_untracked();
+            let display_name = name.get_untracked();
+            let status = Some(status).filter(|status| !status.is_empty());
+            let user = User { id: *id, display_name, avatar: None, status, privacy: None, email: None };
+            Some(user).filter(|user| !user.display_name.is_empty())
+        };
+        let mut people: Vec<_> = self.names.with_value(|names| names.iter().filter_map(named).take(most).collect());
+        people.sort_by_key(|user: &User| user.id);
+        people
+    }
+
     /// Those who are called like this, in any case, as far as they are known.
     fn called(self, name: &str) -> Vec<UserId> {
         let name = browser::lower(name);

@@ -1,6 +1,7 @@
 //! Who is signed in.
 
 use super::State;
+use crate::connection::last;
 use crate::i18n::{Text, with};
 use crate::{api, browser};
 use leptos::prelude::*;
@@ -62,8 +63,13 @@ impl SessionState {
         state.link.watch(state);
         leptos::task::spawn_local(async move {
             match api::session().await {
-                Ok(user) => self.begin(state, user),
-                Err(error) if error.is(Code::Unauthenticated) => self.session.set(Session::Out),
+                Ok(user) if self.me().is_none_or(|me| me == user.id) => self.begin(state, user),
+                // What was shown meanwhile was somebody else's.
+                Ok(_) => {
+                    last::wipe();
+                    let _ = browser::window().location().reload();
+                }
+                Err(error) if error.is(Code::Unauthenticated) => self.leave(state),
                 Err(_) => state.link.drive(state, |machine| machine.start(browser::monotonic())),
             }
         });
@@ -75,6 +81,7 @@ impl SessionState {
             if let Err(error) = api::session().await
                 && error.is(Code::Unauthenticated)
             {
+                last::wipe();
                 state.link.drive(state, client::connection::Connection::handle_session_over);
                 if self.session.with_untracked(|session| *session == Session::Unknown) {
                     self.session.set(Session::Out);
@@ -119,6 +126,7 @@ impl SessionState {
         // The outbox keeps it for when they are back.
         state.delete_all_now();
         state.forget();
+        last::wipe();
         self.session.set(Session::Out);
     }
 

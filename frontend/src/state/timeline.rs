@@ -3,7 +3,7 @@
 //! show them.)
 
 use crate::{api, browser};
-use client::timeline::{Change, Load, Loading, Missing, Row, RowState, Timeline};
+use client::timeline::{Change, KeptTimeline, Load, Loading, Missing, Row, RowState, Timeline};
 use leptos::prelude::*;
 use shared::attachment::Attachment;
 use shared::conversation::EventList;
@@ -298,6 +298,28 @@ impl Timelines {
             is_wanted
         });
         is_wanted.unwrap_or(false)
+    }
+
+    /// How far a timeline has come, and how many rows it has: what is written down is still right while this stays.
+    pub(crate) fn mark(self, id: ConversationId) -> Option<(Cursor, usize)> {
+        self.known(id, |entry| Some((entry.timeline.last()?, entry.timeline.committed().len())))?
+    }
+
+    /// The end of a timeline, to be written down.
+    pub(crate) fn kept(self, id: ConversationId, most: usize) -> Option<KeptTimeline> {
+        self.known(id, |entry| entry.timeline.kept(most))?
+    }
+
+    /// Shows what was written down, until there is more.
+    pub(crate) fn restore(self, id: ConversationId, kept: &KeptTimeline) {
+        self.with(id, |entry| {
+            let changes = entry.timeline.restore(kept);
+            entry.mirror(changes);
+            if entry.timeline.is_loaded() {
+                entry.view.state.set(ViewState::Ready);
+            }
+            entry.view.pages.update(|count| *count += 1);
+        });
     }
 
     pub(crate) fn forget(self) {

@@ -1,0 +1,170 @@
+//! The page stays in the browser: it opens without a network as it was last, and a new build comes whole, when the person
+//! wants it, or not at all.
+
+use crate::proxy::{Build, Proxy};
+use crate::support::{Driver, Person, Server, eventually};
+use serde_json::json;
+
+#[tokio::test]
+async fn the_page_opens_without_a_network_as_it_was_last_and_goes_on_from_there() {
+    let (mut server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    ada.opens("Everyone").await;
+    ben.opens("Everyone").await;
+    ada.says("the first").await;
+    ben.sees("the first").await;
+    ben.says("the *second*").await;
+    ada.sees("the second").await;
+    ben.writes_to(&["Ada Lovelace"], "just for you").await;
+    ada.opens("Ben Okafor").await;
+    ada.sees("just for you").await;
+    ada.stays_in_the_browser().await;
+    ada.is_written_down("just for you").await;
+
+    server.kill();
+    ada.goes_to("/").await;
+    ada.has_status("waiting").await;
+    assert_eq!(ada.conversations().await, ["Ben Okafor", "Everyone"]);
+    ada.opens("Everyone").await;
+    ada.sees("the second").await;
+    assert_eq!(ada.texts().await, ["the first", "the second"]);
+    assert_eq!(ada.shown(".sidebar__name").await, "Ada Lovelace");
+    ada.says("from the tunnel").await;
+    ada.sees("from the tunnel").await;
+    ada.picture("kept-1280").await;
+    ada.window(360, 740).await;
+    ada.picture("kept-360").await;
+    ada.window(1280, 800).await;
+    // What is written there survives the page as well, and a conversation's own address opens.
+    ada.browser.refresh().await.unwrap();
+    ada.sees("from the tunnel").await;
+    assert_eq!(ada.texts().await, ["the first", "the second", "from the tunnel"]);
+
+    server.start_again();
+    ben.is_connected().await;
+    ben.opens("Everyone").await;
+    ben.says("in the meantime").await;
+    ada.is_connected().await;
+    ada.has_sent_all().await;
+    ben.sees("from the tunnel").await;
+    ada.sees("in the meantime").await;
+    eventually("both see the same", || async {
+        ada.texts().await.len() == 4 && ada.texts().await == ben.texts().await
+    })
+    .await;
+    ada.leaves().await;
+    ben.leaves().await;
+}
+
+#[tokio::test]
+async fn nothing_of_whoever_signs_out_stays() {
+    let (mut server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    ada.opens("Everyone").await;
+    ada.says("a secret").await;
+    ada.has_sent_all().await;
+    ada.stays_in_the_browser().await;
+    ada.is_written_down("a secret").await;
+    ada.clicks("button[aria-label='Sign out']").await;
+    ada.waits_for("form.form").await;
+    eventually("it is gone", || async { ada.written_down().await == json!([]) }).await;
+    server.kill();
+    ada.goes_to("/").await;
+    ada.has_status("waiting").await;
+    assert_eq!(ada.conversations().await, [""; 0]);
+    ada.leaves().await;
+}
+
+#[tokio::test]
+async fn a_new_build_waits_until_it_is_wanted() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let proxy = Proxy::start(&server).await;
+    let ada = Person::joins_at("Ada Lovelace", &driver, proxy.origin()).await;
+    ada.opens("Everyone").await;
+    ada.stays_in_the_browser().await;
+    ada.browser.refresh().await.unwrap();
+    ada.is_connected().await;
+    assert_eq!(ada.build().await, json!(null));
+
+    proxy.serves(Build::Next);
+    proxy.cuts();
+    ada.is_connected().await;
+    ada.waits_for("[data-renewed] .status__button").await;
+    ada.picture("renewed-1280").await;
+    ada.window(360, 740).await;
+    ada.picture("renewed-360").await;
+    ada.pastes("half a sentence").await;
+    assert_eq!(ada.build().await, json!(null), "nothing has changed under the person's hands");
+    ada.clicks("[data-renewed] .status__button").await;
+    eventually("the new build is there", || async { ada.build().await == json!("next") }).await;
+    ada.is_connected().await;
+    ada.waits_for(".composer__text").await;
+    let written = "return document.querySelector('.composer__text').value";
+    eventually("what was written is there", || async { ada.js(written).await == json!("half a sentence") }).await;
+    assert_eq!(ada.js("return document.querySelector('[data-renewed] button')").await, json!(null));
+    ada.leaves().await;
+}
+
+#[tokio::test]
+async fn a_build_that_does_not_come_whole_is_not_taken() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let proxy = Proxy::start(&server).await;
+    let ada = Person::joins_at("Ada Lovelace", &driver, proxy.origin()).await;
+    ada.stays_in_the_browser().await;
+    proxy.serves(Build::Broken);
+    ada.browser.refresh().await.unwrap();
+    ada.is_connected().await;
+    eventually("the browser has asked for it", || async { proxy.has_served(Build::Broken) }).await;
+    let state = "const done = arguments[0]; navigator.serviceWorker.getRegistration().then((registration) =>
+        done(registration.active !== null && registration.installing === null && registration.waiting === null))";
+    eventually("it was not taken", || async {
+        ada.browser.execute_async(state, vec![]).await.unwrap().json() == &json!(true)
+    })
+    .await;
+    ada.browser.refresh().await.unwrap();
+    ada.is_connected().await;
+    assert_eq!(ada.build().await, json!(null));
+    assert_eq!(ada.js("return document.querySelector('[data-renewed] button')").await, json!(null));
+    ada.leaves().await;
+}
+
+impl Person {
+    /// Waits until the page is kept by the browser.
+    pub(crate) async fn stays_in_the_browser(&self) {
+        let ready =
+            "const done = arguments[0]; navigator.serviceWorker.ready.then((kept) => done(kept.active !== null))";
+        let is_ready = self.browser.execute_async(ready, vec![]).await.unwrap();
+        assert_eq!(is_ready.json(), &json!(true));
+    }
+
+    /// All that is written down of how everything stands.
+    async fn written_down(&self) -> serde_json::Value {
+        let all = "const done = arguments[0]; (async () => {
+            const known = await indexedDB.databases();
+            if (!known.some((one) => one.name === 'confab-last')) return done([]);
+            const open = indexedDB.open('confab-last');
+            open.onsuccess = () => {
+                const database = open.result;
+                if (!database.objectStoreNames.contains('last')) { database.close(); return done([]); }
+                const all = database.transaction('last').objectStore('last').getAll();
+                all.onsuccess = () => { database.close(); done(all.result) };
+            };
+        })()";
+        self.browser.execute_async(all, vec![]).await.unwrap().json().clone()
+    }
+
+    async fn is_written_down(&self, text: &str) {
+        eventually(&format!("{text} is written down"), || async {
+            let all = self.written_down().await;
+            // In the list, and in the conversation.
+            all.as_array().unwrap().iter().filter(|one| one.as_str().unwrap().contains(text)).count() >= 2
+        })
+        .await;
+    }
+
+    /// Which build the page is of.
+    async fn build(&self) -> serde_json::Value {
+        self.js("return document.querySelector('meta[name=build]')?.content ?? null").await
+    }
+}

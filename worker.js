@@ -1,0 +1,55 @@
+// Keeps the page in the browser, so that it opens at once and without a network, and shows what the server pushes while
+// the page is closed.
+//
+// A build is kept whole or not at all: every file is checked against the digest that was taken when it was built. It
+// waits until the person reloads; until then the open pages go on with the build they began with.
+
+// Filled in by the build (xtask/src/worker.rs): what names it, its files with their digests, and the page's addresses.
+const BUILD = "";
+const FILES = [];
+const ROUTES = [];
+
+const PREFIX = "confab-page-";
+const CACHE = PREFIX + BUILD;
+// Files of a build before this one, which pages that are still open may ask for.
+const OF_A_BUILD = /^\/frontend-[0-9a-f]+\//;
+
+const paths = new Set(FILES.map(([path]) => path));
+
+self.addEventListener("install", (event) => event.waitUntil(keep()));
+self.addEventListener("activate", (event) => event.waitUntil(clearUp()));
+self.addEventListener("message", (event) => {
+  if (event.data === "take over") self.skipWaiting();
+});
+
+async function keep() {
+  const cache = await caches.open(CACHE);
+  await cache.addAll(FILES.map(([path, integrity]) => new Request(path, { integrity })));
+}
+
+// The build before stays for the pages that were begun with it.
+async function clearUp() {
+  const others = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== CACHE);
+  await Promise.all(others.slice(0, -1).map((name) => caches.delete(name)));
+}
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const { origin, pathname } = new URL(request.url);
+  if (request.method !== "GET" || origin !== location.origin) return;
+  if (request.mode === "navigate") {
+    if (isRoute(pathname)) event.respondWith(kept("/index.html", request));
+  } else if (paths.has(pathname) || OF_A_BUILD.test(pathname)) {
+    event.respondWith(kept(pathname, request));
+  }
+});
+
+function isRoute(pathname) {
+  const [first, ...rest] = pathname.slice(1).split("/");
+  return ROUTES.includes(first) && (rest.length === 0 || first === "c");
+}
+
+async function kept(path, request) {
+  const cache = await caches.open(CACHE);
+  return (await cache.match(path)) ?? (await caches.match(path)) ?? fetch(request);
+}
