@@ -41,6 +41,11 @@ async function stay(worker) {
     };
     look();
     registration.addEventListener("updatefound", () => registration.installing?.addEventListener("statechange", look));
+    workers.addEventListener("message", (event) => {
+      if (typeof event.data?.path !== "string") return;
+      history.pushState(null, "", event.data.path);
+      dispatchEvent(new PopStateEvent("popstate"));
+    });
     let isReloading = false;
     const reload = () => {
       if (!isReloading) location.reload();

@@ -49,6 +49,36 @@ function isRoute(pathname) {
   return ROUTES.includes(first) && (rest.length === 0 || first === "c");
 }
 
+// What the server pushes (shared/src/push.rs), unless somebody looks at the page: that tells it by itself.
+self.addEventListener("push", (event) => event.waitUntil(tell(event.data?.json())));
+
+async function tell(notice) {
+  if (!notice) return;
+  const pages = await self.clients.matchAll({ type: "window" });
+  if (pages.some((page) => page.focused && isRoute(new URL(page.url).pathname))) return;
+  await self.registration.showNotification(notice.title, {
+    body: notice.body,
+    icon: "/icon-192.png",
+    badge: "/icon-192.png",
+    // The next one of the conversation takes its place, and the page's own is the same.
+    tag: notice.conversation,
+    data: { path: `/c/${notice.conversation}/${notice.seq}` },
+  });
+}
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(show(event.notification.data?.path ?? "/"));
+});
+
+async function show(path) {
+  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const page = pages.find((page) => page.visibilityState === "visible") ?? pages[0];
+  if (!page) return void (await self.clients.openWindow(path));
+  await page.focus();
+  page.postMessage({ path });
+}
+
 async function kept(path, request) {
   const cache = await caches.open(CACHE);
   return (await cache.match(path)) ?? (await caches.match(path)) ?? fetch(request);

@@ -8,6 +8,7 @@ use crate::chat::flush::Flushes;
 use crate::chat::presence::{self, Presences};
 use crate::chat::session;
 use crate::config::{Config, Switch};
+use crate::push::{self, Services};
 use crate::rate::{self, Known, Limiter, Rate};
 use crate::registry::Registry;
 use crate::server::pressure::Pressure;
@@ -32,6 +33,8 @@ pub struct App {
     pub writer: Writer<Asker>,
     /// Files.
     pub attachments: Attachments,
+    /// Which push services are told.
+    pub push_services: Services,
     /// Who is connected.
     pub registry: Arc<Registry>,
     /// Who is there.
@@ -135,6 +138,7 @@ impl App {
             store,
             writer,
             attachments,
+            push_services: Services::new(config.push_service.clone()),
             registry,
             presences: Arc::default(),
             passwords: Passwords::default(),
@@ -149,6 +153,7 @@ impl App {
         tokio::spawn(presence::run(app.clone()));
         tokio::spawn(session::watch(app.clone()));
         tokio::spawn(attachment::sweep::run(app.clone()));
+        tokio::spawn(push::run(app.clone()));
         let (store, stopping) = (app.store.clone(), app.stopping.clone());
         tokio::spawn(async move { store.follow_log(stopping).await });
         Ok(app)

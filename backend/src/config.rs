@@ -147,6 +147,13 @@ pub struct Settings {
     /// Memory the server may use, in MiB; new sockets are refused from 80 % on. 0: what the system allows [default: 0]
     #[arg(long, value_name = "MIB", env = "CONFAB_MEMORY_LIMIT_MIB")]
     memory_limit_mib: Option<u64>,
+    /// Another push service that tells browsers while the page is closed, beside those of the usual browsers, like
+    /// <https://push.example.org>; may be given several times
+    #[arg(long, value_name = "URL", env = "CONFAB_PUSH_SERVICE", value_delimiter = ',')]
+    push_service: Option<Vec<String>>,
+    /// Whom push services may turn to, like mailto:admin@example.org [default: public-url]
+    #[arg(long, value_name = "URL", env = "CONFAB_PUSH_CONTACT")]
+    push_contact: Option<String>,
     /// After how long a reader that reads nothing is cut off [default: 30]
     #[arg(long, value_name = "SECONDS", env = "CONFAB_SLOW_CONSUMER_SECONDS", hide = true)]
     slow_consumer_seconds: Option<u64>,
@@ -235,6 +242,11 @@ pub struct Config {
     pub welcomes_at_once: usize,
     /// Memory the server may use, in MiB; 0 asks the system.
     pub memory_limit_mib: u64,
+    /// Further push services, as origins.
+    pub push_service: Vec<String>,
+    /// Whom push services may turn to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub push_contact: Option<String>,
     /// After how long without any progress a reader is given up.
     pub slow_consumer_seconds: u64,
     /// After how long without any frame a peer is given up.
@@ -309,6 +321,12 @@ impl Config {
             write_queue: pick!(write_queue, crate::store::writer::QUEUE_MAX),
             welcomes_at_once: pick!(welcomes_at_once, 64),
             memory_limit_mib: pick!(memory_limit_mib, 0),
+            push_service: pick!(push_service, Vec::new())
+                .iter()
+                .filter(|url| !url.is_empty())
+                .map(|url| origin("push-service", url))
+                .collect::<Result<_, _>>()?,
+            push_contact: first.push_contact.or(second.push_contact).filter(|url| !url.is_empty()),
             slow_consumer_seconds: pick!(slow_consumer_seconds, 30),
             silence_seconds: pick!(silence_seconds, 60),
             unsent_attachment_seconds: pick!(unsent_attachment_seconds, 24 * 60 * 60),

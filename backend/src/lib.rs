@@ -6,6 +6,7 @@
 //! * [`server`] — the listener, all URLs, stopping.
 //! * [`socket`], [`http`] — the two ways in: they read what came, call [`chat`] and answer.
 //! * [`chat`] — what a command does; [`chat::deliver`] is where committed events leave for people.
+//! * [`push`] — telling browsers while the page is closed.
 //! * [`registry`] — user id → live sockets.
 //! * [`store`] — the log on disk; [`backup`] — copying it and putting it back.
 //! * [`accounts`] — passwords and secrets; [`rate`] — how often; [`clock`] — now, and new ids.
@@ -23,6 +24,7 @@ pub mod http;
 pub mod socket;
 
 pub mod chat;
+pub mod push;
 
 pub mod registry;
 pub mod store;

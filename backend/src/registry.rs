@@ -179,6 +179,13 @@ impl Registry {
         self.lock().get(&user).is_some_and(|sockets| sockets.iter().any(|socket| Some(socket.id) != id))
     }
 
+    /// Whether a browser of this user is connected.
+    #[must_use]
+    pub fn has_browser(&self, user: UserId) -> bool {
+        let is_browser = |socket: &Arc<Socket>| socket.kind == SessionKind::Browser && !socket.queue.is_closing();
+        self.lock().get(&user).is_some_and(|sockets| sockets.iter().any(is_browser))
+    }
+
     /// Tells the sockets of one session to close.
     pub fn close_session(&self, user: UserId, session: SessionId, code: u16) {
         if let Some(sockets) = self.lock().get(&user) {

@@ -9,7 +9,6 @@
 //!   what happens to a message after it was written.
 //! * [`conversations`] — the list: newest first, unread counts.
 //! * [`receipt`], [`typing`], [`presence`] — what people have read, who writes, who is there.
-//! * [`alert`] — what somebody wants to be told of.
 //! * [`kept`] — what is written down for when there is no connection.
 //!
 //! Machines are told what happened (`handle_*`) with the time, and asked what to do (`poll_output`,
@@ -18,7 +17,6 @@
 #![warn(missing_docs)]
 
 pub mod aggregate;
-pub mod alert;
 pub mod backoff;
 pub mod command;
 pub mod connection;

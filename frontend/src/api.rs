@@ -16,6 +16,7 @@ use shared::conversation::{
     CreateConversation, EventList, MemberList, Role, Summary,
 };
 use shared::ids::{AttachmentId, ConversationId, Seq, SessionId, Timestamp, TokenId, UserId};
+use shared::push::{PushKey, PushSubscription};
 use shared::receipt::{Receipt, ReceiptList};
 use shared::search::SearchResults;
 use std::pin::Pin;
@@ -72,6 +73,18 @@ pub(crate) async fn sign_out() -> Result<(), Error> {
 
 pub(crate) async fn session() -> Result<User, Error> {
     get::<SessionBody>(Request::get("/api/session")).await.map(|body| body.user)
+}
+
+pub(crate) async fn push_key() -> Result<String, Error> {
+    get::<PushKey>(Request::get("/api/push")).await.map(|body| body.key)
+}
+
+pub(crate) async fn push_subscribe(body: &PushSubscription) -> Result<(), Error> {
+    call(Request::put("/api/push"), Some(write(body)?)).await.map(drop)
+}
+
+pub(crate) async fn push_unsubscribe() -> Result<(), Error> {
+    call(Request::delete("/api/push"), None).await.map(drop)
 }
 
 pub(crate) async fn change_account(body: &ChangeAccount) -> Result<User, Error> {

@@ -16,6 +16,7 @@ mod outbox;
 mod page;
 mod presence;
 mod proxy;
+mod push;
 mod reading;
 mod restart;
 mod scroll;

@@ -21,7 +21,7 @@ pub(crate) struct Server {
     child: Child,
     port: u16,
     folder: TempDir,
-    settings: &'static [&'static str],
+    settings: Vec<String>,
 }
 
 impl Server {
@@ -29,10 +29,11 @@ impl Server {
         Self::start_with(&["--rate-limits", "off"])
     }
 
-    pub(crate) fn start_with(settings: &'static [&'static str]) -> Self {
+    pub(crate) fn start_with(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
-        Self { child: spawn(&folder, port, settings), port, folder, settings }
+        let settings: Vec<_> = settings.iter().map(|&setting| setting.to_owned()).collect();
+        Self { child: spawn(&folder, port, &settings), port, folder, settings }
     }
 
     pub(crate) fn origin(&self) -> String {
@@ -45,7 +46,7 @@ impl Server {
     }
 
     pub(crate) fn start_again(&mut self) {
-        self.child = spawn(&self.folder, self.port, self.settings);
+        self.child = spawn(&self.folder, self.port, &self.settings);
     }
 }
 
@@ -61,7 +62,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn spawn(folder: &TempDir, port: u16, settings: &[&str]) -> Child {
+fn spawn(folder: &TempDir, port: u16, settings: &[String]) -> Child {
     let binary = std::env::var("CONFAB_BIN").expect("CONFAB_BIN names the server; cargo xtask test sets it");
     let mut child = Command::new(binary)
         .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"])
@@ -141,6 +142,15 @@ impl Driver {
                 WebDriver::new(&self.url, options).await.unwrap()
             }
         }
+    }
+
+    /// Firefox with these preferences.
+    pub(crate) async fn firefox_with(&self, preferences: Value) -> WebDriver {
+        let mut options = Capabilities::new();
+        options.set("browserName", json!("firefox")).unwrap();
+        let firefox = json!({"args": ["-headless"], "prefs": preferences});
+        options.set("moz:firefoxOptions", firefox).unwrap();
+        WebDriver::new(&self.url, options).await.unwrap()
     }
 
     /// A browser with a profile of its own, that counts what the policy forbids and what fails.

@@ -10,7 +10,8 @@
 //! * [`event`] — the entry of a conversation's log.
 //! * [`message`], [`reaction`], [`receipt`], [`typing`], [`presence`], [`conversation`], [`resume`],
 //!   [`welcome`] — the payloads of one feature each.
-//! * [`account`], [`attachment`], [`search`] — HTTP bodies.
+//! * [`account`], [`attachment`], [`search`], [`push`] — HTTP bodies.
+//! * [`alert`] — what somebody wants to be told of.
 //! * [`ids`], [`code`], [`close`], [`limits`], [`text`] — what all of the above are made of.
 //! * [`markdown`], [`mention`] — what stands in a message's text.
 //! * [`page`] — the page's own addresses.
@@ -23,10 +24,12 @@ pub mod frame;
 pub mod event;
 
 pub mod account;
+pub mod alert;
 pub mod attachment;
 pub mod conversation;
 pub mod message;
 pub mod presence;
+pub mod push;
 pub mod reaction;
 pub mod receipt;
 pub mod resume;

@@ -37,6 +37,8 @@ pub const PASSWORD_BYTES_MIN: usize = 8;
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 /// The longest e-mail address, in bytes (RFC 5321 section 4.5.3.1.3, less the angle brackets).
 pub const EMAIL_BYTES_MAX: usize = 254;
+/// The address of a browser at its push service, in bytes.
+pub const PUSH_ENDPOINT_BYTES_MAX: usize = 1_024;
 /// Different reactions on one message.
 pub const REACTIONS_MAX: usize = 20;
 /// One reaction, in bytes.

@@ -12,6 +12,7 @@ pub mod health;
 pub mod member;
 pub mod message;
 pub mod page;
+pub mod push;
 pub mod receipt;
 pub mod search;
 pub mod session;

@@ -3,7 +3,7 @@
 use super::gate;
 use crate::app::App;
 use crate::http::{
-    account, attachment, channel, conversation, document, event, extract, health, member, message, page, receipt,
+    account, attachment, channel, conversation, document, event, extract, health, member, message, page, push, receipt,
     search, session, token, user,
 };
 use crate::socket::upgrade;
@@ -58,6 +58,9 @@ routes! {
     GET "/api/attachments/{id}" => attachment::show,
     DELETE "/api/attachments/{id}" => attachment::delete,
     GET "/api/attachments/{id}/thumbnail" => attachment::thumbnail,
+    GET "/api/push" => push::show,
+    PUT "/api/push" => push::subscribe,
+    DELETE "/api/push" => push::unsubscribe,
     GET "/api/search" => search::list,
     GET "/api/openapi.json" => document::openapi,
     GET "/api/socket.json" => document::socket,

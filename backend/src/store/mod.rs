@@ -11,9 +11,11 @@
 mod access;
 pub mod account;
 pub mod attachment;
+mod growth;
 mod health;
 mod journal;
 mod preferences;
+pub mod push;
 pub mod search;
 mod tail;
 pub mod writer;
@@ -36,6 +38,7 @@ use shared::ids::{ConversationId, Cursor, Epoch, SessionId, Timestamp, UserId};
 use shared::limits::MEMBERS_MAX;
 use shared::receipt::Receipt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The database could not do what was asked; nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -131,6 +134,8 @@ pub struct Store {
     health: health::Gauge,
     tail: tail::Tail,
     index: search::Index,
+    /// For whoever pushes.
+    pushing: Arc<growth::Growth>,
 }
 
 /// Proof that somebody may read a conversation: they were a member when it was made.
@@ -248,7 +253,14 @@ impl Store {
             .map_err(|source| OpenError::Database { path: folder.to_owned(), source })?;
         let index = search::Index::open(folder, &opened.epoch)
             .map_err(|source| OpenError::Database { path: folder.to_owned(), source })?;
-        let store = Store { readers: opened.readers, epoch: opened.epoch, health: writer.health(), tail, index };
+        let store = Store {
+            readers: opened.readers,
+            epoch: opened.epoch,
+            health: writer.health(),
+            tail,
+            index,
+            pushing: Arc::new(growth::Growth::new()),
+        };
         Ok((store, writer))
     }
 

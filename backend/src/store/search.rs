@@ -4,13 +4,13 @@
 //! ([`QUIET`] without a message, at the latest after [`LOOKS`] looks), and when somebody searches. Whoever searches finds
 //! all that was accepted before.
 
+use super::growth::Growth;
 use super::sqlite::{event, search};
 use super::{Error, Store};
 use rusqlite::Connection;
 use shared::ids::{ConversationId, Epoch, Timestamp, UserId};
 use shared::search::SearchResult;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -97,9 +97,7 @@ struct Inner {
     /// The last event that is in it.
     position: watch::Sender<i64>,
     /// Somebody has said something since it was looked last.
-    is_grown: AtomicBool,
-    /// The first who has.
-    grown: Notify,
+    growth: Growth,
     /// Somebody searches.
     wanted: Notify,
 }
@@ -113,9 +111,7 @@ impl Index {
             filling: Mutex::new(filling),
             asking: Mutex::default(),
             searches: Semaphore::new(SEARCHES),
-            // What was said before this process began may not be in it.
-            is_grown: AtomicBool::new(true),
-            grown: Notify::new(),
+            growth: Growth::new(),
             wanted: Notify::new(),
         })))
     }
@@ -140,10 +136,8 @@ impl Index {
 impl Store {
     /// Something was added to the log.
     pub fn note_growth(&self) {
-        let index = &self.index.0;
-        if !index.is_grown.load(Ordering::Relaxed) && !index.is_grown.swap(true, Ordering::Relaxed) {
-            index.grown.notify_one();
-        }
+        self.index.0.growth.note();
+        self.pushing.note();
     }
 
     /// Fills the index whenever it is time to, until the server stops.
@@ -159,7 +153,7 @@ impl Store {
                 Err(Error::Closed) => return,
                 Err(error) => {
                     tracing::warn!(%error, "search.fill_failed");
-                    self.index.0.is_grown.store(true, Ordering::Relaxed);
+                    self.index.0.growth.note();
                     tokio::select! {
                         () = sleep(RETRY) => {}
                         () = stopping.cancelled() => return,
@@ -171,19 +165,15 @@ impl Store {
 
     /// Waits until there is something to fill in and it is time to.
     async fn quiet(&self) {
-        let index = &self.index.0;
-        while !index.is_grown.load(Ordering::Relaxed) {
-            index.grown.notified().await;
-        }
+        let growth = &self.index.0.growth;
+        growth.wait().await;
         for _ in 0..LOOKS {
-            index.is_grown.store(false, Ordering::Relaxed);
             sleep(QUIET).await;
-            if !index.is_grown.load(Ordering::Relaxed) {
+            // What is said from here on is noted again.
+            if !growth.take() {
                 break;
             }
         }
-        // What is said from here on is noted again.
-        index.is_grown.store(false, Ordering::Relaxed);
     }
 
     /// Brings into the index what is in the log.

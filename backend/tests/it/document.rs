@@ -3,6 +3,7 @@
 
 use crate::support::{Person, Server, Socket, new_id};
 use backend::server::router::ROUTES;
+use base64::Engine;
 use jsonschema::Validator;
 use reqwest::{Method, header};
 use serde_json::{Value, json};
@@ -100,7 +101,8 @@ async fn the_document_holds_together() {
         let expected: BTreeSet<_> =
             path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
         assert_eq!(in_path, expected, "{at}");
-        let has_body = matches!(method.as_str(), "POST" | "PATCH") || at == "DELETE /api/account";
+        let has_body = matches!(method.as_str(), "POST" | "PATCH")
+            || ["DELETE /api/account", "PUT /api/push"].contains(&at.as_str());
         assert_eq!(operation.get("requestBody").is_some(), has_body, "{at}");
         for (status, response) in operation["responses"].as_object().unwrap() {
             assert!((100..600).contains(&status.parse::<u16>().unwrap()), "{at}");
@@ -309,6 +311,10 @@ async fn conversations(walk: &mut Walk, ben: &Person) {
     let channels = walk.get(200, "/api/channels", "/api/channels?search=op&skip=0&limit=5").await;
     assert_eq!(channels["channels"][0]["topic"], "All of it");
     walk.get(422, "/api/channels", "/api/channels?skip=x").await;
+    walk.get(200, "/api/push", "/api/push").await;
+    walk.expect(204, "PUT /api/push", "/api/push", Some(subscription())).await;
+    walk.expect(422, "PUT /api/push", "/api/push", Some(json!({"endpoint": "", "p256dh": "", "auth": ""}))).await;
+    walk.expect(204, "DELETE /api/push", "/api/push", None).await;
     let list = walk.get(200, "/api/conversations", "/api/conversations?limit=10").await;
     walk.get(422, "/api/conversations", "/api/conversations?before=x").await;
 
@@ -500,4 +506,11 @@ async fn the_socket_speaks_as_its_schema_says() {
 
     let all: BTreeSet<_> = shared::frame::ServerFrame::TYPES.iter().map(|kind| (*kind).to_owned()).collect();
     assert_eq!(schemas.seen, all, "every frame has been seen");
+}
+
+/// A browser's, at a push service that is known.
+fn subscription() -> Value {
+    let key = backend::push::public_key(&backend::push::random_key().unwrap()).unwrap();
+    let text = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+    json!({"endpoint": "https://fcm.googleapis.com/fcm/send/x", "p256dh": text(&key), "auth": text(&[1; 16])})
 }

@@ -22,6 +22,7 @@ mod panics;
 mod permission;
 mod presence;
 mod program;
+mod push;
 mod raw;
 mod resume;
 mod search;

@@ -105,6 +105,9 @@ const ROWS: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/api/attachments/{id}", [404, 404, 404, 404, 401]),
     ("DELETE", "/api/attachments/{id}", [404, 404, 404, 404, 401]),
     ("GET", "/api/attachments/{id}/thumbnail", [404, 404, 404, 404, 401]),
+    ("GET", "/api/push", [200, 200, 200, 200, 401]),
+    ("PUT", "/api/push", [422, 422, 422, 422, 401]),
+    ("DELETE", "/api/push", [204, 204, 204, 204, 401]),
     ("GET", "/api/search", [422, 422, 422, 422, 401]),
     ("GET", "/api/openapi.json", [200, 200, 200, 200, 200]),
     ("GET", "/api/socket.json", [200, 200, 200, 200, 200]),
@@ -125,6 +128,7 @@ fn body(method: &str, path: &str) -> Option<Value> {
         ("PATCH", "/api/conversations/{id}/preferences") => Some(json!({"pinned": true})),
         ("PATCH", "/api/conversations/{id}/members/{user}") => Some(json!({"role": "moderator"})),
         ("POST", "/api/conversations/{id}/messages") => Some(json!({"id": new_id(), "content": "x"})),
+        ("PUT", "/api/push") => Some(json!({"endpoint": "https://example.org/", "p256dh": "", "auth": ""})),
         ("POST" | "DELETE", "/api/accounts" | "/api/account") => Some(json!({})),
         _ => None,
     }

@@ -3,7 +3,7 @@
 //! stands, and following the builds of the page.
 
 use crate::browser;
-use crate::connection::{last, tabs};
+use crate::connection::{last, push, tabs};
 use crate::dynamic::effect;
 use crate::i18n::{Text, tr};
 use crate::router::{Address, Router};
@@ -78,6 +78,10 @@ fn follow_builds(state: State) {
     effect(move || {
         if state.link.status.get() == Status::Open {
             browser::tell("confab-connected");
+            // Whoever signs in again is told again.
+            if let Some(me) = state.session.me().filter(|_| is_wanted_here()) {
+                leptos::task::spawn_local(async move { _ = push::subscribe(me).await });
+            }
         }
     });
 }
@@ -92,7 +96,7 @@ fn tell(state: State, router: Router, shown: Kept, event: Event) {
     if !is_fresh
         || is_read
         || alert::quiet_until().is_some()
-        || !client::alert::is_wanted(&event, me, &preferences, now)
+        || !shared::alert::is_wanted(&event, me, &preferences, now)
     {
         return;
     }
@@ -106,7 +110,7 @@ fn tell(state: State, router: Router, shown: Kept, event: Event) {
         {
             return;
         }
-        if alert::is_shown() && Notification::permission() == NotificationPermission::Granted {
+        if is_wanted_here() {
             // Where it cannot be shown like this (on telephones), the list shows it all the same.
             let _ = show(state, router, shown, &event);
         }
@@ -115,6 +119,11 @@ fn tell(state: State, router: Router, shown: Kept, event: Event) {
             let _ = sound();
         }
     });
+}
+
+/// Whether the person wants notifications in this browser, and the browser lets them have some.
+fn is_wanted_here() -> bool {
+    alert::is_shown() && Notification::permission() == NotificationPermission::Granted
 }
 
 /// Whether a tab has told of this already, perhaps long ago: another one may come back later and get what it missed. From

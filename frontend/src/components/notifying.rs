@@ -1,8 +1,10 @@
 //! Settings: how one is told of messages here.
 
 use crate::browser;
+use crate::connection::push;
 use crate::dynamic::part;
 use crate::i18n::{Text, tr, with};
+use crate::state::State;
 use crate::state::alert;
 use leptos::prelude::*;
 use shared::ids::Timestamp;
@@ -35,7 +37,16 @@ impl Standing {
 
 #[component]
 pub(crate) fn Notifying() -> impl IntoView {
+    let state = expect_context::<State>();
     let standing = RwSignal::new(Standing::now());
+    // Whether the server tells this browser while the page is closed.
+    let is_told_closed = RwSignal::new(None);
+    let subscribe = move || async move {
+        if let Some(me) = state.session.me().filter(|_| Standing::now() == Standing::On) {
+            is_told_closed.try_set(Some(push::subscribe(me).await));
+        }
+    };
+    leptos::task::spawn_local(subscribe());
     // The browser asks the person; it may only do so after a click.
     let turn_on = move |_| {
         leptos::task::spawn_local(async move {
@@ -45,16 +56,26 @@ pub(crate) fn Notifying() -> impl IntoView {
             }
             alert::set_shown(Notification::permission() == NotificationPermission::Granted);
             standing.try_set(Standing::now());
+            subscribe().await;
         });
     };
     let turn_off = move |_| {
         alert::set_shown(false);
+        is_told_closed.set(None);
         standing.set(Standing::now());
+        leptos::task::spawn_local(push::unsubscribe());
     };
     let says = move || {
         match standing.get() {
         Standing::On => view! {
             <p>{tr(Text::NotificationsOn)}</p>
+            {part(move || match is_told_closed.get() {
+                None => ().into_any(),
+                Some(is_told) => {
+                    let says = if is_told { Text::ToldWhenClosed } else { Text::NotToldWhenClosed };
+                    view! { <p data-told-closed=is_told.to_string()>{tr(says)}</p> }.into_any()
+                }
+            })}
             <button type="button" class="button button--quiet button--small" on:click=turn_off>{tr(Text::TurnOff)}</button>
         }
         .into_any(),

@@ -4,6 +4,7 @@
 
 pub(crate) mod last;
 pub(crate) mod outbox;
+pub(crate) mod push;
 pub(crate) mod socket;
 mod storage;
 pub(crate) mod tabs;

@@ -164,6 +164,8 @@ texts! {
     QuietUntil = "Nothing until {time}";
     Notifications = "Notifications";
     NotificationsOn = "You are told of new messages here, unless you are looking at them.";
+    ToldWhenClosed = "Also while Confab is closed.";
+    NotToldWhenClosed = "Only while Confab is open: this browser cannot be told otherwise.";
     NotificationsOff = "Be told of new messages while you do something else.";
     NotificationsDenied = "This browser does not allow notifications for Confab. You can change that in its settings for this page.";
     NotificationsNone = "This browser has no notifications for pages like this one.";

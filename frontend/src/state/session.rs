@@ -1,7 +1,7 @@
 //! Who is signed in.
 
 use super::State;
-use crate::connection::last;
+use crate::connection::{last, push};
 use crate::i18n::{Text, with};
 use crate::{api, browser};
 use leptos::prelude::*;
@@ -127,6 +127,7 @@ impl SessionState {
         state.delete_all_now();
         state.forget();
         last::wipe();
+        push::forget();
         self.session.set(Session::Out);
     }
 

@@ -15,6 +15,7 @@ use shared::conversation::{
 use shared::ids::{AttachmentId, ConversationId, Cursor, SessionId, Timestamp, TokenId, UserId};
 use shared::limits::{PAGE_DEFAULT, PAGE_MAX};
 use shared::message::{Accepted, PostMessage};
+use shared::push::{PushKey, PushSubscription};
 use shared::receipt::ReceiptList;
 use shared::schema::Definitions;
 use shared::search::SearchResults;
@@ -27,6 +28,7 @@ pub(super) const TAGS: &[(&str, &str)] = &[
     ("people", "Finding people."),
     ("conversation", "Conversations, their members, what was said."),
     ("file", "Files that messages carry."),
+    ("push", "Being told while the page is closed."),
     ("socket", "Live conversations."),
     ("server", "The server itself."),
 ];
@@ -273,6 +275,17 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
         .about("At most 800 pixels wide and high, as JPEG or PNG.")
         .path("id", "Which.", types.read::<AttachmentId>())
         .answers_bytes(200, "The small picture."),
+        Operation::new("push", Browser, ("GET", "/api/push"), "showPushKey", "What a browser subscribes with")
+            .answers(200, "The key to subscribe with at the browser's push service (RFC 8292).", types.written::<PushKey>()),
+        Operation::new("push", Browser, ("PUT", "/api/push"), "subscribe", "Be told while the page is closed")
+            .about(
+                "In place of what this session's browser had, and whoever had this browser. It ends with the session. \
+                 Only push services that the server knows are taken.",
+            )
+            .reads(types.read::<PushSubscription>())
+            .answers_nothing(204, "It is told from now on."),
+        Operation::new("push", Browser, ("DELETE", "/api/push"), "unsubscribe", "Be told no more")
+            .answers_nothing(204, "It is told no more."),
         Operation::new("conversation", SignedIn, ("GET", "/api/search"), "searchMessages", "Find messages")
             .about(
                 "Words, \"words that stand together\", from:name, in:name, before:2026-11-26, after:2026-11-26, \

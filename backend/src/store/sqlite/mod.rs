@@ -13,6 +13,7 @@ pub(super) mod copy;
 pub(super) mod event;
 pub(super) mod open;
 pub(super) mod pool;
+pub(super) mod push;
 pub(super) mod reaction;
 pub(super) mod resume;
 pub(super) mod row;

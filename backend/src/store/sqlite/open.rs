@@ -21,6 +21,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0004_preferences.sql"),
     include_str!("../../../migrations/sqlite/0005_attachments.sql"),
     include_str!("../../../migrations/sqlite/0006_faces.sql"),
+    include_str!("../../../migrations/sqlite/0007_push.sql"),
 ];
 
 /// The name of the database in the data folder.

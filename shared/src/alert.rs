@@ -1,8 +1,8 @@
 //! Whether somebody wants to be told of a message.
 
-use shared::conversation::{Notify, Preferences};
-use shared::event::Event;
-use shared::ids::{Timestamp, UserId};
+use crate::conversation::{Notify, Preferences};
+use crate::event::Event;
+use crate::ids::{Timestamp, UserId};
 
 /// Whether `me` wants to be told of this event, as it comes. What has been put away is told of only if it names them.
 #[must_use]
@@ -21,9 +21,9 @@ pub fn is_wanted(event: &Event, me: UserId, preferences: &Preferences, now: Time
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::event::EventKind;
-    use shared::ids::{CommandId, ConversationId, Seq};
-    use shared::message::{Deleted, Message};
+    use crate::event::EventKind;
+    use crate::ids::{CommandId, ConversationId, Seq};
+    use crate::message::{Deleted, Message};
 
     fn user(number: u8) -> UserId {
         UserId::v7(Timestamp::from_millis(1), [number; 10])

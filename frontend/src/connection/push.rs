@@ -1,0 +1,94 @@
+//! Being told while the page is closed: what the browser's push service is asked for, and the server is told of it. It goes
+//! with the page that stays in the browser (worker.js), which shows what comes.
+
+use crate::{api, browser};
+use js_sys::Reflect;
+use shared::ids::UserId;
+use shared::push::PushSubscription;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{PushManager, PushSubscriptionOptionsInit, ServiceWorkerRegistration};
+
+/// Under what it is kept whose messages the server tells this browser of, and where.
+const TOLD: &str = "confab-push";
+
+/// Has the server tell this browser. `false`: it cannot be told.
+pub(crate) async fn subscribe(me: UserId) -> bool {
+    match try_subscribe(me).await {
+        Ok(is_told) => is_told,
+        Err(error) => {
+            browser::log_error(&format!("this browser is not told while the page is closed: {error:?}"));
+            false
+        }
+    }
+}
+
+/// The server tells this browser no more.
+pub(crate) async fn unsubscribe() {
+    forget();
+    // Without an answer, what comes is shown until the person signs out; the browser is told to refuse it.
+    let _ = api::push_unsubscribe().await;
+    let Some(manager) = manager().await else { return };
+    let found = async { JsFuture::from(manager.get_subscription()?).await };
+    if let Ok(Ok(subscription)) = found.await.map(JsCast::dyn_into::<web_sys::PushSubscription>)
+        && let Ok(done) = subscription.unsubscribe()
+    {
+        let _ = JsFuture::from(done).await;
+    }
+}
+
+/// Whoever has signed out is told no more: the server forgets it with the session.
+pub(crate) fn forget() {
+    browser::forget(TOLD);
+}
+
+async fn try_subscribe(me: UserId) -> Result<bool, JsValue> {
+    let Some(manager) = manager().await else { return Ok(false) };
+    let failed = |error: api::Error| JsValue::from(error.message());
+    let key = api::push_key().await.map_err(failed)?;
+    let options = PushSubscriptionOptionsInit::new();
+    options.set_user_visible_only(true);
+    options.set_application_server_key_opt_str(Some(&key));
+    let subscription = match JsFuture::from(manager.subscribe_with_options(&options)?).await {
+        Ok(subscription) => subscription,
+        // One for another server's key is in the way, perhaps: of the same address, before its data was lost.
+        Err(_) => {
+            let old = JsFuture::from(manager.get_subscription()?).await?;
+            if let Ok(old) = old.dyn_into::<web_sys::PushSubscription>() {
+                JsFuture::from(old.unsubscribe()?).await?;
+            }
+            JsFuture::from(manager.subscribe_with_options(&options)?).await?
+        }
+    };
+    let subscription = read(&subscription).ok_or("the subscription says nothing")?;
+    let told = format!("{me} {}", subscription.endpoint);
+    if browser::recall(TOLD).as_deref() != Some(&told) {
+        api::push_subscribe(&subscription).await.map_err(failed)?;
+        browser::remember(TOLD, &told);
+    }
+    Ok(true)
+}
+
+/// What a subscription says (Push API section 8).
+fn read(subscription: &JsValue) -> Option<PushSubscription> {
+    let json = subscription.dyn_ref::<web_sys::PushSubscription>()?.to_json().ok()?;
+    let get = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).ok();
+    let keys = get(&json, "keys")?;
+    let text = |object: &JsValue, name: &str| get(object, name)?.as_string();
+    Some(PushSubscription {
+        endpoint: text(&json, "endpoint")?,
+        p256dh: text(&keys, "p256dh")?,
+        auth: text(&keys, "auth")?,
+    })
+}
+
+/// The browser's, if it has one and the page stays in it.
+async fn manager() -> Option<PushManager> {
+    let navigator = browser::window().navigator();
+    if !Reflect::has(&navigator, &"serviceWorker".into()).unwrap_or(false) {
+        return None;
+    }
+    let found = JsFuture::from(navigator.service_worker().get_registration()).await.ok()?;
+    let registration: ServiceWorkerRegistration = found.dyn_into().ok()?;
+    registration.push_manager().ok().filter(|manager| !manager.is_undefined())
+}

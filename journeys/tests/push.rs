@@ -1,0 +1,184 @@
+//! Being told while the page is closed: through a push service of one's own, encrypted for the one browser.
+
+use crate::support::{Driver, Engine, Person, Server, eventually};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use tokio::sync::broadcast;
+
+/// A push service that speaks with Firefox (autopush's protocol): one browser, any number of channels.
+#[derive(Clone)]
+struct Service {
+    origin: String,
+    deliver: broadcast::Sender<String>,
+    /// What the browser has taken.
+    taken: Arc<Mutex<usize>>,
+}
+
+impl Service {
+    async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let service = Self { origin, deliver: broadcast::Sender::new(16), taken: Arc::default() };
+        let app = Router::new()
+            .route(
+                "/",
+                get(async |State(service): State<Self>, upgrade: WebSocketUpgrade| {
+                    upgrade.on_upgrade(|socket| service.talk(socket))
+                }),
+            )
+            .route(
+                "/to/{channel}",
+                post(async |State(service): State<Self>, Path(channel): Path<String>, body: Bytes| {
+                    let headers = json!({"encoding": "aes128gcm"});
+                    let frame = json!({"messageType": "notification", "channelID": channel, "version": channel,
+                    "ttl": 60, "data": BASE64.encode(&body), "headers": headers});
+                    service.deliver.send(frame.to_string()).map_or(StatusCode::NOT_FOUND, |_| StatusCode::CREATED)
+                }),
+            )
+            .with_state(service.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        service
+    }
+
+    /// Answers the browser and hands on what came for it, until it goes.
+    async fn talk(self, mut socket: WebSocket) {
+        let mut deliveries = self.deliver.subscribe();
+        loop {
+            let answer = tokio::select! {
+                said = socket.recv() => match said {
+                    Some(Ok(Message::Text(said))) => self.answer(&said),
+                    Some(Ok(_)) => None,
+                    _ => return,
+                },
+                frame = deliveries.recv() => frame.ok(),
+            };
+            if let Some(answer) = answer
+                && socket.send(Message::text(answer)).await.is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    fn answer(&self, said: &str) -> Option<String> {
+        let said: Value = serde_json::from_str(said).ok()?;
+        let answer = match said["messageType"].as_str() {
+            Some("hello") => json!({"messageType": "hello", "status": 200, "use_webpush": true, "broadcasts": {},
+                "uaid": "0123456789abcdef0123456789abcdef"}),
+            Some("register") => {
+                let channel = said["channelID"].as_str()?;
+                let endpoint = format!("{}/to/{channel}", self.origin);
+                json!({"messageType": "register", "channelID": channel, "status": 200, "pushEndpoint": endpoint})
+            }
+            Some("unregister") => json!({"messageType": "unregister", "channelID": said["channelID"], "status": 200}),
+            Some("ack") => {
+                *self.taken.lock().unwrap() += 1;
+                return None;
+            }
+            // A ping is empty.
+            None => json!({}),
+            Some(_) => return None,
+        };
+        Some(answer.to_string())
+    }
+}
+
+/// What the browser shows, asked on something of the server that is not the page.
+async fn notifications(person: &Person) -> Value {
+    let ask = "const done = arguments[0]; navigator.serviceWorker.getRegistration()
+        .then((registration) => registration.getNotifications())
+        .then((all) => done(all.map((one) => [one.title, one.body, one.data.path])))";
+    person.browser.execute_async(ask, vec![]).await.unwrap().json().clone()
+}
+
+#[tokio::test]
+async fn firefox_tells_of_a_message_while_the_page_is_closed() {
+    let service = Service::start().await;
+    let settings = ["--rate-limits", "off", "--push-service", &service.origin];
+    let server = Server::start_with(&settings);
+    let (driver, other) = (Driver::start_for(Engine::Firefox).await, Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &other, &server).await;
+    let preferences = json!({
+        "dom.push.serverURL": service.origin.replace("http:", "ws:"),
+        "dom.push.testing.allowInsecureServerURL": true,
+        "dom.push.connection.enabled": true,
+        // Firefox's own notifications: there is no desktop.
+        "alerts.useSystemBackend": false,
+        "permissions.default.desktop-notification": 1,
+    });
+    let ben = Person::sits_at(driver.firefox_with(preferences).await, "Ben Okafor", &server);
+    ben.signs_in_or_up().await;
+    ben.stays_in_the_browser().await;
+    ben.goes_to("/settings").await;
+    ben.clicks_button("Turn on").await;
+    ben.waits_for("[data-told-closed='true']").await;
+    ben.picture("settings-push").await;
+    ben.browser.goto("about:blank").await.unwrap();
+
+    ada.writes_to(&["Ben Okafor"], "Are you there?").await;
+    eventually("the browser has taken it", || async { *service.taken.lock().unwrap() == 1 }).await;
+    ben.goes_to("/emoji.txt").await;
+    eventually("it is shown", || async { notifications(&ben).await != json!([]) }).await;
+    let shown = notifications(&ben).await;
+    assert_eq!((&shown[0][0], &shown[0][1]), (&json!("Ada Lovelace"), &json!("Are you there?")));
+    ben.goes_to(shown[0][2].as_str().unwrap()).await;
+    ben.is_connected().await;
+    ben.sees("Are you there?").await;
+
+    // Turned off, the server has nobody to tell.
+    ben.goes_to("/settings").await;
+    ben.clicks_button("Turn off").await;
+    eventually("the server knows", || async {
+        ben.js("return localStorage.getItem('confab-push')").await == Value::Null
+    })
+    .await;
+    ben.browser.quit().await.unwrap();
+    ada.leaves().await;
+}
+
+#[tokio::test]
+async fn what_is_pushed_is_shown_once_and_not_to_whoever_is_looking() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    ada.stays_in_the_browser().await;
+    let tools = ada.browser.cdp();
+    let grant = json!({"origin": server.origin(), "permissions": ["notifications"]});
+    tools.send_raw("Browser.grantPermissions", grant).await.unwrap();
+    tools.send_raw("ServiceWorker.enable", json!({})).await.unwrap();
+    let push = async |seq: u64, body: &str| {
+        let notice =
+            json!({"conversation": "0198c000-0000-7000-8000-000000000001", "seq": seq, "title": "Ben", "body": body});
+        let message = json!({"origin": server.origin(), "registrationId": "0", "data": notice.to_string()});
+        tools.send_raw("ServiceWorker.deliverPushMessage", message).await.unwrap();
+    };
+    ada.goes_to("/emoji.txt").await;
+    push(1, "one").await;
+    push(2, "two").await;
+    let path = "/c/0198c000-0000-7000-8000-000000000001/2";
+    eventually("the later one has taken the place of the earlier", || async {
+        notifications(&ada).await == json!([["Ben", "two", path]])
+    })
+    .await;
+    // A page that is looked at tells by itself.
+    ada.goes_to("/").await;
+    ada.is_connected().await;
+    ada.js("navigator.serviceWorker.getRegistration().then((one) => one.getNotifications()).then((all) => all.forEach((one) => one.close()))").await;
+    tools.send_raw("Emulation.setFocusEmulationEnabled", json!({"enabled": true})).await.unwrap();
+    ada.browser.execute("window.focus()", vec![]).await.unwrap();
+    push(3, "three").await;
+    ada.goes_to("/emoji.txt").await;
+    push(4, "four").await;
+    eventually("the next one is shown alone", || async {
+        notifications(&ada).await == json!([["Ben", "four", "/c/0198c000-0000-7000-8000-000000000001/4"]])
+    })
+    .await;
+    ada.leaves().await;
+}
