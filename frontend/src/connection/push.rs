@@ -1,6 +1,7 @@
 //! Being told while the page is closed: what the browser's push service is asked for, and the server is told of it. It goes
 //! with the page that stays in the browser (worker.js), which shows what comes.
 
+use crate::state::alert;
 use crate::{api, browser};
 use js_sys::Reflect;
 use shared::ids::UserId;
@@ -15,6 +16,11 @@ const TOLD: &str = "confab-push";
 /// Has the server tell this browser. `false`: it cannot be told.
 pub(crate) async fn subscribe(me: UserId) -> bool {
     match try_subscribe(me).await {
+        // It was turned off meanwhile.
+        Ok(true) if !alert::is_shown() => {
+            unsubscribe().await;
+            false
+        }
         Ok(is_told) => is_told,
         Err(error) => {
             browser::log_error(&format!("this browser is not told while the page is closed: {error:?}"));
