@@ -28,6 +28,34 @@ async fn members(person: &Person) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_group_has_a_picture() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    makes(&ada, "Weekend walks", &["Ben Okafor"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let picture = folder.path().join("us.png");
+    std::fs::write(&picture, ada.draws("#a40").await).unwrap();
+    ada.clicks("button[aria-label='About this conversation']").await;
+    ada.waits_for(".about__members .person").await;
+    let input = ada.browser.find(By::Css(".dialog .portrait input")).await.unwrap();
+    input.send_keys(picture.to_str().unwrap()).await.unwrap();
+    ada.waits_for(".dialog .portrait .avatar__picture").await;
+    ada.picture("group-picture").await;
+    let face = ".conversation[href^='/c/'] .avatar__picture";
+    ben.waits_for(face).await;
+    // It stays with whoever loads the page anew, and goes when it is taken away.
+    ben.browser.refresh().await.unwrap();
+    ben.waits_for(face).await;
+    ada.clicks_button("Remove the picture").await;
+    let gone = format!("return document.querySelector(\"{face}\") === null");
+    eventually("Ben sees letters again", || async { ben.js(&gone).await == json!(true) }).await;
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}
+
+#[tokio::test]
 async fn a_group_is_made_named_and_looked_after() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;

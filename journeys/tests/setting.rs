@@ -156,15 +156,9 @@ async fn a_picture_and_a_status_are_seen_by_others() {
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
     ben.writes_to(&["Ada Lovelace"], "Hello").await;
-    let draw =
-        "const done = arguments[0]; const canvas = document.createElement('canvas'); canvas.width = canvas.height = 64;
-        const context = canvas.getContext('2d'); context.fillStyle = '#0a8'; context.fillRect(0, 0, 64, 64);
-        canvas.toBlob(async (blob) => done([...new Uint8Array(await blob.arrayBuffer())]));";
-    let bytes = ada.browser.execute_async(draw, vec![]).await.unwrap();
-    let bytes: Vec<u8> = serde_json::from_value(bytes.json().clone()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (picture, text) = (folder.path().join("me.png"), folder.path().join("me.txt"));
-    std::fs::write(&picture, bytes).unwrap();
+    std::fs::write(&picture, ada.draws("#0a8").await).unwrap();
     std::fs::write(&text, "no picture").unwrap();
     ada.goes_to("/settings").await;
     ada.waits_for(".portrait").await;

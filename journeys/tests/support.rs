@@ -422,6 +422,16 @@ impl Person {
         self.sees(text).await;
     }
 
+    /// A small picture of one colour, as PNG.
+    pub(crate) async fn draws(&self, colour: &str) -> Vec<u8> {
+        let draw = "const [colour, done] = arguments; const canvas = document.createElement('canvas');
+            canvas.width = canvas.height = 64; const context = canvas.getContext('2d');
+            context.fillStyle = colour; context.fillRect(0, 0, 64, 64);
+            canvas.toBlob(async (blob) => done([...new Uint8Array(await blob.arrayBuffer())]));";
+        let bytes = self.browser.execute_async(draw, vec![json!(colour)]).await.unwrap();
+        serde_json::from_value(bytes.json().clone()).unwrap()
+    }
+
     /// Opens a conversation from the list.
     pub(crate) async fn opens(&self, title: &str) {
         let line = By::XPath(format!("//a[contains(@class, 'conversation')][.//bdi[text()='{title}']]"));

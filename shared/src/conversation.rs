@@ -1,8 +1,8 @@
 //! Conversations: what they are, how they stand in a list, and the log's notes about them.
 
-use crate::account::User;
+use crate::account::{User, some};
 use crate::event::Event;
-use crate::ids::{ConversationId, Cursor, Timestamp, UserId};
+use crate::ids::{AttachmentId, ConversationId, Cursor, Timestamp, UserId};
 #[cfg(feature = "schema")]
 use crate::limits;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,9 @@ pub struct Summary {
     /// Whether everybody here finds it and may join; channels only.
     #[serde(default, skip_serializing_if = "is_not")]
     pub public: bool,
+    /// Its picture, which its members may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<AttachmentId>,
     /// Who is in it; direct and group only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Vec<User>>,
@@ -186,7 +189,8 @@ pub struct Renamed {
     pub name: String,
 }
 
-/// The log's note that a channel is about something else, or is open to others than before: how it is from now on.
+/// The log's note that a conversation is about something else, has another picture, or is open to others than before: how
+/// it is from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Described {
@@ -195,6 +199,9 @@ pub struct Described {
     pub topic: Option<String>,
     /// Whether everybody here finds it and may join.
     pub public: bool,
+    /// Its picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<AttachmentId>,
 }
 
 /// The log's note that somebody came or went.
@@ -240,6 +247,10 @@ pub struct ChangeConversation {
     /// Whether everybody here finds it and may join.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public: Option<bool>,
+    /// Another picture: one that was uploaded and not sent; `null` takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<AttachmentId>"))]
+    pub avatar: Option<Option<AttachmentId>>,
 }
 
 /// A channel that everybody may join.

@@ -10,6 +10,6 @@ CREATE TABLE state (
 -- A row for each message, by its position in the log. `place` says in words of its own where it stands, who wrote it
 -- and what it has, so that one look at the index is enough. The texts are kept, because only with them a deleted one
 -- can be taken out of the index at once.
-CREATE VIRTUAL TABLE message USING fts5 (text, place, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE message USING fts5 (text, place, prefix = '2 3 4 5', tokenize = 'unicode61 remove_diacritics 2');
 -- What was deleted is overwritten, and not only passed over.
 INSERT INTO message (message, rank) VALUES ('secure-delete', 1);

@@ -4,7 +4,7 @@
 use super::deliver::{Answer, Asker};
 use crate::app::App;
 use crate::clock;
-use crate::store::writer::Change;
+use crate::store::writer::{Change, Description};
 use crate::store::{self, SessionRow};
 use shared::code::{Code, Rejection};
 use shared::conversation::{ChangeConversation, ChangePreferences, ConversationKind, CreateConversation, Role};
@@ -46,7 +46,7 @@ pub async fn create(app: &App, session: &SessionRow, body: CreateConversation) -
     }
 }
 
-/// Gives a conversation another name, says what a channel is about (empty: nothing in particular), and whether everybody
+/// Gives a conversation another name or picture, says what a channel is about (empty: nothing in particular), and whether everybody
 /// may join. What cannot be read changes nothing.
 ///
 /// # Errors
@@ -57,11 +57,14 @@ pub async fn change_face(
     id: ConversationId,
     body: ChangeConversation,
 ) -> Result<(), Rejection> {
-    let ChangeConversation { name, topic, public: is_public } = body;
+    let ChangeConversation { name, topic, public: is_public, avatar } = body;
     let name = name.as_deref().map(checked_name).transpose()?;
     let topic = topic.as_deref().map(checked_topic).transpose()?;
-    if topic.is_some() || is_public.is_some() {
-        change(app, session, Change::Describe(id, topic, is_public)).await?;
+    if topic.is_some() || is_public.is_some() || avatar.is_some() {
+        change(app, session, Change::Describe(id, Description { topic, is_public, avatar })).await?;
+    }
+    if avatar.is_some() {
+        app.attachments.note_removed();
     }
     if let Some(name) = name {
         change(app, session, Change::Rename(id, name)).await?;

@@ -11,6 +11,7 @@ use crate::rate;
 use crate::server::address::PeerAddress;
 use crate::store::SessionRow;
 use crate::store::account::{AccountChange, Changed, NewPassword};
+use crate::store::attachment::no_picture;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -97,7 +98,7 @@ pub async fn change(
     let ended = match app.writer.change_account(user.id, session.id, change).await? {
         Changed::Done(ended) => ended,
         Changed::Taken => return Err(taken()),
-        Changed::NoPicture => return Err(no_picture()),
+        Changed::NoPicture => return Err(no_picture().into()),
     };
     if let Some(privacy) = privacy {
         chat::presence::hide(&app, user.id, privacy).await?;
@@ -150,11 +151,6 @@ async fn check_owner(
         Rejection::new(Code::Invalid, "Please give your password as it is now").field("currentPassword")
     })?;
     if session::verify(app, address, &email, password, stored).await? { Ok(()) } else { Err(wrong().into()) }
-}
-
-fn no_picture() -> Refused {
-    let message = "This is no picture that you have uploaded. Choose one in PNG, JPEG, GIF or WebP";
-    Rejection::new(Code::Invalid, message).field("avatar").into()
 }
 
 fn taken() -> Refused {

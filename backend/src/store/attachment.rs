@@ -5,6 +5,7 @@ use super::sqlite::attachment;
 use super::{Error, Store, Writer};
 use crate::clock;
 use shared::attachment::Attachment;
+use shared::code::{Code, Rejection};
 use shared::ids::{AttachmentId, Timestamp, UserId};
 
 /// A file that is on disk and that nobody knows of yet.
@@ -25,6 +26,13 @@ pub struct StoredAttachment {
     pub attachment: Attachment,
     /// The media type of its small form, if it has one.
     pub small_type: Option<String>,
+}
+
+/// What is told to whoever names a picture that is none, not theirs, or in use.
+#[must_use]
+pub fn no_picture() -> Rejection {
+    let message = "This is no picture that you have uploaded. Choose one in PNG, JPEG, GIF or WebP";
+    Rejection::new(Code::Invalid, message).field("avatar")
 }
 
 impl Store {

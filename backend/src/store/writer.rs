@@ -22,7 +22,8 @@ mod job;
 mod send;
 
 pub use job::{
-    Action, Amendment, Audience, Change, Effect, NewMessage, News, Outcome, Place, Progress, Recipients, Stored,
+    Action, Amendment, Audience, Change, Description, Effect, NewMessage, News, Outcome, Place, Progress, Recipients,
+    Stored,
 };
 
 use super::Error;

@@ -418,6 +418,53 @@ async fn a_backup_has_people_s_files_with_it() {
 }
 
 #[tokio::test]
+async fn a_groups_picture_is_seen_by_its_members_and_the_one_before_goes() {
+    let server = Server::start();
+    let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
+    let group = ada.makes_group("Plans", &[&ben]).await;
+    let path = format!("/api/conversations/{group}");
+    let mut socket = ben.connect().await;
+    let first = ada.has_file(&server, "us.png", picture()).await;
+    let (status, body) = ada.request(Method::PATCH, &path, Some(json!({"avatar": first}))).await;
+    assert_eq!((status, &body["conversation"]["avatar"]), (200, &json!(first)), "{body}");
+    let told = socket
+        .until(|frame| match frame {
+            shared::frame::ServerFrame::Conversation(changed) => changed.summary.avatar,
+            _ => None,
+        })
+        .await;
+    assert_eq!(told.to_string(), first);
+    let small = |id: &str| format!("/api/attachments/{id}/thumbnail");
+    assert_eq!(ben.fetches(&server, &small(&first)).await.status(), 200);
+    assert_eq!(cy.fetches(&server, &small(&first)).await.status(), 404, "it is nobody else's");
+
+    // Not what somebody else has uploaded, no text, no message's file, no picture of a person.
+    let of_ben = ben.has_file(&server, "b.png", picture()).await;
+    let sent = ada.has_file(&server, "sent.png", picture()).await;
+    assert_eq!(ada.sends_files(&group, "x", &[&sent]).await.0, 201);
+    let me = ada.has_file(&server, "me.png", picture()).await;
+    assert_eq!(ada.request(Method::PATCH, "/api/account", Some(json!({"avatar": me}))).await.0, 200);
+    for bad in [of_ben, ada.has_file(&server, "a.txt", "text").await, sent.clone(), me.clone(), first.clone() + "0"] {
+        let (status, body) = ada.request(Method::PATCH, &path, Some(json!({"avatar": bad}))).await;
+        assert!(matches!(status, 400 | 422), "{bad}: {body}");
+    }
+    let (_, list) = ada.get("/api/conversations").await;
+    let everyone = list["conversations"].as_array().unwrap().iter().find(|one| one["kind"] == "everyone").unwrap();
+    let everyone = format!("/api/conversations/{}", everyone["id"].as_str().unwrap());
+    let second = ben.has_file(&server, "us2.png", picture()).await;
+    assert_eq!(ben.request(Method::PATCH, &everyone, Some(json!({"avatar": second}))).await.0, 409);
+
+    assert_eq!(ben.request(Method::PATCH, &path, Some(json!({"avatar": second}))).await.0, 200);
+    assert_eq!(ben.fetches(&server, &small(&first)).await.status(), 404);
+    assert_eq!(ben.fetches(&server, &small(&second)).await.status(), 200);
+    assert_eq!(ben.fetches(&server, &small(&sent)).await.status(), 200, "the files of messages stay");
+    let (_, body) = ada.request(Method::PATCH, &path, Some(json!({"avatar": null}))).await;
+    assert_eq!(body["conversation"]["avatar"], Value::Null);
+    assert_eq!(ben.fetches(&server, &small(&second)).await.status(), 404);
+    assert_eq!(ada.fetches(&server, &small(&me)).await.status(), 200);
+}
+
+#[tokio::test]
 async fn a_person_s_picture_is_seen_by_everybody_and_the_one_before_goes() {
     let server = Server::start();
     let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);

@@ -31,6 +31,7 @@ fn summary(number: u8, last_seq: u64, read_seq: u64) -> Summary {
         unread: last_seq - read_seq,
         topic: None,
         public: false,
+        avatar: None,
         preferences: shared::conversation::Preferences::default(),
         last_event: None,
     }

@@ -143,6 +143,7 @@ impl Log {
             unread: after.iter().filter(is_unread).count() as u64,
             topic: None,
             public: false,
+            avatar: None,
             preferences: shared::conversation::Preferences::default(),
             last_event: self.events.last().cloned(),
         }

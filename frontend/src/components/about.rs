@@ -5,6 +5,8 @@ use super::dialog::Dialog;
 use super::field::{Field, SearchField};
 use super::form::{Form, FormBody, problem_line};
 use super::icon::{Icon, Picture};
+use super::portrait::ConversationPicture;
+use super::sidebar::title;
 use crate::api;
 use crate::browser;
 use crate::dynamic::{effect, memo, part, part_if, text};
@@ -83,6 +85,8 @@ pub(crate) fn About(id: ConversationId, close: Callback<()>) -> impl IntoView {
         who.track();
         members.load(0);
     });
+    let named = summary.clone();
+    let called = Signal::derive(move || named.with(|summary| title(state, summary.as_ref())));
     let kind = state.conversations.kind(id);
     let is_changeable = matches!(kind, Some(ConversationKind::Group | ConversationKind::Channel));
     let shown = summary.with_untracked(Option::clone);
@@ -104,7 +108,10 @@ pub(crate) fn About(id: ConversationId, close: Callback<()>) -> impl IntoView {
             <button type="button" class="button button--quiet button--small" on:click=move |_| state.overlay.set(Some(Overlay::Date(id)))>
                 {tr(Text::GoToDate)}
             </button>
-            {shown.filter(|_| is_changeable).map(|summary| view! { <Naming summary members /> })}
+            {shown.filter(|_| is_changeable).map(|summary| view! {
+                <ConversationPicture id name=called />
+                <Naming summary members />
+            })}
             <h3 class="settings__title">{tr(Text::Members)}</h3>
             {is_changeable.then(|| view! { <Adding members /> })}
             <ul class="people about__members" aria-label=tr(Text::Members)>{part(rows)}</ul>
@@ -293,6 +300,7 @@ fn Naming(summary: Summary, members: Members) -> impl IntoView {
                 let is_now = now.with_untracked(|now| now.as_ref().is_some_and(|now| now.public));
                 is_channel && *is_public != is_now
             }),
+            avatar: None,
         };
         form.run(async move { api::change_conversation(id, &body).await.map(drop) });
     };

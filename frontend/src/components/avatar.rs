@@ -4,7 +4,6 @@ use crate::browser;
 use crate::dynamic::{part, text};
 use crate::state::State;
 use leptos::prelude::*;
-use shared::ids::UserId;
 
 /// The first letters of the first and last word, and `#` for a name without any.
 fn initials(name: &str) -> String {
@@ -32,7 +31,7 @@ pub(crate) fn Avatar(
 ) -> impl IntoView {
     let people = expect_context::<State>().people;
     let picture = move || {
-        let picture = UserId::from_bytes(id.get()).map(|user| people.picture(user).get()).unwrap_or_default();
+        let picture = id.with(|id| people.picture(id)).get();
         match picture.is_empty() {
             true => ().into_any(),
             false => view! { <img class="avatar__picture" src=picture alt="" /> }.into_any(),

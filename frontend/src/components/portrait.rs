@@ -1,4 +1,4 @@
-//! Settings: one's own picture.
+//! Choosing a picture: one's own, or a conversation's.
 
 use super::avatar::Avatar;
 use super::form::problem_line;
@@ -9,41 +9,81 @@ use crate::i18n::{Text, tr};
 use crate::state::State;
 use leptos::prelude::*;
 use shared::account::{ChangeAccount, User};
-use shared::ids::AttachmentId;
+use shared::conversation::ChangeConversation;
+use shared::ids::{AttachmentId, ConversationId};
+use std::pin::Pin;
 
+/// What sets a picture, or takes it away.
+type Setting = fn(State, [u8; 16], Option<AttachmentId>) -> Pin<Box<dyn Future<Output = Result<(), api::Error>>>>;
+
+/// One's own.
 #[component]
 pub(crate) fn OwnPicture() -> impl IntoView {
     let state = expect_context::<State>();
+    let user = move || state.session.session.with(|session| session.account().cloned());
+    let name = Signal::derive(move || user().map(|user| user.display_name).unwrap_or_default());
+    let id = user().map(|user| *user.id.as_bytes()).unwrap_or_default();
+    let set: Setting = |state, _, avatar| {
+        Box::pin(async move {
+            let change = ChangeAccount { avatar: Some(avatar), ..ChangeAccount::default() };
+            let user: User = api::change_account(&change).await?;
+            state.people.learn([&user]);
+            state.session.set_in(user);
+            Ok(())
+        })
+    };
+    view! { <Portrait id name label=tr(Text::YourPicture) set /> }
+}
+
+/// A conversation's.
+#[component]
+pub(crate) fn ConversationPicture(id: ConversationId, #[prop(into)] name: Signal<String>) -> impl IntoView {
+    let set: Setting = |state, id, avatar| {
+        Box::pin(async move {
+            let Some(id) = ConversationId::from_bytes(id) else { return Ok(()) };
+            let change = ChangeConversation { avatar: Some(avatar), ..ChangeConversation::default() };
+            let summary = api::change_conversation(id, &change).await?;
+            state.people.learn_of(&summary);
+            Ok(())
+        })
+    };
+    view! { <Portrait id=*id.as_bytes() name label=tr(Text::ItsPicture) set /> }
+}
+
+#[component]
+fn Portrait(id: [u8; 16], name: Signal<String>, label: &'static str, set: Setting) -> impl IntoView {
+    let state = expect_context::<State>();
     let is_busy = RwSignal::new(false);
     let problem = RwSignal::new(None::<String>);
-    let user = move || state.session.session.with(|session| session.account().cloned());
-    let run = move |work: std::pin::Pin<Box<dyn Future<Output = Result<User, api::Error>>>>| {
+    let run = move |file: Option<crate::browser::File>| {
         is_busy.set(true);
         problem.set(None);
         leptos::task::spawn_local(async move {
-            match work.await {
-                Ok(user) => {
-                    state.people.learn([&user]);
-                    state.session.set_in(user);
-                }
-                Err(error) => drop(problem.try_set(Some(error.message()))),
-            }
+            let work = async {
+                let picture = match file {
+                    Some(file) => Some(api::upload(&file).await?.id),
+                    None => None,
+                };
+                set(state, id, picture).await
+            };
+            problem.try_set(work.await.err().map(|error| error.message()));
             is_busy.try_set(false);
         });
     };
     let choose = move |event: leptos::ev::Event| {
         let input = event_target::<web_sys::HtmlInputElement>(&event);
-        let Some(file) = files_of(input.files()).pop() else { return };
+        let file = files_of(input.files()).pop();
         // The same one can be chosen again.
         input.set_value("");
-        run(Box::pin(async move { set(Some(api::upload(&file).await?.id)).await }));
+        if file.is_some() {
+            run(file);
+        }
     };
-    let name = Signal::derive(move || user().map(|user| user.display_name).unwrap_or_default());
-    let id = Signal::derive(move || user().map(|user| *user.id.as_bytes()).unwrap_or_default());
-    let has_picture = move || user().is_some_and(|user| user.avatar.is_some());
+    let picture = state.people.picture(&id);
+    let has_picture = move || !picture.with(String::is_empty);
     view! {
-        <div class="portrait" role="group" aria-label=tr(Text::YourPicture)>
-            <div class="portrait__picture"><Avatar id name /></div>
+        <div class="portrait" role="group" aria-label=label>
+            <div class="portrait__picture"><Avatar id=id name /></div>
             <label class="button button--quiet button--small portrait__choose" data-busy=text(move || is_busy.get().to_string())>
                 {tr(Text::ChoosePicture)}
                 <input type="file" class="composer__files" accept="image/png,image/jpeg,image/gif,image/webp" disabled=is_busy on:change=choose />
@@ -53,7 +93,7 @@ pub(crate) fn OwnPicture() -> impl IntoView {
                     type="button"
                     class="button button--quiet button--small"
                     disabled=is_busy
-                    on:click=move |_| run(Box::pin(set(None)))
+                    on:click=move |_| run(None)
                 >
                     {tr(Text::RemovePicture)}
                 </button>
@@ -61,8 +101,4 @@ pub(crate) fn OwnPicture() -> impl IntoView {
         </div>
         {problem_line(problem)}
     }
-}
-
-async fn set(avatar: Option<AttachmentId>) -> Result<User, api::Error> {
-    api::change_account(&ChangeAccount { avatar: Some(avatar), ..ChangeAccount::default() }).await
 }

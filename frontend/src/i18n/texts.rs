@@ -152,6 +152,7 @@ texts! {
     FirstMessage = "First message";
     NothingSince = "Nothing was written since then";
     YourPicture = "Your picture";
+    ItsPicture = "Picture of this conversation";
     ChoosePicture = "Choose a picture";
     RemovePicture = "Remove the picture";
     YourStatus = "Status";
@@ -185,7 +186,7 @@ texts! {
     OpenIt = "Open";
     Topic = "Topic";
     AnybodyMayJoin = "Everybody here finds it and may join";
-    DescribedIt = "{name} changed what this is about";
+    DescribedIt = "{name} changed the description or picture";
     ReallyLeave = "Really leave? Click again.";
     SearchMessages = "Search messages";
     SearchHere = "Search in this conversation";

@@ -31,7 +31,7 @@ impl State {
         self.link.drive(self, |machine| machine.remember(me, &kept.epoch));
         self.people.learn(&kept.people);
         self.people.learn([&kept.user]);
-        self.people.learn(kept.conversations.iter().flat_map(|summary| summary.members.iter().flatten()));
+        kept.conversations.iter().for_each(|summary| self.people.learn_of(summary));
         self.limits.set(kept.limits);
         for (id, timeline) in timelines {
             self.timelines.restore(*id, timeline);

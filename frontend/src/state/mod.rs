@@ -189,7 +189,7 @@ impl State {
         self.presence.welcome(&presence);
         self.limits.set(limits);
         for summary in &conversations {
-            self.people.learn(summary.members.iter().flatten());
+            self.people.learn_of(summary);
         }
         let newest: Vec<_> = conversations.iter().map(|summary| (summary.id, summary.last_seq)).collect();
         for lost in self.conversations.welcome(conversations, more) {
@@ -322,7 +322,7 @@ impl State {
 
     /// Takes in how a conversation stands now.
     fn learn(self, summary: Summary) {
-        self.people.learn(summary.members.iter().flatten());
+        self.people.learn_of(&summary);
         let (id, last_seq) = (summary.id, summary.last_seq);
         if !self.conversations.summary(summary) {
             self.ask_for(id);
@@ -356,7 +356,7 @@ impl State {
                 Err(_) => return self.conversations.fail(asking),
             };
             let last_seq = summary.as_ref().map(|summary| summary.last_seq);
-            self.people.learn(summary.iter().flat_map(|summary| summary.members.iter().flatten()));
+            summary.iter().for_each(|summary| self.people.learn_of(summary));
             let is_certain = self.conversations.answer(asking, summary);
             if let Some(last_seq) = last_seq {
                 self.settle_reach(id);

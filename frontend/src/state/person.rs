@@ -4,8 +4,9 @@ use super::State;
 use crate::{api, browser};
 use leptos::prelude::*;
 use shared::account::User;
+use shared::conversation::Summary;
 use shared::event::{Event, EventKind};
-use shared::ids::UserId;
+use shared::ids::{AttachmentId, UserId};
 use shared::mention;
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -17,12 +18,12 @@ const ASK_MAX: usize = 100;
 /// How long typing may pause before people are searched.
 const PAUSE: Duration = Duration::from_millis(120);
 
-/// A text for each person; empty: there is none, or it is not known.
-type Known = StoredValue<HashMap<UserId, ArcRwSignal<String>>>;
+/// A text for each person, by the bytes of their id; empty: there is none, or it is not known.
+type Known = StoredValue<HashMap<[u8; 16], ArcRwSignal<String>>>;
 
-fn of(known: Known, id: UserId) -> ArcRwSignal<String> {
+fn of(known: Known, id: &[u8; 16]) -> ArcRwSignal<String> {
     known
-        .try_update_value(|known| known.entry(id).or_insert_with(|| ArcRwSignal::new(String::new())).clone())
+        .try_update_value(|known| known.entry(*id).or_insert_with(|| ArcRwSignal::new(String::new())).clone())
         .unwrap_or_else(|| ArcRwSignal::new(String::new()))
 }
 
@@ -35,7 +36,7 @@ fn set(known: &ArcRwSignal<String>, text: &str) {
 #[derive(Clone, Copy)]
 pub(crate) struct People {
     names: Known,
-    /// Where their pictures are.
+    /// Where their pictures are, and those of conversations.
     pictures: Known,
     /// What they say of themselves.
     statuses: Known,
@@ -52,34 +53,45 @@ impl People {
     pub(crate) fn learn<'a>(self, users: impl IntoIterator<Item = &'a User>) {
         for user in users {
             set(&self.name(user.id), &user.display_name);
-            let picture = user.avatar.map(|avatar| format!("/api/attachments/{avatar}/thumbnail"));
-            set(&self.picture(user.id), picture.as_deref().unwrap_or_default());
+            self.set_picture(user.id.as_bytes(), user.avatar);
             set(&self.status(user.id), user.status.as_deref().unwrap_or_default());
         }
     }
 
-    /// What somebody is called; empty until it is known.
-    pub(crate) fn name(self, id: UserId) -> ArcRwSignal<String> {
-        of(self.names, id)
+    /// Takes in who is in a conversation, and its picture.
+    pub(crate) fn learn_of(self, summary: &Summary) {
+        self.learn(summary.members.iter().flatten());
+        self.set_picture(summary.id.as_bytes(), summary.avatar);
     }
 
-    /// Where somebody's picture is; empty if there is none.
-    pub(crate) fn picture(self, id: UserId) -> ArcRwSignal<String> {
+    fn set_picture(self, id: &[u8; 16], picture: Option<AttachmentId>) {
+        let path = picture.map(|picture| format!("/api/attachments/{picture}/thumbnail"));
+        set(&self.picture(id), path.as_deref().unwrap_or_default());
+    }
+
+    /// What somebody is called; empty until it is known.
+    pub(crate) fn name(self, id: UserId) -> ArcRwSignal<String> {
+        of(self.names, id.as_bytes())
+    }
+
+    /// Where the picture of somebody, or of a conversation, is; empty if there is none.
+    pub(crate) fn picture(self, id: &[u8; 16]) -> ArcRwSignal<String> {
         of(self.pictures, id)
     }
 
     /// What somebody says of themselves; empty if that is nothing.
     pub(crate) fn status(self, id: UserId) -> ArcRwSignal<String> {
-        of(self.statuses, id)
+        of(self.statuses, id.as_bytes())
     }
 
     /// People by name, so many at most; to be written down.
     pub(crate) fn kept(self, most: usize) -> Vec<User> {
-        let named = |(id, name): (&UserId, &ArcRwSignal<String>)| {
-            let status = self.status(*id).get_untracked();
+        let named = |(id, name): (&[u8; 16], &ArcRwSignal<String>)| {
+            let id = UserId::from_bytes(*id)?;
+            let status = self.status(id).get_untracked();
             let display_name = name.get_untracked();
             let status = Some(status).filter(|status| !status.is_empty());
-            let user = User { id: *id, display_name, avatar: None, status, privacy: None, email: None };
+            let user = User { id, display_name, avatar: None, status, privacy: None, email: None };
             Some(user).filter(|user| !user.display_name.is_empty())
         };
         let mut people: Vec<_> = self.names.with_value(|names| names.iter().filter_map(named).take(most).collect());
@@ -91,7 +103,9 @@ impl People {
     fn called(self, name: &str) -> Vec<UserId> {
         let name = browser::lower(name);
         let is_called = |known: &ArcRwSignal<String>| known.with_untracked(|known| browser::lower(known) == name);
-        self.names.with_value(|names| names.iter().filter(|(_, known)| is_called(known)).map(|(id, _)| *id).collect())
+        self.names.with_value(|names| {
+            names.iter().filter(|(_, known)| is_called(known)).filter_map(|(id, _)| UserId::from_bytes(*id)).collect()
+        })
     }
 
     /// Makes sure that somebody's name becomes known. Those wanted at once are asked for together.

@@ -127,6 +127,31 @@ pub(in crate::store) fn set_avatar(
     Ok(())
 }
 
+/// Whether this is a picture of this person's that nothing has.
+pub(in crate::store) fn is_free_picture(database: &Connection, owner: UserId, id: AttachmentId) -> Result<bool, Error> {
+    let mut statement = database.prepare_cached("SELECT 1 FROM attachment WHERE id = ?1 AND is_avatar = 0")?;
+    Ok(statement.exists([Sql(id)])? && is_picture(database, owner, id)?)
+}
+
+/// This picture is the one of a conversation, and the one of before goes.
+pub(in crate::store) fn set_picture(
+    database: &Connection,
+    conversation: i64,
+    picture: Option<AttachmentId>,
+    at: Timestamp,
+) -> Result<(), Error> {
+    database
+        .prepare_cached("UPDATE attachment SET conversation = ?2 WHERE id = ?1")?
+        .execute(params![picture.map(Sql), conversation])?;
+    database
+        .prepare_cached(
+            "UPDATE attachment SET removed_at = ?3
+             WHERE conversation = ?1 AND seq IS NULL AND id IS NOT ?2 AND removed_at IS NULL",
+        )?
+        .execute(params![conversation, picture.map(Sql), Sql(at)])?;
+    Ok(())
+}
+
 pub(in crate::store) fn remove_one(
     database: &Connection,
     owner: UserId,

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 use shared::account::User;
 use shared::conversation::{self, Channel, ConversationKind, Preferences, Role};
-use shared::ids::{ConversationId, Timestamp, UserId};
+use shared::ids::{AttachmentId, ConversationId, Timestamp, UserId};
 use shared::receipt::Receipt;
 
 pub(in crate::store) fn member(
@@ -77,6 +77,7 @@ pub(in crate::store) struct Face {
     pub(in crate::store) topic: Option<String>,
     /// Whether everybody here finds it and may join.
     pub(in crate::store) is_public: bool,
+    pub(in crate::store) avatar: Option<AttachmentId>,
 }
 
 impl Face {
@@ -235,16 +236,20 @@ pub(in crate::store) fn appoint_owner(database: &Connection, key: i64) -> Result
 }
 
 pub(in crate::store) fn face(database: &Connection, key: i64) -> Result<Face, Error> {
-    let mut statement = database.prepare_cached("SELECT name, topic, is_public FROM conversation WHERE key = ?1")?;
+    let mut statement =
+        database.prepare_cached("SELECT name, topic, is_public, avatar FROM conversation WHERE key = ?1")?;
     Ok(statement.query_row([key], |found| {
-        Ok(Face { name: found.get("name")?, topic: found.get("topic")?, is_public: found.get("is_public")? })
+        let (name, topic) = (found.get("name")?, found.get("topic")?);
+        Ok(Face { name, topic, is_public: found.get("is_public")?, avatar: row::avatar(found)? })
     })?)
 }
 
 pub(in crate::store) fn set_face(database: &Connection, key: i64, face: &Face) -> Result<(), Error> {
     database
-        .prepare_cached("UPDATE conversation SET name = ?2, topic = ?3, is_public = ?4, name_key = ?5 WHERE key = ?1")?
-        .execute(params![key, face.name, face.topic, face.is_public, face.name_key()])?;
+        .prepare_cached(
+            "UPDATE conversation SET name = ?2, topic = ?3, is_public = ?4, name_key = ?5, avatar = ?6 WHERE key = ?1",
+        )?
+        .execute(params![key, face.name, face.topic, face.is_public, face.name_key(), face.avatar.map(Sql)])?;
     Ok(())
 }
 

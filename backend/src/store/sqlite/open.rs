@@ -22,6 +22,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0005_attachments.sql"),
     include_str!("../../../migrations/sqlite/0006_faces.sql"),
     include_str!("../../../migrations/sqlite/0007_push.sql"),
+    include_str!("../../../migrations/sqlite/0008_pictures.sql"),
 ];
 
 /// The name of the database in the data folder.

@@ -73,9 +73,14 @@ where
     row.get::<_, Sql<T>>(column).map(|Sql(value)| value)
 }
 
+/// The picture of somebody or something, from the column `avatar`.
+pub(in crate::store) fn avatar(row: &Row<'_>) -> rusqlite::Result<Option<AttachmentId>> {
+    Ok(row.get::<_, Option<Sql<AttachmentId>>>("avatar")?.map(|Sql(avatar)| avatar))
+}
+
 /// The public side of a user, from columns `id`, `display_name`, `avatar` and `status`.
 pub(in crate::store) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
-    let avatar = row.get::<_, Option<Sql<AttachmentId>>>("avatar")?.map(|Sql(avatar)| avatar);
+    let avatar = avatar(row)?;
     let (id, display_name) = (get(row, "id")?, row.get("display_name")?);
     Ok(User { id, display_name, avatar, status: row.get("status")?, privacy: None, email: None })
 }

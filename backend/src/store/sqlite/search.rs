@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The version of the file; one of another is made anew.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Whoever is in more conversations searches without naming them to the index: what is found is looked at one by one.
 const NAMED_MAX: u32 = 500;
 /// So many hits are looked at for one page.

@@ -130,7 +130,7 @@ fn sorted(database: &Connection, user: UserId, before: Place, count: u32) -> Res
 fn read(database: &Connection, user: UserId, places: &[Place]) -> Result<Vec<Summary>, Error> {
     let keys: Vec<_> = places.iter().map(|place| place.key).collect();
     let mut statement = database.prepare_cached(
-        "SELECT asked.key AS number, conversation.id, conversation.kind AS conversation_kind, name, topic, is_public, last_seq,
+        "SELECT asked.key AS number, conversation.id, conversation.kind AS conversation_kind, name, topic, is_public, avatar, last_seq,
            conversation.message_count, read_seq, read_count, preferences, position, seq, at, sender, event.kind
          FROM json_each(?1) AS asked
          CROSS JOIN conversation ON conversation.key = asked.value
@@ -164,6 +164,7 @@ fn columns(found: &Row<'_>) -> Result<Summary, Error> {
         name: found.get("name")?,
         topic: found.get("topic")?,
         public: found.get("is_public")?,
+        avatar: row::avatar(found)?,
         members: None,
         last_seq: row::get(found, "last_seq")?,
         read_seq: row::get(found, "read_seq")?,

@@ -2,10 +2,12 @@
 
 use super::batch::State;
 use super::head::{New, Position};
-use super::job::{Audience, Change, Effect, News, Stored};
+use super::job::{Audience, Change, Description, Effect, News, Stored};
 use super::send::to_json;
 use crate::clock;
 use crate::store::access;
+use crate::store::attachment::no_picture;
+use crate::store::sqlite::attachment;
 use crate::store::sqlite::conversation::{self, Face, NewConversation};
 use crate::store::{Error, sqlite};
 use shared::code::{Code, Rejection};
@@ -18,10 +20,10 @@ impl State {
     pub(super) fn change(&mut self, user: UserId, change: Change) -> Result<Effect, Error> {
         match change {
             Change::Create { kind, name, topic, is_public, members } => {
-                self.create(user, kind, Face { name, topic, is_public }, &members)
+                self.create(user, kind, Face { name, topic, is_public, avatar: None }, &members)
             }
             Change::Rename(id, name) => self.rename(user, id, name),
-            Change::Describe(id, topic, is_public) => self.describe(user, id, topic, is_public),
+            Change::Describe(id, description) => self.describe(user, id, description),
             Change::Add(id, member) => self.add(user, id, member),
             Change::Remove(id, member) => self.remove(user, id, member),
             Change::Appoint(id, member, role) => self.appoint(user, id, member, role),
@@ -62,16 +64,16 @@ impl State {
         self.store(user, key, &EventKind::Renamed(Renamed { name }), News::Changed)
     }
 
-    fn describe(
-        &mut self,
-        user: UserId,
-        id: ConversationId,
-        topic: Option<String>,
-        is_public: Option<bool>,
-    ) -> Result<Effect, Error> {
+    fn describe(&mut self, user: UserId, id: ConversationId, description: Description) -> Result<Effect, Error> {
+        let Description { topic, is_public, avatar } = description;
         let Some(key) = self.key_of_member(user, id)? else { return Ok(Effect::Refused(Rejection::not_found())) };
-        if let Err(rejection) = access::may_describe(self.head(key)?.kind) {
+        if (topic.is_some() || is_public.is_some())
+            && let Err(rejection) = access::may_describe(self.head(key)?.kind)
+        {
             return Ok(Effect::Refused(rejection.field(if topic.is_some() { "topic" } else { "public" })));
+        }
+        if let Some(refusal) = self.refuse_fixed(key, "avatar")? {
+            return Ok(refusal);
         }
         let before = conversation::face(&self.database, key)?;
         let is_public = is_public.unwrap_or(before.is_public);
@@ -81,12 +83,22 @@ impl State {
             return Ok(Effect::Refused(rejection));
         }
         let topic = topic.map_or(before.topic.clone(), |topic| Some(topic).filter(|topic| !topic.is_empty()));
-        let face = Face { name: before.name.clone(), topic: topic.clone(), is_public };
+        let avatar = avatar.unwrap_or(before.avatar);
+        let face = Face { name: before.name.clone(), topic: topic.clone(), is_public, avatar };
         if face == before {
             return Ok(Effect::Unchanged);
         }
+        if avatar != before.avatar {
+            if let Some(picture) = avatar
+                && !attachment::is_free_picture(&self.database, user, picture)?
+            {
+                return Ok(Effect::Refused(no_picture()));
+            }
+            attachment::set_picture(&self.database, key, avatar, clock::now())?;
+        }
         conversation::set_face(&self.database, key, &face)?;
-        self.store(user, key, &EventKind::Described(Described { topic, public: is_public }), News::Changed)
+        let described = Described { topic, public: is_public, avatar };
+        self.store(user, key, &EventKind::Described(described), News::Changed)
     }
 
     fn add(&mut self, user: UserId, id: ConversationId, member: UserId) -> Result<Effect, Error> {

@@ -81,14 +81,25 @@ pub enum Change {
     },
     /// It has another name, checked.
     Rename(ConversationId, String),
-    /// It is about something else (checked; empty: nothing in particular), or open to others than before.
-    Describe(ConversationId, Option<String>, Option<bool>),
+    /// It is about something else, has another picture, or is open to others than before.
+    Describe(ConversationId, Description),
     /// Somebody comes.
     Add(ConversationId, UserId),
     /// Somebody goes, or is sent away.
     Remove(ConversationId, UserId),
     /// Somebody may do more, or less.
     Appoint(ConversationId, UserId, Role),
+}
+
+/// What is to be different about a conversation; `None` stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Description {
+    /// What it is about, checked; empty: nothing in particular.
+    pub topic: Option<String>,
+    /// Whether everybody here finds it and may join.
+    pub is_public: Option<bool>,
+    /// The picture, or none.
+    pub avatar: Option<Option<AttachmentId>>,
 }
 
 /// How far somebody has come in a conversation.

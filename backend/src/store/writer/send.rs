@@ -113,7 +113,7 @@ impl State {
 
     /// How a conversation stands before its first event.
     pub(super) fn first_summary(&mut self, key: i64, kind: ConversationKind) -> Result<Box<Summary>, Error> {
-        let Face { name, topic, is_public } = conversation::face(&self.database, key)?;
+        let Face { name, topic, is_public, avatar } = conversation::face(&self.database, key)?;
         let members = match kind {
             ConversationKind::Direct | ConversationKind::Group => Some(conversation::members(&self.database, key)?),
             ConversationKind::Channel | ConversationKind::Everyone => None,
@@ -124,6 +124,7 @@ impl State {
             name,
             topic,
             public: is_public,
+            avatar,
             members,
             last_seq: Cursor::START,
             read_seq: Cursor::START,
