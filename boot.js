@@ -28,7 +28,7 @@ function fail(message) {
 // when another build is ready, and changes to it when the page says so.
 async function stay(worker) {
   const workers = navigator.serviceWorker;
-  if (!workers) return;
+  if (!workers) return fetchRest();
   try {
     const registration = await workers.register(worker, { updateViaCache: "none" });
     const tell = () => {
@@ -66,6 +66,15 @@ async function stay(worker) {
   }
 }
 
+// Fetches what is not needed yet, so that nobody waits for it later.
+function fetchRest() {
+  for (const path of tag.dataset.parts.split(" ")) {
+    const link = document.createElement("link");
+    Object.assign(link, { rel: "prefetch", href: path, as: "fetch", crossOrigin: "anonymous" });
+    document.head.append(link);
+  }
+}
+
 if (typeof WebAssembly !== "object") {
   fail("This browser is too old for Confab. Please update it, or use another one.");
 } else {
@@ -73,7 +82,9 @@ if (typeof WebAssembly !== "object") {
     const page = await import(tag.dataset.js);
     await page.default({ module_or_path: tag.dataset.wasm });
     document.getElementById("boot").remove();
-    if (tag.dataset.worker) void stay(tag.dataset.worker);
+    // What the first screen asks for comes first.
+    const whenIdle = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 1000));
+    if (tag.dataset.worker) whenIdle(() => void stay(tag.dataset.worker), { timeout: 3000 });
   } catch (error) {
     console.error(error);
     fail("Confab could not be loaded. Please check your connection.");

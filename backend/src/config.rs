@@ -428,7 +428,8 @@ mod tests {
 
     #[test]
     fn every_setting_has_a_flag_a_variable_and_a_line_in_the_file() {
-        let printed = parse(&["--public-url", "https://x.org", "--push-contact", "mailto:a@x.org"]).to_toml().expect("TOML");
+        let printed =
+            parse(&["--public-url", "https://x.org", "--push-contact", "mailto:a@x.org"]).to_toml().expect("TOML");
         let lines: toml::Table = printed.parse().expect("TOML");
         let command = Arguments::command();
         let flags: Vec<_> = command

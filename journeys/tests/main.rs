@@ -10,6 +10,7 @@ mod file;
 mod group;
 mod kept;
 mod keyboard;
+mod lighthouse;
 mod looks;
 mod message;
 mod outbox;

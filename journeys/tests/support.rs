@@ -58,7 +58,7 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -155,6 +155,11 @@ impl Driver {
 
     /// A browser with a profile of its own, that counts what the policy forbids and what fails.
     pub(crate) async fn browser(&self) -> WebDriver {
+        self.browser_with(&[]).await
+    }
+
+    /// The same with further arguments.
+    pub(crate) async fn browser_with(&self, arguments: &[&str]) -> WebDriver {
         let mut options = DesiredCapabilities::chrome();
         for argument in [
             "--headless",
@@ -168,6 +173,9 @@ impl Driver {
             "--disable-sync",
             "--lang=en-GB",
         ] {
+            options.add_arg(argument).unwrap();
+        }
+        for argument in arguments {
             options.add_arg(argument).unwrap();
         }
         let browser = WebDriver::new(&self.url, options).await.unwrap();

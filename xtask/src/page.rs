@@ -78,7 +78,7 @@ pub(crate) fn check_size() -> Result<()> {
 }
 
 /// The files that are loaded before somebody signs in, which is more than before somebody sees their conversations.
-fn at_first(loader: &str) -> Option<Vec<String>> {
+pub(crate) fn at_first(loader: &str) -> Option<Vec<String>> {
     let (_, entrance) = loader.split_once("__wasm_split_load_entrance")?;
     let (_, needed) = entrance.split_once(", [")?;
     let (needed, _) = needed.split_once(']')?;

@@ -17,6 +17,8 @@ const TRUNK: &str = "0.21.14";
 const DENY: &str = "0.20.2";
 /// Firefox's driver.
 const GECKODRIVER: &str = "0.37.1";
+/// What counts how well screens are made.
+const LIGHTHOUSE: &str = "12.8.2";
 /// What looks for barriers in pages.
 const AXE: &str = "4.14.1";
 /// The number is also in `Trunk.toml`: older ones leave a broken page without an error.
@@ -111,7 +113,8 @@ pub(crate) fn for_tests() -> Result<Vec<(String, String)>> {
     let install = ["install", "--locked", "geckodriver", "--version", GECKODRIVER];
     let geckodriver = cargo_tool("geckodriver", GECKODRIVER, &install, "about 3 minutes on two cores")?;
     let axe = npm_package("axe-core", AXE)?.join("axe.min.js");
-    let told = [("CONFAB_AXE", axe), ("CONFAB_GECKODRIVER", geckodriver)];
+    let lighthouse = npm_package("lighthouse", LIGHTHOUSE)?.join("cli/index.js");
+    let told = [("CONFAB_AXE", axe), ("CONFAB_GECKODRIVER", geckodriver), ("CONFAB_LIGHTHOUSE", lighthouse)];
     Ok(told.into_iter().map(|(name, path)| (name.to_owned(), path.to_string_lossy().into_owned())).collect())
 }
 

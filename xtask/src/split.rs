@@ -57,15 +57,19 @@ fn put(parts: &Path, dist: &Path) -> Result<()> {
         // Everywhere: the page may be told to fetch it early, too.
         html = html.replace(&path, &format!("/{folder}/{name}"));
     }
-    // The rest is fetched as soon as the browser has nothing else to do.
-    let later = files.iter().filter_map(|file| {
-        let name = file.file_name()?.to_string_lossy().into_owned();
-        let is_part = name.ends_with(".wasm") && name != "frontend_bg.wasm";
-        is_part.then(|| format!(r#"<link rel="prefetch" href="/{folder}/{name}" as="fetch" crossorigin="anonymous">"#))
-    });
+    let loader = fs::read_to_string(parts.join(LOADER))?;
+    let at_first = page::at_first(&loader).context("the loader of parts is not as it was")?;
+    let names = files.iter().filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned()));
+    let names = names.filter(|name| name.ends_with(".wasm") && name != "frontend_bg.wasm");
+    // Who is not signed in needs these next; the rest is fetched when the page is there (boot.js).
+    let (soon, later): (Vec<_>, Vec<_>) = names.partition(|name| at_first.contains(&format!("{name}.br")));
+    let link =
+        |name: &String| format!(r#"<link rel="prefetch" href="/{folder}/{name}" as="fetch" crossorigin="anonymous">"#);
+    let later: Vec<_> = later.iter().map(|name| format!("/{folder}/{name}")).collect();
     // Only a page that is built to be released stays in browsers.
-    html = html.replace("data-js=", "data-worker=\"/worker.js\" data-js=");
-    html = html.replace("</head>", &format!("{}</head>", later.collect::<String>()));
+    let told = format!("data-worker=\"/worker.js\" data-parts=\"{}\" data-js=", later.join(" "));
+    html = html.replace("data-js=", &told);
+    html = html.replace("</head>", &format!("{}</head>", soon.iter().map(link).collect::<String>()));
     fs::write(index, html)?;
     fs::rename(parts, dist.join(folder))?;
     Ok(())
@@ -88,15 +92,26 @@ mod tests {
         fs::create_dir_all(&parts).expect("a folder");
         fs::create_dir_all(&dist).expect("a folder");
         fs::write(parts.join("frontend.js"), "x").expect("written");
+        for part in ["split_entrance.wasm", "chunk_1.wasm", "split_more.wasm"] {
+            fs::write(parts.join(part), part).expect("written");
+        }
+        let loader = "export const __wasm_split_load_entrance = x(y(() => { }, [__chunk_1]));";
+        fs::write(parts.join(LOADER), loader).expect("written");
         fs::write(dist.join("a-1.js"), "old").expect("written");
         fs::write(dist.join("a-1.wasm"), "old").expect("written");
-        fs::write(dist.join("index.html"), "<script data-js=\"/a-1.js\" data-wasm=\"/a-1.wasm\"></script>")
-            .expect("written");
+        fs::write(
+            dist.join("index.html"),
+            "<head></head><script data-js=\"/a-1.js\" data-wasm=\"/a-1.wasm\"></script>",
+        )
+        .expect("written");
         put(&parts, &dist).expect("put");
         let html = fs::read_to_string(dist.join("index.html")).expect("read");
         let path = value(&html, "data-js").expect("an address");
         assert_eq!(fs::read_to_string(dist.join(path.trim_start_matches('/'))).expect("read"), "x");
         assert!(value(&html, "data-wasm").is_some_and(|path| path.ends_with("/frontend_bg.wasm")));
+        let soon: Vec<_> = html.split("<link ").skip(1).collect();
+        assert!(soon.len() == 2 && soon[0].contains("/chunk_1.wasm") && soon[1].contains("/split_entrance.wasm"));
+        assert!(value(&html, "data-parts").is_some_and(|parts| parts.ends_with("/split_more.wasm")));
         assert!(!dist.join("a-1.js").exists() && !dist.join("a-1.wasm").exists());
     }
 }

@@ -190,10 +190,8 @@ pub(crate) fn Composer(
                     enterkeyhint="send"
                     aria-label=following(move || label.get())
                     placeholder=following(move || label.get())
-                    role="combobox"
                     aria-autocomplete="list"
-                    aria-controls="completion"
-                    aria-expanded=following(move || completion.choices.with(|choices| !choices.is_empty()).to_string())
+                    aria-controls=move || completion.choices.with(|choices| !choices.is_empty()).then_some("completion")
                     aria-activedescendant=move || completion.choices.with(|choices| !choices.is_empty()).then(|| id_of(completion.at.get()))
                     prop:value=text
                     on:blur=move |_| completion.end()

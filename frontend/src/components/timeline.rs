@@ -284,6 +284,7 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
                 class="timeline__rows"
                 node_ref=list
                 role="log"
+                data-empty=text(move || is_empty.get().to_string())
                 aria-live=text(move || if is_at_end.get() { "polite" } else { "off" }.to_owned())
             >
                 {part_if(move || has_older.get(), move || view! {
