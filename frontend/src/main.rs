@@ -9,6 +9,7 @@
 //! * [`dynamic`] — what changes in a view.
 //! * [`later`] — parts that are loaded when they are first seen.
 //! * [`i18n`] — what the page says, in the person's language.
+//! * `gallery` — what is seen, in every state, in development builds.
 //! * [`highlight`] — code in colours.
 //! * [`api`], [`browser`] — HTTP calls; time, randomness and formats of the browser.
 #![forbid(unsafe_code)]
@@ -20,6 +21,8 @@ mod browser;
 mod components;
 mod connection;
 mod dynamic;
+#[cfg(debug_assertions)]
+mod gallery;
 mod highlight;
 mod i18n;
 mod later;
@@ -32,6 +35,10 @@ fn main() {
     wasm_bindgen_futures::spawn_local(async {
         // A language that cannot be had is left; English is always there.
         i18n::speak(state::setting::first_language()).await;
+        #[cfg(debug_assertions)]
+        if browser::window().location().pathname().is_ok_and(|path| path == gallery::PATH) {
+            return leptos::mount::mount_to_body(gallery::Gallery);
+        }
         leptos::mount::mount_to_body(app::App);
     });
 }

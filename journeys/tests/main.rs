@@ -7,6 +7,7 @@ mod access;
 mod alert;
 mod engine;
 mod file;
+mod gallery;
 mod group;
 mod kept;
 mod keyboard;

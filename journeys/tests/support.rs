@@ -1,5 +1,6 @@
 //! A server, browsers and page objects.
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 use std::future::Future;
 use std::io::{BufRead, BufReader};
@@ -256,7 +257,12 @@ impl Person {
 
     /// In front of a browser that was made elsewhere.
     pub(crate) fn sits_at(browser: WebDriver, name: &'static str, server: &Server) -> Self {
-        Self { browser, name, origin: server.origin() }
+        Self::sits_before(browser, name, server.origin())
+    }
+
+    /// The same where it is not a server that is looked at.
+    pub(crate) fn sits_before(browser: WebDriver, name: &'static str, origin: String) -> Self {
+        Self { browser, name, origin }
     }
 
     /// Arrives and signs up.
@@ -540,6 +546,16 @@ impl Person {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../test-output");
         std::fs::create_dir_all(&folder).unwrap();
         self.browser.screenshot(&folder.join(format!("{name}.png"))).await.unwrap();
+    }
+
+    /// Keeps a picture of the whole page, also of what is below the window.
+    pub(crate) async fn whole_picture(&self, name: &str) {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../test-output");
+        std::fs::create_dir_all(&folder).unwrap();
+        let tools = self.browser.cdp();
+        let taken = tools.send_raw("Page.captureScreenshot", json!({"captureBeyondViewport": true})).await.unwrap();
+        let bytes = base64::engine::general_purpose::STANDARD.decode(taken["data"].as_str().unwrap()).unwrap();
+        std::fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
     }
 
     /// Leaves, after a look at what went wrong unseen.

@@ -21,6 +21,7 @@ cargo xtask test                 check everything: format, lints, tests, browser
 cargo xtask dev                  develop: the page with live reload at http://127.0.0.1:8000
 cargo xtask setup                install what is missing, and nothing else
 cargo xtask page                 build the page into dist/
+cargo xtask gallery              build the page as it is developed, with its gallery, into target/gallery/
 cargo xtask assets               make what stands beside the page (trunk calls this)
 cargo xtask bench                measure the server beside others (about 15 minutes; --quick 2; names of scenarios)
 cargo xtask tidy                 check who may know whom";
@@ -46,6 +47,7 @@ fn run(arguments: &[String]) -> Result<()> {
             setup::for_page().and_then(|_| setup::for_tests()).and_then(|_| setup::for_licences()).map(drop)
         }
         Some("page") => setup::for_page().and_then(|tools| page::build(&tools)),
+        Some("gallery") => setup::for_page().and_then(|tools| page::gallery(&tools)).map(drop),
         Some("assets") => page::assets(),
         Some("bench") => bench::bench(&rest),
         Some("tidy") => tidy::run(),

@@ -58,6 +58,14 @@ pub(crate) fn build(tools: &Tools) -> Result<()> {
     Ok(())
 }
 
+/// Builds the page as it is developed, with its gallery, and gives the folder.
+pub(crate) fn gallery(tools: &Tools) -> Result<PathBuf> {
+    let folder = root().join("target/gallery");
+    say("Building the development page (the first time about 3 minutes on two cores)");
+    run(tools.trunk(&["build", "--offline", "--locked", "--dist"])?.arg(&folder))?;
+    Ok(folder)
+}
+
 /// Fails if the page has grown too large.
 pub(crate) fn check_size() -> Result<()> {
     let (mut first, mut whole) = (0, 0);

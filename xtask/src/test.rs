@@ -48,14 +48,19 @@ pub(crate) fn run() -> Result<()> {
     });
     let has_server =
         step("The server, as it is released", &|| cargo(&["build", "--release", "--locked", "--package", "backend"]));
+    let gallery = std::cell::OnceCell::new();
+    let has_gallery = step("The page, as it is developed", &|| {
+        page::gallery(&setup::for_page()?).map(|folder| _ = gallery.set(folder))
+    });
     let told = std::cell::OnceCell::new();
     let has_browser = step("Browsers for the tests", &|| setup::for_tests().map(|all| _ = told.set(all)));
     step("Browser tests", &|| {
-        if !(has_page && has_server && has_browser) {
+        if !(has_page && has_server && has_gallery && has_browser) {
             bail!("there is no page, no server or no browser to test with");
         }
         let binary = root().join("target/release/confab");
         let mut tests = command("cargo", &["test", "--package", "journeys", "--locked", "--", "--test-threads=1"]);
+        tests.env("CONFAB_GALLERY", gallery.get().cloned().unwrap_or_default());
         run_command(tests.env("CONFAB_BIN", binary).envs(told.get().into_iter().flatten().cloned()))
     });
 

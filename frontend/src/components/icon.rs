@@ -28,6 +28,31 @@ pub(crate) enum Picture {
 }
 
 impl Picture {
+    /// All of them.
+    #[cfg(debug_assertions)]
+    pub(crate) const ALL: [Picture; 20] = [
+        Self::Write,
+        Self::Back,
+        Self::Leave,
+        Self::Down,
+        Self::Send,
+        Self::Smile,
+        Self::Reply,
+        Self::Edit,
+        Self::Delete,
+        Self::Link,
+        Self::Copy,
+        Self::Close,
+        Self::Settings,
+        Self::Search,
+        Self::Seen,
+        Self::People,
+        Self::Pin,
+        Self::Muted,
+        Self::Attach,
+        Self::File,
+    ];
+
     fn path(self) -> &'static str {
         match self {
             Picture::Write => "M12 20h8M4 20l1-4L16.5 4.5a2.1 2.1 0 0 1 3 3L8 19l-4 1z",

@@ -22,7 +22,7 @@ pub(crate) fn OwnPicture() -> impl IntoView {
     let state = expect_context::<State>();
     let user = move || state.session.session.with(|session| session.account().cloned());
     let name = Signal::derive(move || user().map(|user| user.display_name).unwrap_or_default());
-    let id = user().map(|user| *user.id.as_bytes()).unwrap_or_default();
+    let id = state.session.me().map(|me| *me.as_bytes()).unwrap_or_default();
     let set: Setting = |state, _, avatar| {
         Box::pin(async move {
             let change = ChangeAccount { avatar: Some(avatar), ..ChangeAccount::default() };
