@@ -20,8 +20,20 @@ function fail(message) {
   retry.type = "button";
   retry.className = "button";
   retry.textContent = "Try again";
-  retry.addEventListener("click", () => location.reload());
+  retry.addEventListener("click", () => void again());
   text.after(retry);
+}
+
+// A build that stays in the browser and does not start is left for the next one, if there is one.
+async function again() {
+  const registration = await navigator.serviceWorker?.getRegistration().catch(() => {});
+  await registration?.update().catch(() => {});
+  const next = registration?.installing ?? registration?.waiting;
+  if (!next) return location.reload();
+  navigator.serviceWorker.addEventListener("controllerchange", () => location.reload());
+  const takeOver = () => next.state === "installed" && next.postMessage("take over");
+  next.addEventListener("statechange", () => (next.state === "redundant" ? location.reload() : takeOver()));
+  takeOver();
 }
 
 // Keeps the page in the browser (worker.js), where that is possible: over HTTPS, and from the own machine. Tells the page
@@ -39,8 +51,12 @@ async function stay(worker) {
       // The first of all is no other build.
       if (registration.waiting && workers.controller) tell();
     };
-    look();
-    registration.addEventListener("updatefound", () => registration.installing?.addEventListener("statechange", look));
+    const follow = () => {
+      look();
+      registration.installing?.addEventListener("statechange", look);
+    };
+    follow();
+    registration.addEventListener("updatefound", follow);
     workers.addEventListener("message", (event) => {
       if (typeof event.data?.path !== "string") return;
       history.pushState(null, "", event.data.path);
@@ -58,11 +74,23 @@ async function stay(worker) {
       if (registration.waiting) registration.waiting.postMessage("take over");
       else reload();
     });
+    // Whoever has signed out is told nothing more here.
+    addEventListener("confab-left", () => void leave(registration));
     // A server that is back may be another one; one that is away is asked another time.
     addEventListener("confab-connected", () => registration.update().catch(() => {}));
     setInterval(() => registration.update().catch(() => {}), 60 * 60 * 1000);
   } catch (error) {
     console.warn("The page is not kept for when there is no network.", error);
+  }
+}
+
+async function leave(registration) {
+  try {
+    const subscription = await registration.pushManager?.getSubscription();
+    await subscription?.unsubscribe();
+    for (const shown of (await registration.getNotifications?.()) ?? []) shown.close();
+  } catch (error) {
+    console.warn("This browser may still be told of messages.", error);
   }
 }
 

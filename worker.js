@@ -23,8 +23,13 @@ self.addEventListener("message", (event) => {
 });
 
 async function keep() {
-  const cache = await caches.open(CACHE);
-  await cache.addAll(FILES.map(([path, integrity]) => new Request(path, { integrity })));
+  try {
+    const cache = await caches.open(CACHE);
+    await cache.addAll(FILES.map(([path, integrity]) => new Request(path, { integrity })));
+  } catch (error) {
+    await caches.delete(CACHE);
+    throw error;
+  }
 }
 
 // The build before stays for the pages that were begun with it.

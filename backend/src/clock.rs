@@ -1,7 +1,7 @@
 //! The time and new random ids. Nothing else in the server reads the clock or draws randomness.
 
 use shared::ids::Timestamp;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The time of day. Before 1970 it is 1970.
 #[must_use]
@@ -23,6 +23,13 @@ pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
+}
+
+/// So long before a moment.
+#[must_use]
+pub fn before(now: Timestamp, span: Duration) -> Timestamp {
+    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    Timestamp::from_millis(now.as_millis().saturating_sub(millis))
 }
 
 /// A new id of any kind: `clock::id(UserId::v7)`.

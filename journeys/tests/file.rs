@@ -56,6 +56,62 @@ impl Person {
     }
 }
 
+/// One second of a tone: 8,000 samples of eight bits (RIFF, Multimedia Programming Interface 1.0).
+fn tone() -> Vec<u8> {
+    let samples: Vec<u8> = (0..8_000_u32).map(|at| if at / 20 % 2 == 0 { 96 } else { 160 }).collect();
+    let mut wave =
+        b"RIFF\x64\x1f\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\x40\x1f\0\0".to_vec();
+    wave.extend(samples);
+    wave
+}
+
+/// Two seconds of a film, recorded by the browser.
+async fn film(person: &Person) -> Vec<u8> {
+    let record = "const done = arguments[0]; const canvas = document.createElement('canvas'); canvas.width = canvas.height = 64;
+        const context = canvas.getContext('2d'); let frame = 0;
+        const drawing = setInterval(() => { context.fillStyle = ['#a40', '#04a'][frame++ % 2]; context.fillRect(0, 0, 64, 64) }, 50);
+        const recorder = new MediaRecorder(canvas.captureStream(20), { mimeType: 'video/webm;codecs=vp8' });
+        const parts = []; recorder.ondataavailable = (event) => parts.push(event.data);
+        recorder.onstop = async () => { clearInterval(drawing); done([...new Uint8Array(await new Blob(parts).arrayBuffer())]) };
+        recorder.start(); setTimeout(() => recorder.stop(), 2000);";
+    let bytes = person.browser.execute_async(record, vec![]).await.unwrap();
+    serde_json::from_value(bytes.json().clone()).unwrap()
+}
+
+#[tokio::test]
+async fn sounds_and_films_are_played_where_they_were_sent() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    let folder = tempfile::tempdir().unwrap();
+    let sound = make_file(folder.path(), "tone.wav", &tone());
+    let film = make_file(folder.path(), "film.webm", &film(&ada).await);
+    ada.opens("Everyone").await;
+    ben.opens("Everyone").await;
+    ada.chooses(&[&sound, &film]).await;
+    ada.has_in_tray(2).await;
+    ada.says("Listen, and look").await;
+    ben.sees("Listen, and look").await;
+    for css in [".sound audio", ".film"] {
+        ben.waits_for(css).await;
+        let play = format!(
+            "const done = arguments[0]; const media = document.querySelector('{css}'); media.muted = true;
+            media.ontimeupdate = () => {{ if (media.currentTime > 0.2) done('plays') }};
+            media.onerror = () => done(media.error.message); media.play().catch((error) => done(String(error)))"
+        );
+        let played = ben.browser.execute_async(&play, vec![]).await.unwrap();
+        assert_eq!(played.json(), &json!("plays"), "{css}");
+    }
+    // A sound can be gone into: the server sends parts of it.
+    let seek = "const done = arguments[0]; const media = document.querySelector('.sound audio'); media.pause();
+        media.onseeked = () => done(media.currentTime); media.currentTime = 0.75";
+    assert_eq!(ben.browser.execute_async(seek, vec![]).await.unwrap().json(), &json!(0.75));
+    ben.picture("sound-and-film").await;
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}
+
 #[tokio::test]
 async fn pictures_and_files_go_with_a_message_and_are_seen_by_the_other() {
     let (server, driver) = (Server::start(), Driver::start().await);

@@ -63,6 +63,56 @@ async fn it_fits_phones_tablets_and_desks_in_light_and_dark() {
     }
 }
 
+/// A window of 1280 × 1024 enlarged to 400 % has this many of the page's pixels (WCAG 2.2, 1.4.10).
+const ENLARGED: (u32, u32) = (320, 256);
+
+#[tokio::test]
+async fn enlarged_to_400_percent_everything_can_be_reached() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let guest = Person::arrives("Guest", &driver, &server).await;
+    guest.window(ENLARGED.0, ENLARGED.1).await;
+    nothing_is_cut(&guest, "/signin").await;
+    // The button is below the window, and can be gone to.
+    guest.types("#email", "nobody@example.org").await;
+    guest.types("#password", "not a password").await;
+    guest.clicks("form.form button[type='submit']").await;
+    guest.waits_for(".form__alert").await;
+    guest.picture("signin-enlarged").await;
+    guest.leaves().await;
+
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    ada.window(ENLARGED.0, ENLARGED.1).await;
+    ada.opens("Everyone").await;
+    ada.says("Written with large letters, a whole sentence of them").await;
+    ada.sees("Written with large letters, a whole sentence of them").await;
+    nothing_is_cut(&ada, "a conversation").await;
+    for css in [".composer__text", "button[aria-label='Send']", ".message[data-own='true']", ".pane__back"] {
+        let script = format!(
+            "const box = document.querySelector(\"{css}\").getBoundingClientRect();
+            return box.top < innerHeight && box.bottom > 0 && box.left >= 0 && box.right <= innerWidth"
+        );
+        assert_eq!(ada.js(&script).await, json!(true), "{css} is in view");
+    }
+    ada.picture("conversation-enlarged").await;
+    ada.clicks("button[aria-label='About this conversation']").await;
+    ada.waits_for(".dialog .person").await;
+    nothing_is_cut(&ada, "about").await;
+    ada.picture("about-enlarged").await;
+    ada.clicks(".dialog button[aria-label='Close']").await;
+    ada.goes_to("/settings").await;
+    ada.waits_for("#quiet").await;
+    nothing_is_cut(&ada, "settings").await;
+    ada.leaves().await;
+}
+
+/// Nothing is wider than the window.
+async fn nothing_is_cut(person: &Person, what: &str) {
+    let script = "return [...document.querySelectorAll('body *')].filter((e) => e.checkVisibility() && !e.closest('.visually-hidden'))
+        .filter((e) => { const box = e.getBoundingClientRect(); return box.width > 0 && (box.right > innerWidth + 1 || box.left < -1) })
+        .map((e) => e.outerHTML.slice(0, 80))";
+    assert_eq!(person.js(script).await, json!([]), "{what}");
+}
+
 async fn nothing_sticks_out(person: &Person, what: &str) {
     let script = "return document.documentElement.scrollWidth <= innerWidth && document.documentElement.scrollHeight <= innerHeight + 1";
     assert_eq!(person.js(script).await, json!(true), "{what} does not fit");

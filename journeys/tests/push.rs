@@ -135,9 +135,18 @@ async fn firefox_tells_of_a_message_while_the_page_is_closed() {
 
     // Turned off, the server has nobody to tell.
     ben.goes_to("/settings").await;
+    ben.waits_for("[data-told-closed='true']").await;
+    ben.js("const ask = window.fetch; window.fetch = async (request, ...rest) => {
+        const answer = await ask(request, ...rest);
+        if (request.method === 'DELETE' && answer.status === 204) window.deleted = (window.deleted ?? 0) + 1;
+        return answer;
+    }")
+        .await;
     ben.clicks_button("Turn off").await;
-    eventually("the server knows", || async {
-        ben.js("return localStorage.getItem('confab-push')").await == Value::Null
+    let subscribed = "const done = arguments[0]; navigator.serviceWorker.getRegistration()
+        .then((one) => one.pushManager.getSubscription()).then((one) => done([window.deleted ?? 0, one !== null]))";
+    eventually("the server and the browser know", || async {
+        ben.browser.execute_async(subscribed, vec![]).await.unwrap().json() == &json!([1, false])
     })
     .await;
     ben.browser.quit().await.unwrap();

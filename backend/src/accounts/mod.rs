@@ -3,6 +3,11 @@
 pub mod password;
 pub mod token;
 
+use std::time::Duration;
+
+/// A browser's session that was silent for so long has ended.
+pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// What a secret belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionKind {

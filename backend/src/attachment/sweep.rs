@@ -83,8 +83,7 @@ async fn sweep_strays(app: &App) -> Result<(), store::Error> {
 }
 
 fn ago(span: Duration) -> Timestamp {
-    let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    Timestamp::from_millis(clock::now().as_millis().saturating_sub(span))
+    clock::before(clock::now(), span)
 }
 
 /// The moment an id was made (RFC 9562 section 5.7).

@@ -2,7 +2,7 @@
 //! the contract's: origin 403, session 401, there-and-yours 404, media type 415, JSON 400, content 422.
 
 use super::error::Refused;
-use crate::accounts::{SessionKind, token};
+use crate::accounts::{SESSION_IDLE_MAX, SessionKind, token};
 use crate::app::App;
 use crate::clock;
 use crate::server::address::ConnectionSlot;
@@ -26,8 +26,6 @@ const BODY_BYTES_MAX: usize = 128 * 1024;
 const BODY_BYTES_DISCARDED_MAX: usize = 4 * 1024 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
-/// A session that was silent for so long has ended.
-const SESSION_IDLE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How often it is noted that an API token is in use.
 const TOKEN_TOUCH: Duration = Duration::from_secs(60);
 /// How often it is noted that a session is in use.
@@ -78,7 +76,7 @@ impl Shown {
     pub fn of(headers: &HeaderMap, app: &App) -> Result<Self, Refused> {
         let token = bearer(headers);
         let hash = token.or_else(|| cookie(headers, cookie_name(app))).and_then(token::hash).ok_or_else(signed_out)?;
-        Ok(Self { hash, not_before: before(clock::now(), SESSION_IDLE_MAX), is_bearer: token.is_some() })
+        Ok(Self { hash, not_before: clock::before(clock::now(), SESSION_IDLE_MAX), is_bearer: token.is_some() })
     }
 
     /// Whether a session may be used like this. A browser's secret is good as a cookie only, and a token only where
@@ -100,7 +98,7 @@ impl FromRequestParts<Arc<App>> for Shown {
 /// Notes now and then that a session is in use.
 pub fn note_use(app: &Arc<App>, session: &SessionRow) {
     let each = if session.kind == SessionKind::Token { TOKEN_TOUCH } else { SESSION_TOUCH };
-    if session.last_seen_at < before(clock::now(), each) {
+    if session.last_seen_at < clock::before(clock::now(), each) {
         // Only a note; the request does not depend on it.
         let (app, id) = (app.clone(), session.id);
         tokio::spawn(async move { app.writer.touch_session(id).await });
@@ -133,11 +131,6 @@ impl FromRequestParts<Arc<App>> for Browser {
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, secret) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
-}
-
-fn before(now: Timestamp, ago: Duration) -> Timestamp {
-    let ago = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
-    Timestamp::from_millis(now.as_millis().saturating_sub(ago))
 }
 
 /// The session cookie's name. Over https it is bound to this host (RFC 6265bis section 4.1.3.2).

@@ -1,5 +1,6 @@
 //! One push message: encrypted for its browser (RFC 8291), signed for its push service (RFC 8292).
 
+use crate::clock;
 use crate::store::push::Notice;
 use anyhow::Context;
 use axum::body::Body;
@@ -77,16 +78,13 @@ pub fn point(bytes: &[u8]) -> Option<[u8; 65]> {
 }
 
 /// Bytes to sign with.
-///
-/// # Errors
-/// When the system has no randomness.
-pub fn random_key() -> anyhow::Result<[u8; 32]> {
+#[must_use]
+pub fn random_key() -> [u8; 32] {
     loop {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes)?;
+        let bytes = clock::random();
         // One in 2^32 is none.
         if SigningKey::from_slice(&bytes).is_ok() {
-            return Ok(bytes);
+            return bytes;
         }
     }
 }
@@ -102,7 +100,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_browser_can_read_it_and_the_service_knows_who_sends_it() {
-        let (browser, signer) = (random_key().expect("random"), random_key().expect("random"));
+        let (browser, signer) = (random_key(), random_key());
         let secret_key = p256::SecretKey::from_slice(&browser).expect("a key");
         let public: [u8; 65] = public_key(&browser).expect("a key").try_into().expect("65 bytes");
         let at = Timestamp::from_millis(1_790_000_000_000);

@@ -39,6 +39,8 @@ pub struct Span {
     pub until: Timestamp,
     /// What was said after is by another clock.
     pub now: Timestamp,
+    /// A session that was silent since before this moment has ended, and its browser is not told.
+    pub not_before: Timestamp,
 }
 
 /// Some of what is to be pushed.
@@ -53,6 +55,14 @@ pub struct Portion {
 }
 
 impl Store {
+    /// What the server signs with, if that was ever needed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn push_signer(&self) -> Result<Option<[u8; 32]>, Error> {
+        self.readers.read(|database| Ok(push::state(database)?.map(|(signer, _)| signer))).await
+    }
+
     /// Waits until there may be something to push.
     pub async fn grown_to_push(&self) {
         self.pushing.wait().await;

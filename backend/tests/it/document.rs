@@ -510,7 +510,7 @@ async fn the_socket_speaks_as_its_schema_says() {
 
 /// A browser's, at a push service that is known.
 fn subscription() -> Value {
-    let key = backend::push::public_key(&backend::push::random_key().unwrap()).unwrap();
+    let key = backend::push::public_key(&backend::push::random_key()).unwrap();
     let text = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
     json!({"endpoint": "https://fcm.googleapis.com/fcm/send/x", "p256dh": text(&key), "auth": text(&[1; 16])})
 }

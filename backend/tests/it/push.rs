@@ -70,7 +70,7 @@ struct Browser {
 
 impl Browser {
     fn new(name: &'static str) -> Self {
-        let key = SecretKey::from_slice(&backend::push::random_key().unwrap()).unwrap();
+        let key = SecretKey::from_slice(&backend::push::random_key()).unwrap();
         Self { name, key, secret: [name.len() as u8; 16] }
     }
 

@@ -351,6 +351,26 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+#[test]
+fn what_was_written_down_is_void_for_another_person_and_with_another_history() {
+    let ServerFrame::Welcome(greeting) = welcome() else { panic!("a welcome") };
+    let (me, epoch) = (greeting.user.id, greeting.epoch.clone());
+    let other = UserId::v7(Timestamp::default(), [99; 10]);
+    let other_epoch: Epoch = serde_json::from_str("\"other\"").expect("an epoch");
+    for (user, history, expected) in
+        [(me, &epoch, None), (other, &epoch, Some(Output::OtherPerson)), (me, &other_epoch, Some(Output::OtherHistory))]
+    {
+        let mut connection = Connection::new(1);
+        connection.remember(user, history);
+        connection.start(0);
+        connection.handle_open(0);
+        connection.handle_frame(welcome(), 0);
+        let outputs: Vec<_> = std::iter::from_fn(|| connection.poll_output()).collect();
+        let told = outputs.into_iter().find(|output| matches!(output, Output::OtherPerson | Output::OtherHistory));
+        assert_eq!(told, expected);
+    }
+}
+
 proptest! {
     /// A toy server that accepts what arrives: whatever happens to the line, every message written is
     /// stored once the line holds, and none twice under different ids.

@@ -60,6 +60,12 @@ pub(crate) fn Alerts() -> impl IntoView {
             shown.iter().filter(|one| is_read(one)).for_each(|one| one.notification.close());
             shown.retain(|one| !is_read(one));
         });
+        if is_wanted_here() {
+            leptos::task::spawn_local(push::close(move |tag| {
+                let standing = tag.parse().ok().and_then(|id| state.conversations.standing(id));
+                standing.is_some_and(|now| now.unread == 0)
+            }));
+        }
     });
 }
 

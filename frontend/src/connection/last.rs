@@ -6,7 +6,7 @@ use crate::browser;
 use crate::dynamic::effect;
 use crate::state::State;
 use crate::state::session::Session;
-use client::connection::Status;
+use client::connection::{Ended, Status};
 use client::kept::{KeptState, ROWS_MAX};
 use client::timeline::KeptTimeline;
 use leptos::prelude::*;
@@ -28,12 +28,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// What is on disk, as far as this page knows.
 #[derive(Default)]
 struct Written {
-    /// Whose it is; `None`: not known yet.
-    user: Option<UserId>,
     state: String,
-    timelines: Vec<ConversationId>,
     marks: HashMap<ConversationId, (Cursor, usize)>,
-    /// It is being written.
+    /// All that had come by then.
+    heard: Option<u32>,
+    /// It is being written, or cannot be.
     is_busy: bool,
 }
 
@@ -48,14 +47,17 @@ pub(crate) fn wipe() {
 pub(crate) fn watch(state: State) {
     let disk: Disk = StoredValue::new_local(Written::default());
     let write = move || {
-        let is_free = disk.try_with_value(|written| !written.is_busy).unwrap_or(false);
-        if is_free && state.link.is_open() {
-            let _ = disk.try_update_value(|written| written.is_busy = true);
+        let heard = state.heard.get_value();
+        let is_due = disk.try_with_value(|written| !written.is_busy && written.heard != Some(heard)).unwrap_or(false);
+        if is_due && state.link.is_open() {
+            let _ = disk.try_update_value(|written| (written.is_busy, written.heard) = (true, Some(heard)));
             leptos::task::spawn_local(async move {
-                if let Err(error) = write(state, disk).await {
+                let done = write(state, disk).await;
+                if let Err(error) = &done {
                     browser::log_error(&format!("the page will not open without a network: {error:?}"));
                 }
-                let _ = disk.try_update_value(|written| written.is_busy = false);
+                // What the browser does not keep is not tried again.
+                let _ = disk.try_update_value(|written| written.is_busy = done.is_err());
             });
         }
     };
@@ -76,6 +78,12 @@ pub(crate) fn watch(state: State) {
             leptos::task::spawn_local(show(state));
         }
     });
+    // The session was ended elsewhere: this device may be in other hands.
+    effect(move || {
+        if state.link.status.with(|status| *status == Status::Ended(Ended::SignedOut)) {
+            state.session.leave_nothing();
+        }
+    });
     set_timeout(move || leptos::task::spawn_local(show(state)), PATIENCE);
 }
 
@@ -90,7 +98,7 @@ async fn show(state: State) {
         for id in &kept.timelines {
             timelines.extend(read::<KeptTimeline>(&storage, &id.to_string()).await.map(|timeline| (*id, timeline)));
         }
-        state.restore_last(kept, &timelines);
+        state.restore_last(kept, timelines);
     }
     storage.close().await;
 }
@@ -103,44 +111,43 @@ async fn read<T: DeserializeOwned>(storage: &Storage, name: &str) -> Option<T> {
 
 async fn write(state: State, disk: Disk) -> Result<(), JsValue> {
     let Some(me) = state.session.me() else { return Ok(()) };
-    let before = disk.with_value(|written| (written.user, written.timelines.clone()));
     let storage = Storage::open(DATABASE, STORE);
-    let done = async {
-        let known = if before.0 == Some(me) {
-            before.1
-        } else {
-            // What another page has kept of the same person stays.
-            let kept = read::<KeptState>(&storage, STATE).await.filter(|kept| kept.user.id == me);
-            kept.map(|kept| kept.timelines).unwrap_or_default()
-        };
-        // Meanwhile the person may have gone.
-        let Some((kept, let_go)) = state.kept(&known).filter(|(kept, _)| kept.user.id == me && state.link.is_open())
-        else {
-            return Ok(());
-        };
-        for id in &kept.timelines {
-            let mark = state.timelines.mark(*id);
-            let is_new = mark.is_some() && disk.with_value(|written| written.marks.get(id).copied() != mark);
-            if let Some(timeline) = state.timelines.kept(*id, ROWS_MAX).filter(|_| is_new) {
-                storage.put(&id.to_string(), &json(&timeline)?).await?;
-                disk.update_value(|written| written.marks.extend(mark.map(|mark| (*id, mark))));
-            }
-        }
-        for id in let_go {
-            storage.remove(&id.to_string()).await?;
-        }
-        let text = json(&kept)?;
-        if disk.with_value(|written| written.state != text) {
-            storage.put(STATE, &text).await?;
-        }
-        disk.update_value(|written| {
-            (written.user, written.state, written.timelines) = (Some(me), text, kept.timelines);
-        });
-        Ok(())
-    };
-    let done = done.await;
+    let done = write_to(&storage, me, state, disk).await;
+    // Nobody could do away with it otherwise.
     storage.close().await;
     done
+}
+
+async fn write_to(storage: &Storage, me: UserId, state: State, disk: Disk) -> Result<(), JsValue> {
+    // Another page may have kept others of the same person.
+    let there = read::<KeptState>(storage, STATE).await;
+    if there.as_ref().is_some_and(|kept| kept.user.id != me) {
+        storage.clear().await?;
+    }
+    let known = there.filter(|kept| kept.user.id == me).map(|kept| kept.timelines).unwrap_or_default();
+    // Meanwhile the person may have gone.
+    let is_still = |kept: &KeptState| kept.user.id == me && state.link.is_open();
+    let Some((kept, let_go)) = state.kept(&known).filter(|(kept, _)| is_still(kept)) else { return Ok(()) };
+    for id in &kept.timelines {
+        let mark = state.timelines.mark(*id);
+        let Some(before) = disk.try_with_value(|written| written.marks.get(id).copied()) else { return Ok(()) };
+        if mark.is_some()
+            && mark != before
+            && let Some(timeline) = state.timelines.kept(*id, ROWS_MAX)
+        {
+            storage.put(&id.to_string(), &json(&timeline)?).await?;
+            let _ = disk.try_update_value(|written| written.marks.extend(mark.map(|mark| (*id, mark))));
+        }
+    }
+    for id in let_go {
+        storage.remove(&id.to_string()).await?;
+    }
+    let text = json(&kept)?;
+    if is_still(&kept) && disk.try_with_value(|written| written.state != text) == Some(true) {
+        storage.put(STATE, &text).await?;
+        let _ = disk.try_update_value(|written| written.state = text);
+    }
+    Ok(())
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String, JsValue> {

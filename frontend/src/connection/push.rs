@@ -6,12 +6,16 @@ use crate::{api, browser};
 use js_sys::Reflect;
 use shared::ids::UserId;
 use shared::push::PushSubscription;
+use std::cell::Cell;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{PushManager, PushSubscriptionOptionsInit, ServiceWorkerRegistration};
 
-/// Under what it is kept whose messages the server tells this browser of, and where.
-const TOLD: &str = "confab-push";
+thread_local! {
+    /// Whose messages the server tells this browser of, as this page has asked it to. Each page asks once: the server may
+    /// have forgotten.
+    static TOLD: Cell<Option<UserId>> = const { Cell::new(None) };
+}
 
 /// Has the server tell this browser. `false`: it cannot be told.
 pub(crate) async fn subscribe(me: UserId) -> bool {
@@ -45,10 +49,13 @@ pub(crate) async fn unsubscribe() {
 
 /// Whoever has signed out is told no more: the server forgets it with the session.
 pub(crate) fn forget() {
-    browser::forget(TOLD);
+    TOLD.set(None);
 }
 
 async fn try_subscribe(me: UserId) -> Result<bool, JsValue> {
+    if TOLD.get() == Some(me) {
+        return Ok(true);
+    }
     let Some(manager) = manager().await else { return Ok(false) };
     let failed = |error: api::Error| JsValue::from(error.message());
     let key = api::push_key().await.map_err(failed)?;
@@ -67,11 +74,8 @@ async fn try_subscribe(me: UserId) -> Result<bool, JsValue> {
         }
     };
     let subscription = read(&subscription).ok_or("the subscription says nothing")?;
-    let told = format!("{me} {}", subscription.endpoint);
-    if browser::recall(TOLD).as_deref() != Some(&told) {
-        api::push_subscribe(&subscription).await.map_err(failed)?;
-        browser::remember(TOLD, &told);
-    }
+    api::push_subscribe(&subscription).await.map_err(failed)?;
+    TOLD.set(Some(me));
     Ok(true)
 }
 
@@ -88,13 +92,29 @@ fn read(subscription: &JsValue) -> Option<PushSubscription> {
     })
 }
 
+/// Takes away what was told while the page was closed, where its conversation is one of these.
+pub(crate) async fn close(is_read: impl Fn(&str) -> bool) {
+    let Some(registration) = registration().await else { return };
+    let Ok(asked) = registration.get_notifications() else { return };
+    let Ok(Ok(all)) = JsFuture::from(asked).await.map(JsCast::dyn_into::<js_sys::Array>) else { return };
+    for notification in all.iter().filter_map(|one| one.dyn_into::<web_sys::Notification>().ok()) {
+        if notification.tag().is_some_and(|tag| is_read(&tag)) {
+            notification.close();
+        }
+    }
+}
+
 /// The browser's, if it has one and the page stays in it.
 async fn manager() -> Option<PushManager> {
+    registration().await?.push_manager().ok().filter(|manager| !manager.is_undefined())
+}
+
+/// Of what keeps the page in the browser.
+async fn registration() -> Option<ServiceWorkerRegistration> {
     let navigator = browser::window().navigator();
     if !Reflect::has(&navigator, &"serviceWorker".into()).unwrap_or(false) {
         return None;
     }
     let found = JsFuture::from(navigator.service_worker().get_registration()).await.ok()?;
-    let registration: ServiceWorkerRegistration = found.dyn_into().ok()?;
-    registration.push_manager().ok().filter(|manager| !manager.is_undefined())
+    found.dyn_into().ok()
 }

@@ -41,6 +41,11 @@ impl Storage {
         self.change(|store| store.delete(&name.into())).await
     }
 
+    /// Strikes all.
+    pub(crate) async fn clear(&self) -> Result<(), JsValue> {
+        self.change(IdbObjectStore::clear).await
+    }
+
     /// One text; `None` if there is none.
     pub(crate) async fn get(&self, name: &str) -> Result<Option<String>, JsValue> {
         Ok(self.ask(|store| store.get(&name.into())).await?.as_string())

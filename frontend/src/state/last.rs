@@ -2,7 +2,7 @@
 
 use super::State;
 use super::session::Session;
-use client::kept::{CONVERSATIONS_MAX, KeptState, PEOPLE_MAX, latest};
+use client::kept::{CONVERSATIONS_MAX, KeptState, MEMBERS_MAX, PEOPLE_MAX, latest};
 use client::timeline::KeptTimeline;
 use leptos::prelude::*;
 use shared::ids::ConversationId;
@@ -13,29 +13,36 @@ impl State {
     pub(crate) fn kept(self, timelines: &[ConversationId]) -> Option<(KeptState, Vec<ConversationId>)> {
         let user = self.session.session.with_untracked(|session| session.account().cloned())?;
         let epoch = self.link.drive(self, |machine| machine.epoch().cloned())?;
-        let (conversations, more) = self.conversations.kept(CONVERSATIONS_MAX);
+        let (mut conversations, more) = self.conversations.kept(CONVERSATIONS_MAX);
         let opened = self.timelines.opened();
         let newest = conversations.iter().map(|summary| summary.id).filter(|id| opened.contains(id));
-        let (timelines, let_go) = latest(newest, timelines);
+        let (mut timelines, mut let_go) = latest(newest, timelines);
+        // What one is in no more does not stay.
+        if !more {
+            let is_there = |id: &ConversationId| conversations.iter().any(|summary| summary.id == *id);
+            let_go.extend(timelines.extract_if(.., |id| !is_there(id)));
+        }
+        for summary in &mut conversations {
+            summary.members.as_mut().map(|members| members.truncate(MEMBERS_MAX));
+        }
         let people = self.people.kept(PEOPLE_MAX);
         let limits = self.limits.get_untracked();
         Some((KeptState { user, epoch, limits, conversations, more, people, timelines }, let_go))
     }
 
     /// Shows how everything stood, if the server has not said anything yet.
-    pub(crate) fn restore_last(self, kept: KeptState, timelines: &[(ConversationId, KeptTimeline)]) {
+    pub(crate) fn restore_last(self, kept: KeptState, timelines: Vec<(ConversationId, KeptTimeline)>) {
         if self.session.session.with_untracked(|session| *session != Session::Unknown) {
             return;
         }
         let me = kept.user.id;
         self.link.drive(self, |machine| machine.remember(me, &kept.epoch));
         self.people.learn(&kept.people);
+        self.people.doubt(&kept.people);
         self.people.learn([&kept.user]);
         kept.conversations.iter().for_each(|summary| self.people.learn_of(summary));
         self.limits.set(kept.limits);
-        for (id, timeline) in timelines {
-            self.timelines.restore(*id, timeline);
-        }
+        self.timelines.set_kept(timelines);
         self.session.set_in(kept.user);
         self.drafts.restore(me);
         self.conversations.welcome(kept.conversations, kept.more);

@@ -103,6 +103,8 @@ pub(crate) struct State {
     pub(crate) viewing: StoredValue<(Vec<Attachment>, usize)>,
     /// Whom a new message begins with.
     pub(crate) beginning: StoredValue<Vec<User>>,
+    /// Grows with what comes from the server.
+    pub(crate) heard: StoredValue<u32>,
     /// Another build of the page is ready.
     pub(crate) is_renewed: RwSignal<bool>,
     /// Emoji.
@@ -143,6 +145,7 @@ impl State {
             searching: RwSignal::new((String::new(), None)),
             viewing: StoredValue::new((Vec::new(), 0)),
             beginning: StoredValue::new(Vec::new()),
+            heard: StoredValue::new(0),
             is_renewed: RwSignal::new(false),
             emoji: EmojiState::new(),
             active: RwSignal::new(None),
@@ -157,6 +160,7 @@ impl State {
 
     /// Takes in what the server says.
     pub(crate) fn apply(self, frame: ServerFrame) {
+        self.heard.update_value(|count| *count = count.wrapping_add(1));
         match frame {
             ServerFrame::Welcome(welcome) => self.welcome(*welcome),
             ServerFrame::Event(event) => self.event(event),
@@ -181,6 +185,7 @@ impl State {
     }
 
     fn welcome(self, welcome: Welcome) {
+        self.timelines.set_kept(Vec::new());
         let Welcome { user, limits, conversations, more, presence, .. } = welcome;
         let me = user.id;
         self.people.learn([&user]);

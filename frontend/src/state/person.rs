@@ -41,17 +41,26 @@ pub(crate) struct People {
     /// What they say of themselves.
     statuses: Known,
     wanted: StoredValue<Vec<UserId>>,
+    /// Those of whom it is not known whether they are still called and look like this.
+    doubted: StoredValue<Vec<UserId>>,
 }
 
 impl People {
     pub(crate) fn new() -> Self {
         let known = || StoredValue::new(HashMap::new());
-        Self { names: known(), pictures: known(), statuses: known(), wanted: StoredValue::new(Vec::new()) }
+        Self {
+            names: known(),
+            pictures: known(),
+            statuses: known(),
+            wanted: StoredValue::new(Vec::new()),
+            doubted: StoredValue::new(Vec::new()),
+        }
     }
 
     /// Takes in what these people are called.
     pub(crate) fn learn<'a>(self, users: impl IntoIterator<Item = &'a User>) {
         for user in users {
+            self.doubted.update_value(|doubted| doubted.retain(|id| *id != user.id));
             set(&self.name(user.id), &user.display_name);
             self.set_picture(user.id.as_bytes(), user.avatar);
             set(&self.status(user.id), user.status.as_deref().unwrap_or_default());
@@ -67,6 +76,11 @@ impl People {
     fn set_picture(self, id: &[u8; 16], picture: Option<AttachmentId>) {
         let path = picture.map(|picture| format!("/api/attachments/{picture}/thumbnail"));
         set(&self.picture(id), path.as_deref().unwrap_or_default());
+    }
+
+    /// What is known of these people was written down earlier: they are asked for again when they are seen.
+    pub(crate) fn doubt(self, users: &[User]) {
+        self.doubted.set_value(users.iter().map(|user| user.id).collect());
     }
 
     /// What somebody is called; empty until it is known.
@@ -110,7 +124,8 @@ impl People {
 
     /// Makes sure that somebody's name becomes known. Those wanted at once are asked for together.
     pub(crate) fn want(self, id: UserId, state: State) {
-        if !self.name(id).with_untracked(String::is_empty) {
+        let is_doubted = self.doubted.with_value(|doubted| doubted.contains(&id)) && state.link.is_open();
+        if !is_doubted && !self.name(id).with_untracked(String::is_empty) {
             return;
         }
         let is_first = self.wanted.try_update_value(|wanted| {

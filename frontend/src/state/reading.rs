@@ -136,7 +136,12 @@ impl State {
     pub(crate) fn read_what_is_open(self) {
         let Some((id, true)) = self.open.get_value() else { return };
         // What is not loaded is on no screen.
-        if !browser::is_visible() || self.timelines.open(id) || !self.timelines.is_at_newest(id) {
+        if !browser::is_visible() || !self.timelines.is_at_newest(id) {
+            return;
+        }
+        // Nor is what has come since it was written down.
+        let end = self.conversations.standing(id).map(|standing| standing.last_seq);
+        if self.timelines.last(id).is_none_or(|last| Some(last) < end) {
             return;
         }
         if let Some(seq) = self.conversations.read_all(id).and_then(|cursor| Seq::new(cursor.get())) {
@@ -154,6 +159,7 @@ impl State {
                         self.people.want(event.sender, self);
                     }
                     let missing = self.timelines.finish(id, loading, page);
+                    self.heard.update_value(|count| *count = count.wrapping_add(1));
                     self.fetch(id, missing);
                     if load == Load::Newest && self.going.get_value() == Some(id) {
                         // A scrolling that was going on may have gone on.

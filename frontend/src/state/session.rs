@@ -66,7 +66,7 @@ impl SessionState {
                 Ok(user) if self.me().is_none_or(|me| me == user.id) => self.begin(state, user),
                 // What was shown meanwhile was somebody else's.
                 Ok(_) => {
-                    last::wipe();
+                    self.leave_nothing();
                     let _ = browser::window().location().reload();
                 }
                 Err(error) if error.is(Code::Unauthenticated) => self.leave(state),
@@ -81,7 +81,7 @@ impl SessionState {
             if let Err(error) = api::session().await
                 && error.is(Code::Unauthenticated)
             {
-                last::wipe();
+                self.leave_nothing();
                 state.link.drive(state, client::connection::Connection::handle_session_over);
                 if self.session.with_untracked(|session| *session == Session::Unknown) {
                     self.session.set(Session::Out);
@@ -126,9 +126,15 @@ impl SessionState {
         // The outbox keeps it for when they are back.
         state.delete_all_now();
         state.forget();
+        self.leave_nothing();
+        self.session.set(Session::Out);
+    }
+
+    /// Nothing of the person stays in this browser for whoever comes next, but what is not sent yet, which is theirs alone.
+    pub(crate) fn leave_nothing(self) {
         last::wipe();
         push::forget();
-        self.session.set(Session::Out);
+        browser::tell("confab-left");
     }
 
     fn begin(self, state: State, user: User) {

@@ -95,11 +95,13 @@ struct Entry {
 #[derive(Clone, Copy)]
 pub(crate) struct Timelines {
     entries: StoredValue<HashMap<ConversationId, Entry>>,
+    /// What was written down of others, while there is no connection.
+    kept: StoredValue<Vec<(ConversationId, KeptTimeline)>>,
 }
 
 impl Timelines {
     pub(crate) fn new() -> Self {
-        Self { entries: StoredValue::new(HashMap::new()) }
+        Self { entries: StoredValue::new(HashMap::new()), kept: StoredValue::new(Vec::new()) }
     }
 
     /// What to show of a conversation.
@@ -153,6 +155,10 @@ impl Timelines {
 
     /// `true`: nothing of it was loaded yet.
     pub(crate) fn open(self, id: ConversationId) -> bool {
+        let is_loaded = self.with(id, |entry| entry.timeline.is_loaded());
+        if !is_loaded {
+            self.show_kept(id);
+        }
         self.with(id, |entry| !entry.timeline.is_loaded())
     }
 
@@ -300,7 +306,12 @@ impl Timelines {
         is_wanted.unwrap_or(false)
     }
 
-    /// How far a timeline has come, and how many rows it has: what is written down is still right while this stays.
+    /// How far a timeline has come.
+    pub(crate) fn last(self, id: ConversationId) -> Option<Cursor> {
+        self.known(id, |entry| entry.timeline.last())?
+    }
+
+    /// The same, and how many rows it has: what is written down is still right while this stays.
     pub(crate) fn mark(self, id: ConversationId) -> Option<(Cursor, usize)> {
         self.known(id, |entry| Some((entry.timeline.last()?, entry.timeline.committed().len())))?
     }
@@ -310,10 +321,20 @@ impl Timelines {
         self.known(id, |entry| entry.timeline.kept(most))?
     }
 
-    /// Shows what was written down, until there is more.
-    pub(crate) fn restore(self, id: ConversationId, kept: &KeptTimeline) {
+    /// Shows what was written down of what is open, and from now on of what is opened; nothing any more once there is a
+    /// connection.
+    pub(crate) fn set_kept(self, kept: Vec<(ConversationId, KeptTimeline)>) {
+        self.kept.set_value(kept);
+        for id in self.opened() {
+            self.show_kept(id);
+        }
+    }
+
+    fn show_kept(self, id: ConversationId) {
+        let kept = self.kept.with_value(|all| all.iter().find(|(of, _)| *of == id).map(|(_, kept)| kept.clone()));
+        let Some(kept) = kept else { return };
         self.with(id, |entry| {
-            let changes = entry.timeline.restore(kept);
+            let changes = entry.timeline.restore(&kept);
             entry.mirror(changes);
             if entry.timeline.is_loaded() {
                 entry.view.state.set(ViewState::Ready);
@@ -323,6 +344,7 @@ impl Timelines {
     }
 
     pub(crate) fn forget(self) {
+        self.kept.set_value(Vec::new());
         self.entries.update_value(HashMap::clear);
     }
 

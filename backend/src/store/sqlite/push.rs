@@ -105,25 +105,41 @@ pub(in crate::store) fn notices(database: &Connection, after: i64, span: Span, m
         let title = title(&found.get::<_, String>("display_name")?, place, found.get("name")?);
         let notice = PushNotice { conversation, seq, title, body: body(message) };
         let event = Event { conversation, seq, at, sender, kind: kind.clone() };
-        recipients(&transaction, found.get("key")?, &event, place, &notice, &mut portion.notices)?;
+        let to = Told { key: found.get("key")?, place, not_before: span.not_before };
+        recipients(&transaction, &to, &event, &notice, &mut portion.notices)?;
     }
     Ok(portion)
 }
 
+/// Who may be told of an event.
+struct Told {
+    /// Of which conversation.
+    key: i64,
+    place: ConversationKind,
+    /// Of which sessions.
+    not_before: Timestamp,
+}
+
 fn recipients(
     database: &Connection,
-    key: i64,
+    to: &Told,
     event: &Event,
-    place: ConversationKind,
     notice: &PushNotice,
     notices: &mut Vec<Notice>,
 ) -> Result<(), Error> {
-    let mut statement = database.prepare_cached(
-        "SELECT push_subscription.user, endpoint, public_key, secret, member.preferences, delivered_seq, read_seq
-         FROM member JOIN push_subscription ON push_subscription.user = member.user
-         WHERE member.conversation = ?1 AND member.user <> ?2 AND read_seq < ?3",
-    )?;
-    let mut rows = statement.query(params![key, Sql(event.sender), Sql(event.seq)])?;
+    // Where everybody is, those who want to be told are few; elsewhere those who are there.
+    let from = match to.place {
+        ConversationKind::Everyone => {
+            "push_subscription CROSS JOIN member ON member.conversation = ?1 AND member.user = push_subscription.user"
+        }
+        _ => "member CROSS JOIN push_subscription ON push_subscription.user = member.user",
+    };
+    let mut statement = database.prepare_cached(&format!(
+        "SELECT push_subscription.user, endpoint, public_key, secret, member.preferences, delivered_seq
+         FROM {from} JOIN session ON session.id = push_subscription.session
+         WHERE member.conversation = ?1 AND member.user <> ?2 AND read_seq < ?3 AND last_seen_at >= ?4"
+    ))?;
+    let mut rows = statement.query(params![to.key, Sql(event.sender), Sql(event.seq), Sql(to.not_before)])?;
     while let Some(found) = rows.next()? {
         let user = row::get(found, "user")?;
         let wanted = shared::alert::is_wanted(event, user, &conversation::preferences_of(found)?, event.at);
@@ -138,7 +154,7 @@ fn recipients(
                     secret: found.get("secret")?,
                 },
                 // What arrives in the conversation everybody is in is told by nobody.
-                is_delivered: (place != ConversationKind::Everyone).then_some(is_delivered),
+                is_delivered: (to.place != ConversationKind::Everyone).then_some(is_delivered),
                 notice: notice.clone(),
             });
         }
