@@ -182,13 +182,26 @@ impl Seed {
     /// # Errors
     /// When the database fails.
     pub fn messages(&mut self, conversations: &mut [Conversation], count: u64) -> Result<()> {
+        let text = "x".repeat(TEXT_BYTES);
+        self.messages_of(conversations, count, |_| text.clone())
+    }
+
+    /// The same with texts of one's own, by the number of the message; they are put into JSON as they are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn messages_of(
+        &mut self,
+        conversations: &mut [Conversation],
+        count: u64,
+        text: impl Fn(u64) -> String,
+    ) -> Result<()> {
         anyhow::ensure!(!conversations.is_empty(), "messages need a conversation");
         let indexes = self.take_indexes()?;
         let mut event = self.database.prepare_cached(
             "INSERT INTO event (conversation, seq, at, sender, kind, message_count, command, fingerprint)
              VALUES (?1, ?2, ?3, ?4, ?5, ?2, ?6, ?7)",
         )?;
-        let text = "x".repeat(TEXT_BYTES);
         let at = self.now_ms.cast_signed();
         let each = count / conversations.len() as u64;
         let rest = count % conversations.len() as u64;
@@ -202,7 +215,7 @@ impl Seed {
                     let sender = conversation.members[conversation.seq as usize % conversation.members.len()];
                     let (sender, seq) = (user(sender), conversation.seq.cast_signed());
                     let id = CommandId::v7(birth(self.commands), scattered(b"command", self.commands));
-                    let kind = format!("{{\"message\":{{\"id\":\"{id}\",\"content\":\"{text}\"}}}}");
+                    let kind = format!("{{\"message\":{{\"id\":\"{id}\",\"content\":\"{}\"}}}}", text(count - left));
                     event.execute(params![
                         conversation.key,
                         seq,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use tokio::process::Command;
 
 /// The scores of a screen, of 100, by category.
+#[expect(clippy::print_stdout, reason = "what is only told has to be told somewhere")]
 async fn scores(port: u16, url: &str, name: &str) -> [f64; 3] {
     let program =
         std::env::var("CONFAB_LIGHTHOUSE").expect("CONFAB_LIGHTHOUSE names its cli; cargo xtask test sets it");

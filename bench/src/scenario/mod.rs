@@ -8,6 +8,7 @@ pub mod grow;
 pub mod idle;
 pub mod pairs;
 pub mod rate;
+pub mod search;
 pub mod storm;
 
 use crate::contender::{self, Contender, Setup};
@@ -84,6 +85,13 @@ pub const ALL: &[Scenario] = &[
         contenders: SQLITE,
         once: NOBODY,
         run: durable::run,
+    },
+    Scenario {
+        name: "search",
+        about: "searching among a million messages",
+        contenders: CONFAB,
+        once: NOBODY,
+        run: search::run,
     },
     Scenario { name: "page", about: "the page in a browser", contenders: CONFAB, once: NOBODY, run: crate::page::run },
 ];
