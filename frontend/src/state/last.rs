@@ -23,7 +23,9 @@ impl State {
             let_go.extend(timelines.extract_if(.., |id| !is_there(id)));
         }
         for summary in &mut conversations {
-            summary.members.as_mut().map(|members| members.truncate(MEMBERS_MAX));
+            if let Some(members) = &mut summary.members {
+                members.truncate(MEMBERS_MAX);
+            }
         }
         let people = self.people.kept(PEOPLE_MAX);
         let limits = self.limits.get_untracked();
