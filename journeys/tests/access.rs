@@ -56,6 +56,39 @@ async fn no_screen_has_a_serious_barrier() {
     })
     .await;
 
+    // A picture as large as the window, a day to go to, and who has read a message.
+    let picture = folder.path().join("picture.png");
+    std::fs::write(&picture, ada.draws("#0a8").await).unwrap();
+    let input = ada.browser.find(By::Css(".composer__files")).await.unwrap();
+    input.send_keys(picture.to_str().unwrap()).await.unwrap();
+    ada.waits_for(".tray__item[data-stage='there']").await;
+    ada.says("and a picture").await;
+    ada.has_sent_all().await;
+    for (place, css, there) in [
+        ("a picture", ".picture", "dialog[open] .lightbox__image"),
+        ("a day", ".timeline__day button", "dialog[open] input[type='date']"),
+    ] {
+        ada.clicks(css).await;
+        ada.waits_for(there).await;
+        look(&ada, place).await;
+        ada.presses(Key::Escape).await;
+        eventually("it is closed", || async {
+            ada.js("return document.querySelector('dialog') === null").await == serde_json::json!(true)
+        })
+        .await;
+    }
+    let cy = Person::joins("Cy Young", &driver, &server).await;
+    ada.writes_to(&["Ben Okafor", "Cy Young"], "To both of you").await;
+    ada.has_sent_all().await;
+    cy.opens("Ada Lovelace, Ben Okafor").await;
+    cy.leaves().await;
+    ada.opens("Ben Okafor, Cy Young").await;
+    ada.js("[...document.querySelectorAll(\".message[data-own='true']\")].pop().focus()").await;
+    ada.clicks("button[aria-label='Read by']").await;
+    ada.waits_for("dialog[open]").await;
+    look(&ada, "who has read a message").await;
+    ada.presses(Key::Escape).await;
+
     for (place, path, there) in [
         ("new message", "/new", ".person"),
         ("channels", "/channels", ".timeline__note"),

@@ -21,6 +21,8 @@ async fn the_page_opens_without_a_network_as_it_was_last_and_goes_on_from_there(
     ada.sees("just for you").await;
     ada.stays_in_the_browser().await;
     ada.is_written_down("just for you").await;
+    let found = ada.browser.cdp().send_raw("Page.getInstallabilityErrors", json!({})).await.unwrap();
+    assert_eq!(found["installabilityErrors"], json!([]), "it can be installed");
 
     server.kill();
     ada.goes_to("/").await;

@@ -17,7 +17,7 @@ fn header(answer: &Response, name: reqwest::header::HeaderName) -> String {
 /// The files the page names, by the end of their names.
 async fn file(server: &Server, end: &str) -> String {
     let page = get(server, "/", "").await.text().await.unwrap();
-    let name = page.split('"').find(|word| word.starts_with('/') && word.ends_with(end));
+    let name = page.split('"').find(|word| word.starts_with('/') && word.ends_with(end) && !word.contains(' '));
     name.unwrap_or_else(|| panic!("the page names no {end}")).to_owned()
 }
 

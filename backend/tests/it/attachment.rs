@@ -312,6 +312,33 @@ async fn a_picture_that_cannot_be_read_is_a_file_like_any_other() {
     assert_eq!(ada.get("/healthz").await.0, 200);
 }
 
+/// A GIF of so many pictures of one pixel (GIF89a, sections 18 to 23).
+fn film_of(pictures: usize) -> Vec<u8> {
+    let mut film = b"GIF89a\x64\0\x64\0\x80\0\0\0\0\0\xff\xff\xff".to_vec();
+    for _ in 0..pictures {
+        film.extend(b"\x21\xf9\x04\0\x01\0\0\0\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0");
+    }
+    film.push(b';');
+    film
+}
+
+#[tokio::test]
+async fn of_ten_thousand_pictures_in_a_file_one_is_read() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let film = film_of(10_000);
+    let (status, body) = ada.uploads(&server, "film.gif", film.clone()).await;
+    assert_eq!(status, 201, "{body}");
+    let attachment = &body["attachment"];
+    assert_eq!((&attachment["width"], &attachment["height"]), (&json!(100), &json!(100)), "{attachment}");
+    let path = format!("/api/attachments/{}", attachment["id"].as_str().unwrap());
+    let small = ada.fetches(&server, &format!("{path}/thumbnail")).await;
+    assert_eq!(small.status(), 200);
+    assert!(small.bytes().await.unwrap().len() < 10_000, "it is one picture");
+    assert_eq!(ada.fetches(&server, &path).await.bytes().await.unwrap().len(), film.len());
+    assert_eq!(ada.get("/healthz").await.0, 200);
+}
+
 #[tokio::test]
 async fn names_are_cleaned_and_cannot_end_a_header() {
     let server = Server::start();

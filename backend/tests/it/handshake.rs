@@ -1,7 +1,7 @@
 //! The way in: what is asked of a request before anything answers it, and what a handshake must be.
 
 use crate::support::{PATIENCE, Person, Server};
-use crate::support_raw::{Answer, Bystanders, Raw, TEXT, frame, handshake, until};
+use crate::support_raw::{Answer, Bystanders, Raw, TEXT, frame, handshake};
 
 /// The answer to these bytes on a connection of its own.
 async fn asked(server: &Server, bytes: impl AsRef<[u8]>) -> Answer {
@@ -433,7 +433,6 @@ async fn a_crowd_waits_for_its_turn_or_is_asked_to_come_back() {
     assert!(welcome >= 1 && later >= 1 && welcome + later == 5, "{welcome} came in, {later} wait");
     // Meanwhile everything else answers.
     assert_eq!(ada.get("/api/conversations").await.0, 200);
-    until("the turns are given back", || server.descriptors() > 0).await;
     tokio::time::timeout(3 * PATIENCE, async {
         while asked(&server, handshake(&server, &ada.cookie, "")).await.status != 101 {}
     })

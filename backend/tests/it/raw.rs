@@ -165,13 +165,13 @@ async fn what_comes_after_a_close_is_ignored_and_the_connection_ends() {
     let server = Server::start();
     let ben = server.sign_up("Ben").await;
     let mut others = Bystanders::of(&server).await;
-    let before = server.descriptors();
+    let before = server.connections();
     let mut socket = Raw::socket(&server, &ben).await;
     let text = json!({"type": "send", "id": crate::support::new_id(), "to": "everyone", "content": "too late"});
     socket.send([close(1000, b""), frame(TEXT, text.to_string()), vec![0xff; 10_000]].concat()).await;
     assert_eq!(socket.closed().await, Some(1000));
     // The peer keeps its end open; the server does not.
-    until("the connection is let go", || server.descriptors() <= before).await;
+    until("the connection is let go", || server.connections() <= before).await;
     others.are_served().await;
     assert!(!others.to.sees_messages().await.contains(&"too late".to_owned()));
 }
@@ -208,7 +208,7 @@ async fn a_connection_that_is_reset_within_a_frame_leaves_nothing() {
     let ben = server.sign_up("Ben").await;
     let mut others = Bystanders::of(&server).await;
     others.are_served().await;
-    let before = server.descriptors();
+    let before = server.connections();
     for bytes in [frame(TEXT, ping("x"))[..7].to_vec(), vec![TEXT], frame(BEGIN, "{")] {
         let mut socket = Raw::socket(&server, &ben).await;
         socket.send(&bytes).await;
@@ -220,7 +220,7 @@ async fn a_connection_that_is_reset_within_a_frame_leaves_nothing() {
     let ended =
         || Server::logged(&log, "socket.closed").into_iter().filter(|line| line["user"] == user).collect::<Vec<_>>();
     until("three sockets end", || ended().len() >= 3).await;
-    until("and their connections are gone", || server.descriptors() <= before).await;
+    until("and their connections are gone", || server.connections() <= before).await;
     others.are_served().await;
     assert_eq!(ended().len(), 3, "each once");
     assert!(ended().iter().all(|line| line["code"] == 1006), "{:?}", ended());

@@ -249,12 +249,12 @@ async fn a_peer_that_vanished_is_given_up_and_freed_once() {
 async fn a_page_that_is_asked_for_and_not_read_is_given_up() {
     let server = Server::start_with(&["--slow-consumer-seconds", "2"], &[]);
     let ada = server.sign_up("Ada").await;
-    let before = server.descriptors();
+    let before = server.connections();
     let mut connection = Raw::connect_narrow(&server).await;
     // More answers than fit between us; none is read.
     let request =
         format!("GET /api/conversations HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\n\r\n", server.address(), ada.cookie);
     let asking = async { while connection.try_send(&request).await {} };
     tokio::time::timeout(6 * PATIENCE, asking).await.expect("the line is cut");
-    until("the connection is let go", || server.descriptors() <= before).await;
+    until("the connection is let go", || server.connections() <= before).await;
 }

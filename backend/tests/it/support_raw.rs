@@ -103,9 +103,12 @@ impl Server {
         numbers.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
     }
 
-    /// Its open files and connections.
-    pub(crate) fn descriptors(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/fd", self.process_id())).unwrap().count()
+    /// Its open connections, and what it listens on.
+    pub(crate) fn connections(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.process_id())).unwrap().flatten();
+        // One may be closed while it is looked at.
+        let links = open.filter_map(|descriptor| std::fs::read_link(descriptor.path()).ok());
+        links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
     }
 }
 
