@@ -152,6 +152,7 @@ pub const ROWS: &[Row] = &[
         None,
     ),
     row("search.person.p50", "search among 1,000,000 messages, a person's: median", Some(AtMost(100.0)), None),
+    row("search.member.p50", "a name being typed, among 10,000 people: median", Some(AtMost(16.0)), None),
     row("search.older.p50", "search among 1,000,000 messages, what is older: median", Some(AtMost(100.0)), None),
     row("durable.1.rate", "storage alone, a row in a transaction: rows a second", None, None),
     row("durable.10.rate", "storage alone, 10 rows in a transaction: rows a second", None, None),

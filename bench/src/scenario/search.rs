@@ -1,4 +1,5 @@
-//! `search`: among a million messages, by somebody who may read all of them.
+//! `search`: among a million messages, by somebody who may read all of them; and for a name that is being typed, among ten
+//! thousand people.
 
 use super::{Figure, Round};
 use crate::seed;
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Messages.
 const MESSAGES: u64 = 1_000_000;
+/// People.
+const PEOPLE: usize = 10_000;
 /// Different words, of which the first is said most: the nth a nth as often (Zipf).
 const WORDS: u64 = 20_000;
 /// Words of a message.
@@ -42,23 +45,29 @@ pub fn run(round: &Round<'_>) -> Result<Vec<Figure>> {
         return Ok(Vec::new());
     }
     let folder = round.folder("messages of words", |seed| {
-        seed.people(10)?;
+        seed.people(PEOPLE)?;
         let mut groups = (0..10).map(|_| seed.group(0..10)).collect::<Result<Vec<_>>>()?;
         seed.messages_of(&mut groups, MESSAGES, text)
     })?;
     let server = round.start(folder.path())?;
     let started = Instant::now();
-    while ask(server.address, "w00000")?.0 == 503 {
+    while ask(server.address, &of_messages("w00000"))?.0 == 503 {
         ensure!(started.elapsed() < FILLED, "the index is not filled in good time");
         std::thread::sleep(Duration::from_millis(200));
     }
     let mut figures = Vec::new();
-    for (name, query) in QUERIES {
+    let (_, list) = ask(server.address, "/api/conversations")?;
+    let list: serde_json::Value = serde_json::from_str(&list)?;
+    let everyone = list["conversations"].as_array().context("a list")?.iter().find(|one| one["kind"] == "everyone");
+    let everyone = everyone.and_then(|one| one["id"].as_str()).context("there is a place for everyone")?;
+    let member = format!("/api/conversations/{everyone}/members?search=97&limit=8");
+    let asked = QUERIES.iter().map(|(name, query)| (*name, of_messages(query))).chain([("member", member)]);
+    for (name, path) in asked {
         let mut sample = Latencies::default();
         for _ in 0..TIMES {
             let asked = Instant::now();
-            let (status, _) = ask(server.address, query)?;
-            ensure!(status == 200, "the search for {query} is answered with {status}");
+            let (status, _) = ask(server.address, &path)?;
+            ensure!(status == 200, "{path} is answered with {status}");
             sample.add(asked.elapsed().as_nanos().try_into()?);
         }
         figures.push(Figure::new(format!("search.{name}.p50"), "ms", sample.percentile(0.5)));
@@ -89,19 +98,21 @@ fn text(number: u64) -> String {
     (0..LENGTH).map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// Asks as person 0; the status, and how long the answer is.
-fn ask(address: SocketAddr, query: &str) -> Result<(u16, usize)> {
+fn of_messages(query: &str) -> String {
+    format!("/api/search?query={query}")
+}
+
+/// Asks as person 0; the status, and the answer.
+fn ask(address: SocketAddr, path: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let cookie = seed::cookie(0);
-    write!(
-        stream,
-        "GET /api/search?query={query} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
-    )?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let line = answer.get(9..12).and_then(|code| std::str::from_utf8(code).ok());
-    Ok((line.and_then(|code| code.parse().ok()).context("no answer")?, answer.len()))
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let status = answer.get(9..12).and_then(|code| code.parse().ok()).context("no answer")?;
+    let (_, body) = answer.split_once("\r\n\r\n").context("no body")?;
+    Ok((status, body.to_owned()))
 }
 
 #[cfg(test)]
