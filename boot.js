@@ -24,9 +24,14 @@ function fail(message) {
   text.after(retry);
 }
 
+// What keeps the page in the browser, if anything does.
+async function keeper() {
+  return navigator.serviceWorker?.getRegistration().catch(() => {});
+}
+
 // A build that stays in the browser and does not start is left for the next one, if there is one.
 async function again() {
-  const registration = await navigator.serviceWorker?.getRegistration().catch(() => {});
+  const registration = await keeper();
   await registration?.update().catch(() => {});
   const next = registration?.installing ?? registration?.waiting;
   if (!next) return location.reload();
@@ -74,8 +79,6 @@ async function stay(worker) {
       if (registration.waiting) registration.waiting.postMessage("take over");
       else reload();
     });
-    // Whoever has signed out is told nothing more here.
-    addEventListener("confab-left", () => void leave(registration));
     // A server that is back may be another one; one that is away is asked another time.
     addEventListener("confab-connected", () => registration.update().catch(() => {}));
     setInterval(() => registration.update().catch(() => {}), 60 * 60 * 1000);
@@ -84,11 +87,15 @@ async function stay(worker) {
   }
 }
 
-async function leave(registration) {
+// Whoever has signed out is told nothing more here; the page may say so as soon as it starts.
+addEventListener("confab-left", () => void leave());
+
+async function leave() {
   try {
-    const subscription = await registration.pushManager?.getSubscription();
+    const registration = await keeper();
+    const subscription = await registration?.pushManager?.getSubscription();
     await subscription?.unsubscribe();
-    for (const shown of (await registration.getNotifications?.()) ?? []) shown.close();
+    for (const shown of (await registration?.getNotifications?.()) ?? []) shown.close();
   } catch (error) {
     console.warn("This browser may still be told of messages.", error);
   }

@@ -24,11 +24,7 @@ pub async fn show(State(app): State<Arc<App>>, _: Browser) -> Result<Response, R
         tracing::error!(%error, "push.no_key");
         Rejection::internal()
     };
-    let signer = match app.store.push_signer().await? {
-        Some(signer) => signer,
-        None => app.writer.push_signer(push::random_key()).await?,
-    };
-    let key = BASE64.encode(push::public_key(&signer).map_err(internal)?);
+    let key = BASE64.encode(push::public_key(&push::signer(&app).await?).map_err(internal)?);
     Ok(axum::Json(PushKey { key }).into_response())
 }
 
@@ -53,9 +49,7 @@ pub async fn subscribe(
     let secret = BASE64.decode(auth.trim_end_matches('=')).ok().and_then(|auth| auth.try_into().ok());
     let secret = secret.ok_or_else(|| bad("auth"))?;
     // Whoever has not asked for the key subscribes with another one, which cannot be signed for; but the table wants a row.
-    if app.store.push_signer().await?.is_none() {
-        app.writer.push_signer(push::random_key()).await?;
-    }
+    push::signer(&app).await?;
     app.writer.push_subscribe(session.user.id, session.id, Endpoint { url, public_key, secret }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

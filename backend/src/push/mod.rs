@@ -39,6 +39,17 @@ const RETRY: Duration = Duration::from_secs(5);
 /// And the longest that is waited.
 const RETRY_MAX: Duration = Duration::from_secs(60);
 
+/// What the server signs with, made when it is first needed.
+///
+/// # Errors
+/// When the database fails or is overloaded.
+pub async fn signer(app: &App) -> Result<[u8; 32], store::Error> {
+    match app.store.push_signer().await? {
+        Some(signer) => Ok(signer),
+        None => app.writer.push_signer(message::random_key()).await,
+    }
+}
+
 /// Follows the log until the server stops.
 pub async fn run(app: Arc<App>) {
     let mut follower = Follower {

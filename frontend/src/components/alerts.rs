@@ -128,7 +128,7 @@ fn tell(state: State, router: Router, shown: Kept, event: Event) {
 }
 
 /// Whether the person wants notifications in this browser, and the browser lets them have some.
-fn is_wanted_here() -> bool {
+pub(crate) fn is_wanted_here() -> bool {
     alert::is_shown() && Notification::permission() == NotificationPermission::Granted
 }
 

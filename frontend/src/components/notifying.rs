@@ -1,5 +1,6 @@
 //! Settings: how one is told of messages here.
 
+use super::alerts::is_wanted_here;
 use crate::browser;
 use crate::connection::push;
 use crate::dynamic::part;
@@ -29,7 +30,7 @@ impl Standing {
         }
         match Notification::permission() {
             NotificationPermission::Denied => Self::Denied,
-            NotificationPermission::Granted if alert::is_shown() => Self::On,
+            _ if is_wanted_here() => Self::On,
             _ => Self::Off,
         }
     }

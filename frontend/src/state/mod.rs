@@ -160,7 +160,7 @@ impl State {
 
     /// Takes in what the server says.
     pub(crate) fn apply(self, frame: ServerFrame) {
-        self.heard.update_value(|count| *count = count.wrapping_add(1));
+        self.note_heard();
         match frame {
             ServerFrame::Welcome(welcome) => self.welcome(*welcome),
             ServerFrame::Event(event) => self.event(event),
@@ -182,6 +182,11 @@ impl State {
             // Handled by the connection.
             ServerFrame::Rejected(_) | ServerFrame::Pong(_) | ServerFrame::Draining(_) => {}
         }
+    }
+
+    /// Something has come from the server.
+    fn note_heard(self) {
+        self.heard.update_value(|count| *count = count.wrapping_add(1));
     }
 
     fn welcome(self, welcome: Welcome) {

@@ -159,7 +159,7 @@ impl State {
                         self.people.want(event.sender, self);
                     }
                     let missing = self.timelines.finish(id, loading, page);
-                    self.heard.update_value(|count| *count = count.wrapping_add(1));
+                    self.note_heard();
                     self.fetch(id, missing);
                     if load == Load::Newest && self.going.get_value() == Some(id) {
                         // A scrolling that was going on may have gone on.

@@ -155,11 +155,11 @@ impl Timelines {
 
     /// `true`: nothing of it was loaded yet.
     pub(crate) fn open(self, id: ConversationId) -> bool {
-        let is_loaded = self.with(id, |entry| entry.timeline.is_loaded());
-        if !is_loaded {
+        let is_empty = || self.with(id, |entry| !entry.timeline.is_loaded());
+        if is_empty() {
             self.show_kept(id);
         }
-        self.with(id, |entry| !entry.timeline.is_loaded())
+        is_empty()
     }
 
     /// The conversations that were opened since the page began.
@@ -280,11 +280,7 @@ impl Timelines {
     pub(crate) fn finish(self, id: ConversationId, loading: Loading, page: EventList) -> Option<Missing> {
         self.known(id, |entry| {
             let (changes, missing) = entry.timeline.handle_page(loading, page);
-            entry.mirror(changes);
-            if entry.timeline.is_loaded() {
-                entry.view.state.set(ViewState::Ready);
-            }
-            entry.view.pages.update(|count| *count += 1);
+            entry.mirror_page(changes);
             missing
         })?
     }
@@ -335,11 +331,7 @@ impl Timelines {
         let Some(kept) = kept else { return };
         self.with(id, |entry| {
             let changes = entry.timeline.restore(&kept);
-            entry.mirror(changes);
-            if entry.timeline.is_loaded() {
-                entry.view.state.set(ViewState::Ready);
-            }
-            entry.view.pages.update(|count| *count += 1);
+            entry.mirror_page(changes);
         });
     }
 
@@ -373,6 +365,15 @@ impl Entry {
             aim: ArcRwSignal::new(None),
         };
         Self { timeline: Timeline::new(id).windowed(ROWS_MAX), view, new_after: None }
+    }
+
+    /// A page has come, or what was written down of one.
+    fn mirror_page(&self, changes: Vec<Change>) {
+        self.mirror(changes);
+        if self.timeline.is_loaded() {
+            self.view.state.set(ViewState::Ready);
+        }
+        self.view.pages.update(|count| *count += 1);
     }
 
     fn mirror(&self, changes: Vec<Change>) {
