@@ -7,6 +7,7 @@ use super::folder::{Folder, Incoming};
 use super::kind;
 use super::picture::{Busy, Pictures};
 use crate::clock;
+use crate::store;
 use axum::body::{Body, Bytes};
 use futures_util::{Stream, StreamExt};
 use shared::attachment::{Attachment, file_name};
@@ -71,9 +72,12 @@ impl From<Rejection> for UploadError {
 
 impl From<io::Error> for UploadError {
     fn from(error: io::Error) -> Self {
-        let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
         tracing::error!(%error, "attachment.write_failed");
-        Self::Refused(if is_full { full() } else { Rejection::internal() })
+        Self::Refused(match store::Error::of_write(&error) {
+            store::Error::Full => full(),
+            short @ store::Error::Overloaded => short.rejection(),
+            _ => Rejection::internal(),
+        })
     }
 }
 

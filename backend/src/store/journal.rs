@@ -153,7 +153,7 @@ impl Journal {
     /// Appends a record and flushes it: when this returns it survives anything. Records up to `applied`
     /// are in the tables.
     ///
-    /// After [`Error::Full`] it is as if nothing was appended; after [`Error::Failed`] nobody can tell.
+    /// After [`Error::Full`] and [`Error::Overloaded`] it is as if nothing was appended; after [`Error::Failed`] nobody can tell.
     pub(super) fn append(&mut self, record: &mut Record, applied: Number) -> Result<(), Error> {
         record.close(&self.seal);
         let other = 1 - self.current;
@@ -201,7 +201,7 @@ impl Turn {
         let zeros = vec![0; GROWTH.max(bytes)];
         match write_at(&self.file, &zeros, self.length).map_err(|error| failure(&error)) {
             Ok(()) => self.length += zeros.len() as u64,
-            Err(Error::Full) => {
+            Err(Error::Full | Error::Overloaded) => {
                 // What was taken is given back, to whoever needs it more. If not, it is taken.
                 let _ = self.file.set_len(self.length);
             }
@@ -224,13 +224,28 @@ fn write_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
 }
 
 fn failure(error: &io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Error::Full,
-        _ => {
-            tracing::error!(%error, "journal.write_failed");
-            Error::Failed
-        }
+    let failure = Error::of_write(error);
+    if matches!(failure, Error::Failed) {
+        tracing::error!(%error, "journal.write_failed");
     }
+    failure
+}
+
+/// What is in the file of the mark.
+fn mark(seal: &str, number: Number) -> [u8; 12] {
+    let mut bytes = [0; 12];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    bytes[8..].copy_from_slice(&checksum(seal, number, MARK.as_bytes()).to_le_bytes());
+    bytes
+}
+
+/// What the files of a data folder hold.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Every whole record behind those in the tables, in order.
+    records: Vec<Record>,
+    /// Records up to this one were accepted, by the mark; 0 if there is none.
+    accepted: Number,
 }
 
 /// What the files of a data folder hold, in order, without the records up to `applied`; and whether that

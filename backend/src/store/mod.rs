@@ -22,6 +22,7 @@ pub mod writer;
 
 mod sqlite;
 
+use health::Cause;
 pub use health::Health;
 use search::SearchQuery;
 pub use sqlite::copy::{CopyError, backup, restore};
@@ -68,12 +69,8 @@ pub enum Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
-        // The index beside the log could not grow: SQLite calls this an I/O error, but only a full disk
-        // causes it.
-        let is_index_full = |error: &rusqlite::ffi::Error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Error::Full,
-            _ if error.sqlite_error().is_some_and(is_index_full) => Error::Full,
+        match error.sqlite_error().map(|error| Cause::of(error.extended_code)) {
+            Some(Cause::Full) => Error::Full,
             _ => Error::Database(error),
         }
     }

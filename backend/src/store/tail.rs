@@ -10,7 +10,7 @@
 //! its own queue fills, and senders are told that the server is overloaded.
 
 use super::Error;
-use super::health::{Gauge, Health};
+use super::health::{Cause, Gauge, Health};
 use super::journal::{Number, Record};
 use super::sqlite::apply;
 use rusqlite::Connection;
@@ -287,13 +287,11 @@ fn delay() -> Duration {
 }
 
 /// What has been accepted must be applied. If that fails for another reason than that there is no room, or that
-/// somebody else holds the database, nothing more may be accepted.
+/// something is short for a moment, nothing more may be accepted.
 fn hopeless(error: Error) -> Error {
-    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
-    match &error {
-        Error::Full => error,
-        Error::Database(cause) if matches!(cause.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked)) => error,
-        _ => {
+    match error.cause() {
+        Cause::Full | Cause::Passing => error,
+        Cause::Disk | Cause::Other => {
             tracing::error!(%error, "tail.cannot_be_applied");
             Error::Failed
         }

@@ -3,6 +3,7 @@
 //! Both appear whole or not at all: they are made under another name, flushed, and then named.
 
 use super::apply;
+use super::connection;
 use super::open::{self, FILE, MIGRATIONS};
 use crate::disk::flush_folder;
 use crate::store::journal;
@@ -83,7 +84,7 @@ pub fn backup(folder: &Path, to: &Path, beside: impl FnOnce() -> Result<(), Copy
     let journal = journal::read_whole(folder, &seal, apply::applied(&database)?)
         .map_err(|source| CopyError::File { path: folder.to_owned(), source })?;
     database.execute("VACUUM INTO ?1", [part.path.to_str().ok_or_else(|| not_text(to))?])?;
-    let copy = Connection::open_with_flags(&part.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let copy = connection::open_with(&part.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let (records, is_all) = journal::following(journal, apply::applied(&copy)?);
     if !is_all {
         gap_closes(&database, folder, &seal)?;
@@ -145,7 +146,7 @@ pub fn restore(
         io::copy(&mut source, &mut target).map_err(file_error(&part.path))?;
         target.sync_all().map_err(file_error(&part.path))?;
         drop(target);
-        let database = Connection::open_with_flags(&part.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let database = connection::open_with(&part.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         known(&database, from, || CopyError::NoBackup(from.to_owned()))?;
         open::check(&database, from)?;
         begin_anew(&database)?;
@@ -187,9 +188,7 @@ fn known(database: &Connection, path: &Path, none: impl Fn() -> CopyError) -> Re
 }
 
 fn read_only(path: &Path) -> Result<Connection, CopyError> {
-    let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    database.busy_timeout(std::time::Duration::from_secs(5))?;
-    Ok(database)
+    Ok(connection::open_with(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?)
 }
 
 fn not_text(path: &Path) -> CopyError {

@@ -8,6 +8,7 @@ pub(super) mod account;
 pub(super) mod apply;
 pub(super) mod attachment;
 pub(super) mod command;
+mod connection;
 pub(super) mod conversation;
 pub(super) mod copy;
 pub(super) mod event;

@@ -1,6 +1,7 @@
 //! Opening a data folder: the lock, the pragmas, the migrations, the first rows.
 
 use super::apply;
+use super::connection;
 use super::pool::{self, Readers};
 use super::row::Sql;
 use crate::clock;
@@ -45,7 +46,7 @@ pub(in crate::store) fn open(folder: &Path) -> Result<Opened, OpenError> {
 
     let path = folder.join(FILE);
     let database_error = |source: Error| OpenError::Database { path: folder.to_owned(), source };
-    let mut connection = Connection::open(&path).map_err(|error| database_error(error.into()))?;
+    let mut connection = connection::open(&path).map_err(|error| database_error(error.into()))?;
     let found: u32 =
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(|error| damaged_or(folder, error))?;
     let known = u32::try_from(MIGRATIONS.len()).expect("migrations are few");
@@ -62,7 +63,7 @@ pub(in crate::store) fn open(folder: &Path) -> Result<Opened, OpenError> {
     recover(&connection, folder, &seal)?;
     let journal =
         Journal::open(folder, &seal).map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
-    let second = Connection::open(&path).map_err(Error::from).and_then(|second| {
+    let second = connection::open(&path).map_err(Error::from).and_then(|second| {
         tune(&second)?;
         // It only writes what the first one, which checks them, has decided.
         second.pragma_update(None, "foreign_keys", false)?;
@@ -136,7 +137,7 @@ pub(in crate::store) fn try_space(connection: &Connection) -> Result<(), Error> 
     let path = Path::new(connection.path().unwrap_or_default()).with_extension("probe");
     let written = std::fs::write(&path, [0; 256 * 1024]);
     let _ = std::fs::remove_file(&path);
-    written.map_err(|_| Error::Full)
+    written.map_err(|error| Error::of_write(&error))
 }
 
 /// The data folder is its owner's alone: it holds everybody's messages.
@@ -210,7 +211,6 @@ fn damaged_or(folder: &Path, error: rusqlite::Error) -> OpenError {
 }
 
 fn tune(connection: &Connection) -> Result<(), Error> {
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;

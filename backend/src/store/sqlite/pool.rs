@@ -1,5 +1,6 @@
 //! Read-only connections, lent to one reader each.
 
+use super::connection;
 use crate::store::Error;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -268,8 +269,7 @@ fn panicked() -> Error {
 
 fn open(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    let connection = connection::open_with(path, flags)?;
     connection.set_prepared_statement_cache_capacity(32);
     steady(&connection)?;
     Ok(connection)

@@ -1,7 +1,7 @@
 //! The index of words: a file beside the database, filled behind it.
 
 use super::row::{self, Sql};
-use super::{event, pool};
+use super::{connection, event, pool};
 use crate::store::{Error, SearchQuery, kind_of};
 use rusqlite::{Connection, OptionalExtension, params};
 use shared::conversation::ConversationKind;
@@ -60,8 +60,7 @@ pub(in crate::store) fn open_to_ask(folder: &Path) -> Result<Connection, Error> 
 }
 
 fn connect(path: &Path) -> Result<Connection, Error> {
-    let database = Connection::open(path)?;
-    database.busy_timeout(std::time::Duration::from_secs(5))?;
+    let database = connection::open(path)?;
     database.pragma_update(None, "journal_mode", "WAL")?;
     // After a loss of power it may be behind, and goes on from where it is.
     database.pragma_update(None, "synchronous", "NORMAL")?;

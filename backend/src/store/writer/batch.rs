@@ -4,7 +4,7 @@ use super::accept::{Highest, Recent};
 use super::head::{HEADS_MAX, Head, Position};
 use super::job::{Effect, Job, Outcome};
 use super::{BATCH_MAX, Call};
-use crate::store::health::Gauge;
+use crate::store::health::{Cause, Gauge};
 use crate::store::journal::{Journal, Record};
 use crate::store::sqlite::apply;
 use crate::store::tail::{FOLD_PAGES, Tail};
@@ -246,10 +246,9 @@ impl State {
                 continue;
             }
             let (done, error) = self.apply(job);
-            // A call's error is its own, unless it tells of the disk.
+            // A call's error is its own, unless it tells of the disk, or that something is short.
             failure = match &done {
-                Pending::Call(_, Err(Error::Full)) => Some(Error::Full),
-                Pending::Call(_, Err(own)) if own.is_disk_failure() => Some(Error::Failed),
+                Pending::Call(_, Err(own)) => own.ends_transaction().or(error),
                 _ => error,
             };
             pending.push(done);
