@@ -10,6 +10,8 @@ mod allocator;
 
 fn main() -> ExitCode {
     allocator::give_back_at_once();
+    // What this program writes is its owner's alone, whoever makes the file: SQLite asks for a mode that others may read.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let Arguments { command, serve } = Arguments::parse();
     let done = match command {
         Some(Command::Serve(serve)) => run(*serve),

@@ -118,3 +118,35 @@ async fn a_password_and_a_secret_are_on_no_disk_and_in_no_log() {
     }
     assert!(is_anything_found, "the search finds what is there");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn every_file_of_the_data_folder_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    fn others(folder: &std::path::Path, seen: &mut usize) {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let mode = path.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode & 0o077, 0, "{} {mode:o}", path.display());
+            *seen += 1;
+            if path.is_dir() {
+                others(&path, seen);
+            }
+        }
+    }
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let mut socket = ada.connect().await;
+    let id = socket.says(json!("everyone"), "between you and me").await;
+    socket.accepted(id).await;
+    assert_eq!(ada.uploads(&server, "small.bin", vec![7_u8; 1_000]).await.0, 201);
+    assert_eq!(ada.get("/api/search?query=between").await.0, 200);
+    let mut seen = 0;
+    others(server.data(), &mut seen);
+    assert!(seen > 8, "{seen}");
+    // A folder of an earlier version, whose database others may read.
+    let folder = server.kill();
+    let database = folder.path().join("confab.db");
+    std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let server = Server::start_on(folder, &["--rate-limits", "off"]);
+    others(server.data(), &mut seen);
+}

@@ -47,6 +47,7 @@ pub(in crate::store) fn open(folder: &Path) -> Result<Opened, OpenError> {
     let path = folder.join(FILE);
     let database_error = |source: Error| OpenError::Database { path: folder.to_owned(), source };
     let mut connection = connection::open(&path).map_err(|error| database_error(error.into()))?;
+    restrict_files(folder).map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
     let found: u32 =
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(|error| damaged_or(folder, error))?;
     let known = u32::try_from(MIGRATIONS.len()).expect("migrations are few");
@@ -145,6 +146,25 @@ pub(in crate::store) fn try_space(connection: &Connection) -> Result<(), Error> 
 fn restrict(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+}
+
+/// The same for the files of the databases, which an earlier version made readable to others. (A copy of the folder
+/// may be less well guarded than the folder.)
+#[cfg(unix)]
+fn restrict_files(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    for name in [FILE, "search.db"].iter().flat_map(|name| ["", "-wal", "-shm"].map(|end| format!("{name}{end}"))) {
+        match std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o600)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn restrict_files(_: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 #[cfg(not(unix))]
