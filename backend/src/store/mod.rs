@@ -279,7 +279,7 @@ impl Store {
         F: FnOnce(&rusqlite::Connection) -> Result<T, Error> + Send + 'static,
         T: Send + 'static,
     {
-        self.tail.caught_up().await;
+        self.tail.caught_up().await?;
         self.readers.read(work).await
     }
 
@@ -341,7 +341,7 @@ impl Store {
         let screen = match screen {
             Some(screen) => screen,
             None => {
-                self.tail.caught_up().await;
+                self.tail.caught_up().await?;
                 let asked = session.clone();
                 let read = move |database: &_| first_screen(database, &asked, &token_hash, limit);
                 self.readers.read_in_turn(Lane::Entering, read).await?
@@ -464,7 +464,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn missed(&self, user: UserId, cursors: Vec<(ConversationId, Cursor)>) -> Result<MissedPage, Error> {
-        self.tail.caught_up().await;
+        self.tail.caught_up().await?;
         self.readers
             .read_in_turn(Lane::CatchingUp, move |database| sqlite::resume::page(database, user, &cursors))
             .await

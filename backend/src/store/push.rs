@@ -86,7 +86,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn push_notices(&self, after: i64, span: Span, most: usize) -> Result<Portion, Error> {
-        self.tail.caught_up().await;
+        self.tail.caught_up().await?;
         self.readers.read(move |database| push::notices(database, after, span, most)).await
     }
 }

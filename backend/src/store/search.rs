@@ -178,7 +178,7 @@ impl Store {
 
     /// Brings into the index what is in the log.
     async fn fill(&self) -> Result<(), Error> {
-        self.tail.caught_up().await;
+        self.tail.caught_up().await?;
         loop {
             let (index, after) = (self.index.clone(), *self.index.0.position.borrow());
             let is_done = self.readers.read(move |database| {
@@ -203,7 +203,7 @@ impl Store {
         query: SearchQuery,
         limit: u32,
     ) -> Result<(Vec<SearchResult>, bool), Error> {
-        self.tail.caught_up().await;
+        self.tail.caught_up().await?;
         let end = self.readers.read(event::last_position).await?;
         let mut position = self.index.0.position.subscribe();
         if *position.borrow() < end {

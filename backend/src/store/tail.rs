@@ -20,6 +20,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 
 /// How long what was accepted stays in the journal alone if nobody asks for it. Messages of one
 /// conversation that come within this time share the pages they change.
@@ -36,6 +37,8 @@ const BYTES_MAX: usize = 64 << 20;
 pub(super) const FOLD_PAGES: i64 = 4_000;
 /// How long until it is tried again after it failed, if nobody asks.
 const RETRY: Duration = Duration::from_secs(5);
+/// How long a reader waits until what was accepted is in the tables; after that it is told that the server is overloaded.
+const CATCH_UP_MAX: Duration = Duration::from_secs(5);
 /// How long the writer waits for room before it sees for itself what is wrong.
 const ROOM: Duration = Duration::from_secs(1);
 
@@ -154,16 +157,19 @@ impl Tail {
         self.applied() >= self.accepted()
     }
 
-    /// Waits until everything accepted so far is in the tables. If the disk does not take it, what is
-    /// there has to do.
-    pub(super) async fn caught_up(&self) {
+    /// Waits until everything accepted so far is in the tables, [`CATCH_UP_MAX`] at most. If the disk does not take it,
+    /// what is there has to do.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] if it takes longer: the disk is slow, or another process holds the database.
+    pub(super) async fn caught_up(&self) -> Result<(), Error> {
         let accepted = self.accepted();
         if self.applied() >= accepted {
-            return;
+            return Ok(());
         }
         #[cfg(debug_assertions)]
         if crate::fault::is_on("read_tables_alone") {
-            return;
+            return Ok(());
         }
         let mut applied = self.0.applied.subscribe();
         {
@@ -171,10 +177,13 @@ impl Tail {
             waiting.wanted = waiting.wanted.max(accepted);
         }
         self.0.wake.notify_one();
+        let until = Instant::now() + CATCH_UP_MAX;
         while *applied.borrow_and_update() < accepted && self.0.health.get() == Health::Ready {
+            let Some(left) = until.checked_duration_since(Instant::now()) else { return Err(Error::Overloaded) };
             // The sender lives as long as the tail; and a disk that has just failed is noticed in time.
-            let _ = tokio::time::timeout(DELAY, applied.changed()).await;
+            let _ = timeout(DELAY.min(left), applied.changed()).await;
         }
+        Ok(())
     }
 
     /// Ends the thread, after it has applied what waits.
