@@ -11,6 +11,7 @@ use crate::config::{Config, Switch};
 use crate::push::{self, Services};
 use crate::rate::{self, Known, Limiter, Rate};
 use crate::registry::Registry;
+use crate::server::descriptors::Descriptors;
 use crate::server::pressure::Pressure;
 use crate::store::{OpenError, Store, Writer};
 use shared::code::Rejection;
@@ -51,6 +52,8 @@ pub struct App {
     pub settles: Flushes,
     /// Whether memory is nearly full.
     pub pressure: Pressure,
+    /// How many connections there may be.
+    pub descriptors: Descriptors,
     /// Every socket's task.
     pub sockets: TaskTracker,
     /// Cancelled when the server begins to stop.
@@ -146,6 +149,7 @@ impl App {
             flushes: Flushes::default(),
             settles: Flushes::default(),
             pressure: Pressure::default(),
+            descriptors: Descriptors::of_process(),
             sockets: TaskTracker::new(),
             stopping: CancellationToken::new(),
             config,

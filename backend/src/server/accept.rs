@@ -55,24 +55,27 @@ pub async fn run(listener: TcpListener, app: Arc<App>) {
     let door = Arc::new(Door { app: app.clone(), addresses: addresses.clone(), service });
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = app.descriptors.accept(&listener) => accepted,
             () = app.stopping.cancelled() => return,
         };
         match accepted {
             Ok((stream, peer)) => {
                 // An IPv4 address that came in through IPv6 is the same address.
                 let address = peer.ip().to_canonical();
+                let held = app.descriptors.hold();
                 if app.config.trusted_proxy.contains(&address) {
                     // Its places are those of the people behind it, asked for with each request.
                     let visitor = Visitor { door: door.clone(), address, slot: None };
-                    app.sockets.spawn(connection::run(app.clone(), Box::pin(arrive(stream, visitor))));
+                    let serving = connection::run(app.clone(), Box::pin(arrive(stream, visitor)));
+                    app.sockets.spawn(held.during(serving));
                 } else if let Some(slot) = addresses.take(counted(address), app.config.connections_per_address) {
                     let slot = Some(ConnectionSlot::new(slot));
                     let visitor = Visitor { door: door.clone(), address: counted(address), slot };
-                    app.sockets.spawn(connection::run(app.clone(), Box::pin(arrive(stream, visitor))));
+                    let serving = connection::run(app.clone(), Box::pin(arrive(stream, visitor)));
+                    app.sockets.spawn(held.during(serving));
                 } else if let Ok(permit) = turned_away.clone().try_acquire_owned() {
                     tokio::spawn(async move {
-                        turn_away(stream).await;
+                        held.during(turn_away(stream)).await;
                         drop(permit);
                     });
                 }

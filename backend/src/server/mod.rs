@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod address;
+pub mod descriptors;
 pub mod gate;
 pub mod pressure;
 pub mod router;
@@ -23,6 +24,7 @@ const BACKLOG: u32 = 4_096;
 pub async fn run(config: Config) -> anyhow::Result<()> {
     // Signals are caught before anything is announced: whoever reads the address may already stop us.
     let signal = shutdown::Signal::catch()?;
+    descriptors::raise();
     let listener = listen(config.listen)?;
     let address = listener.local_addr()?;
     let app = App::start(config)?;

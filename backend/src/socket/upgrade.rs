@@ -67,7 +67,8 @@ pub async fn upgrade(
     });
     // Tracked where stopping waits for it.
     let tracker = app.sockets.clone();
-    tracker.spawn(connection::run(app, arrival));
+    let held = app.descriptors.hold();
+    tracker.spawn(held.during(connection::run(app, arrival)));
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     accepted.write(response.headers_mut());

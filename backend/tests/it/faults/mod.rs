@@ -16,6 +16,7 @@ mod power_model;
 mod reading;
 mod retry;
 mod rot;
+mod short;
 mod slow;
 mod stop;
 mod strace;
