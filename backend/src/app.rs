@@ -14,6 +14,7 @@ use crate::registry::Registry;
 use crate::server::descriptors::Descriptors;
 use crate::server::pressure::Pressure;
 use crate::store::{OpenError, Store, Writer};
+use crate::task::{self, Part};
 use shared::code::Rejection;
 use shared::ids::{SessionId, UserId};
 use std::net::IpAddr;
@@ -135,7 +136,7 @@ impl App {
         let attachments = Attachments::open(&config.data)
             .map_err(|source| OpenError::Folder { path: config.data.clone(), source })?;
         let registry = Registry::new(config.sockets_per_user);
-        tokio::spawn(deliver::run(delivery, store.clone(), registry.clone()));
+        task::spawn(&store, Part::Delivery, deliver::run(delivery, store.clone(), registry.clone()));
         let app = Arc::new(Self {
             rates: Rates::new(&config),
             store,
@@ -154,12 +155,12 @@ impl App {
             stopping: CancellationToken::new(),
             config,
         });
-        tokio::spawn(presence::run(app.clone()));
-        tokio::spawn(session::watch(app.clone()));
-        tokio::spawn(attachment::sweep::run(app.clone()));
-        tokio::spawn(push::run(app.clone()));
+        task::spawn(&app.store, Part::Presence, presence::run(app.clone()));
+        task::spawn(&app.store, Part::Sessions, session::watch(app.clone()));
+        task::spawn(&app.store, Part::Sweep, attachment::sweep::run(app.clone()));
+        task::spawn(&app.store, Part::Push, push::run(app.clone()));
         let (store, stopping) = (app.store.clone(), app.stopping.clone());
-        tokio::spawn(async move { store.follow_log(stopping).await });
+        task::spawn(&app.store, Part::Index, async move { store.follow_log(stopping).await });
         Ok(app)
     }
 }

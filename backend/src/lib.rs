@@ -2,7 +2,8 @@
 //!
 //! In reading order:
 //!
-//! * [`config`], [`app`] — how it is started, and what lives as long as it runs.
+//! * [`config`], [`app`] — how it is started, and what lives as long as it runs; [`task`] — what happens when a part of
+//!   it panics.
 //! * [`server`] — the listener, all URLs, stopping.
 //! * [`socket`], [`http`] — the two ways in: they read what came, call [`chat`] and answer.
 //! * [`chat`] — what a command does; [`chat::deliver`] is where committed events leave for people.
@@ -19,6 +20,7 @@ pub mod backup;
 pub mod config;
 pub mod disk;
 pub mod server;
+pub mod task;
 
 pub mod http;
 pub mod socket;

@@ -4,6 +4,7 @@
 use super::deliver::Asker;
 use crate::app::App;
 use crate::clock;
+use crate::task::{self, Part};
 use shared::ids::UserId;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -45,7 +46,7 @@ pub fn when_flushed(app: &Arc<App>, pause: Duration, then: impl FnOnce() + Send 
         return;
     }
     drop(state);
-    tokio::spawn(run(app.clone(), pause));
+    task::spawn(&app.store, Part::Barrier, run(app.clone(), pause));
 }
 
 async fn run(app: Arc<App>, pause: Duration) {

@@ -30,7 +30,7 @@ impl From<Rejection> for Refused {
 
 impl From<store::Error> for Refused {
     fn from(error: store::Error) -> Self {
-        if matches!(error, store::Error::Database(_) | store::Error::Corrupt(_)) {
+        if matches!(error, store::Error::Database(_) | store::Error::Corrupt(_) | store::Error::Panicked) {
             tracing::error!(%error, "http.store_failed");
         }
         error.rejection().into()

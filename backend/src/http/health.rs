@@ -31,6 +31,7 @@ pub async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Refused>
         Health::Ready => Ok("ready"),
         Health::Full => Err(unavailable(&store::Error::Full)),
         Health::Failed => Err(unavailable(&store::Error::Failed)),
+        Health::Broken => Err(unavailable(&store::Error::Broken)),
     }
 }
 

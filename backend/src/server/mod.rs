@@ -10,6 +10,8 @@ pub mod shutdown;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::store::Health;
+use crate::task::{self, Part};
 use anyhow::Context;
 use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpSocket};
@@ -32,11 +34,20 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     for (user, privacy) in app.store.discreet().await? {
         app.presences.set_privacy(user, privacy);
     }
-    app.pressure.watch(app.config.memory_limit_mib, app.stopping.clone());
+    app.pressure.watch(app.config.memory_limit_mib, &app.store, app.stopping.clone());
     announce(&app, address);
-    let accepting = tokio::spawn(accept::run(listener, app.clone()));
-    signal.wait().await;
+    let store = app.store.clone();
+    let accepting = task::spawn(&store, Part::Listener, accept::run(listener, app.clone()));
+    tokio::select! {
+        () = signal.wait() => {}
+        () = store.broken() => shutdown::end_in_time(),
+    }
     shutdown::stop(app, accepting).await;
+    if store.health() == Health::Broken {
+        anyhow::bail!(
+            "A part of the server has panicked, and the server has ended. Its log says which; start it again"
+        );
+    }
     Ok(())
 }
 

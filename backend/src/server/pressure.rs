@@ -3,6 +3,8 @@
 //!
 //! The limit is a setting, or the control group's (version 2 or 1), or there is none.
 
+use crate::store::Store;
+use crate::task::{self, Part};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,13 +31,13 @@ impl Pressure {
     }
 
     /// Watches until the server stops. `limit_mib` 0 asks the system for the limit.
-    pub fn watch(&self, limit_mib: u64, stopping: CancellationToken) {
+    pub fn watch(&self, limit_mib: u64, store: &Store, stopping: CancellationToken) {
         let Some(limit) = (if limit_mib > 0 { Some(limit_mib << 20) } else { detect() }) else { return };
         let high = limit / 100 * HIGH_PERCENT;
         tracing::debug!(limit_mib = limit >> 20, "memory.limit");
         self.look(high);
         let pressure = self.clone();
-        tokio::spawn(async move {
+        task::spawn(store, Part::Memory, async move {
             let mut ticks = tokio::time::interval(EACH);
             loop {
                 tokio::select! {

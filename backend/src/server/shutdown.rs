@@ -22,6 +22,9 @@ const FLUSH_MAX: Duration = Duration::from_secs(4);
 /// See [`FLUSH_MAX`].
 const CLOSE_MAX: Duration = Duration::from_secs(4);
 
+/// How long a server with a part that panicked has to stop.
+const FAULT_END_MAX: Duration = Duration::from_secs(10);
+
 /// The signals that ask a server to stop.
 #[derive(Debug)]
 pub struct Signal {
@@ -56,12 +59,22 @@ impl Signal {
     }
 }
 
+/// Sees to it that the process ends, with a failure, even if stopping hangs: a part of the server that others wait for
+/// is gone.
+pub fn end_in_time() {
+    std::thread::spawn(|| {
+        std::thread::sleep(FAULT_END_MAX);
+        tracing::error!("stopping took too long; ending at once");
+        std::process::exit(1);
+    });
+}
+
 /// Stops a server. Returns when everything accepted is on disk and the database is closed.
 pub async fn stop(app: Arc<App>, accepting: JoinHandle<()>) {
     let (users, sockets) = app.registry.count();
     tracing::info!(users, sockets, "stopping");
     app.stopping.cancel();
-    // The loop only waits for this token; it has nothing to fail with.
+    // The loop only waits for this token; if it has panicked, that is noted already.
     let _ = accepting.await;
 
     let flushed = app.writer.flushed(|| Asker::Nobody, clock::id(UserId::v7));

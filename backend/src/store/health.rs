@@ -9,10 +9,12 @@
 //! descriptors or memory refuses what it cannot do at the moment, and goes on.
 
 use super::Error;
+use crate::task::Part;
 use shared::code::{Code, Rejection};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use tokio_util::sync::CancellationToken;
 
 /// How the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,18 +25,28 @@ pub enum Health {
     Full,
     /// The disk failed: nothing is written until the server is started again.
     Failed,
+    /// A part of the server has panicked: nothing is written any more, and the process is about to end.
+    Broken,
 }
 
 /// The store's health as its parts share it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Gauge(Arc<AtomicU8>);
+pub(super) struct Gauge(Arc<Level>);
+
+#[derive(Debug, Default)]
+struct Level {
+    level: AtomicU8,
+    /// Cancelled at [`Health::Broken`].
+    broken: CancellationToken,
+}
 
 impl Gauge {
     pub(super) fn get(&self) -> Health {
-        match self.0.load(Ordering::Acquire) {
+        match self.0.level.load(Ordering::Acquire) {
             0 => Health::Ready,
             1 => Health::Full,
-            _ => Health::Failed,
+            2 => Health::Failed,
+            _ => Health::Broken,
         }
     }
 
@@ -42,20 +54,42 @@ impl Gauge {
     pub(super) fn is_given_up(&self) -> bool {
         #[cfg(debug_assertions)]
         if crate::fault::is_on("retry_writes") {
-            return false;
+            return self.get() == Health::Broken;
         }
-        self.get() == Health::Failed
+        self.given_up().is_some()
     }
 
-    /// Notes how it is now. From [`Health::Failed`] there is no way back.
+    /// Why nothing may be written any more, if that is so.
+    pub(super) fn given_up(&self) -> Option<Error> {
+        match self.get() {
+            Health::Ready | Health::Full => None,
+            Health::Failed => Some(Error::Failed),
+            Health::Broken => Some(Error::Broken),
+        }
+    }
+
+    /// Notes that a part of the server has panicked. What is waiting for [`Gauge::broken`] ends the process.
+    pub(super) fn break_down(&self, part: Part) {
+        self.0.level.fetch_max(3, Ordering::AcqRel);
+        tracing::error!(%part, "server.part_panicked: nothing is written any more, and the server stops. Start it again");
+        self.0.broken.cancel();
+    }
+
+    /// Waits until a part of the server has panicked.
+    pub(super) async fn broken(&self) {
+        self.0.broken.cancelled().await;
+    }
+
+    /// Notes how it is now. From [`Health::Failed`] and [`Health::Broken`] there is no way back.
     pub(super) fn set(&self, health: Health) {
         let level = match health {
             Health::Ready => 0,
             Health::Full => 1,
             Health::Failed => 2,
+            Health::Broken => 3,
         };
         // An error means that it has failed before.
-        let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |before| (before < 2).then_some(level));
+        let _ = self.0.level.fetch_update(Ordering::AcqRel, Ordering::Acquire, |before| (before < 2).then_some(level));
     }
 }
 
@@ -200,8 +234,13 @@ impl Error {
                  its owner, and try again later",
             )
             .retry_after_ms(30_000),
+            Error::Broken => Rejection::new(
+                Code::Internal,
+                "The server has met a fault of its own and stops. Nothing was stored; please send it again in a moment",
+            )
+            .retry_after_ms(1_000),
             Error::SignedOut => Rejection::new(Code::Unauthenticated, "Please sign in again"),
-            Error::Database(_) | Error::Corrupt(_) => Rejection::internal(),
+            Error::Database(_) | Error::Corrupt(_) | Error::Panicked => Rejection::internal(),
         }
     }
 }
@@ -230,7 +269,7 @@ mod tests {
 
     #[test]
     fn what_was_not_stored_for_want_of_a_disk_may_be_sent_again() {
-        for error in [Error::Full, Error::Failed, Error::Overloaded] {
+        for error in [Error::Full, Error::Failed, Error::Overloaded, Error::Broken] {
             let rejection = error.rejection();
             assert!(rejection.code.is_retryable() && rejection.retry_after_ms.is_some(), "{rejection:?}");
         }

@@ -63,6 +63,11 @@ impl Record {
         &mut self.bytes
     }
 
+    /// Takes back the entries behind the first so many bytes.
+    pub(super) fn cut(&mut self, entry_bytes: usize) {
+        self.bytes.truncate(HEADER + entry_bytes);
+    }
+
     /// What was written.
     pub(super) fn entries(&self) -> &[u8] {
         &self.bytes[HEADER..]

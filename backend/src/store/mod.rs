@@ -32,6 +32,7 @@ pub use writer::Writer;
 
 use self::sqlite::pool::{Lane, Step};
 use crate::accounts::SessionKind;
+use crate::task::Part;
 use shared::account::{Privacy, Session, Token, User};
 use shared::conversation::{ChannelList, ConversationKind, MemberList, Summary};
 use shared::event::Event;
@@ -50,6 +51,12 @@ pub enum Error {
     /// The disk failed, now or earlier; nothing is written until the server is started again.
     #[error("the disk has failed")]
     Failed,
+    /// A part of the server has panicked; nothing is written, and the process is about to end.
+    #[error("a part of the server has panicked")]
+    Broken,
+    /// What was to be done has panicked; it is undone.
+    #[error("it has panicked")]
+    Panicked,
     /// Anything else the database reports.
     #[error("the database failed: {0}")]
     Database(rusqlite::Error),
@@ -271,6 +278,16 @@ impl Store {
     #[must_use]
     pub fn health(&self) -> Health {
         self.health.get()
+    }
+
+    /// Notes that a part of the server has panicked: nothing is written any more.
+    pub fn break_down(&self, part: Part) {
+        self.health.break_down(part);
+    }
+
+    /// Waits until a part of the server has panicked.
+    pub async fn broken(&self) {
+        self.health.broken().await;
     }
 
     /// Runs `work` once everything accepted before this call is in the tables.

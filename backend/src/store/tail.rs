@@ -13,8 +13,10 @@ use super::Error;
 use super::health::{Cause, Gauge, Health};
 use super::journal::{Number, Record};
 use super::sqlite::apply;
+use crate::task::Part;
 use rusqlite::Connection;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -87,7 +89,14 @@ impl Tail {
         let run = tail.clone();
         let thread = std::thread::Builder::new()
             .name("tail".into())
-            .spawn(move || run.run())
+            .spawn(move || {
+                if catch_unwind(AssertUnwindSafe(|| run.run())).is_err() {
+                    run.0.health.break_down(Part::Applier);
+                    // There will be no room; the writer has to see why.
+                    run.0.room.notify_all();
+                    run.leave_as_it_is();
+                }
+            })
             .expect("a thread can be started at start-up");
         (tail, thread)
     }
@@ -135,7 +144,7 @@ impl Tail {
     fn apply_some(&self, rows_max: usize) -> Result<MutexGuard<'_, Connection>, Error> {
         let database = self.0.database.lock().unwrap_or_else(PoisonError::into_inner);
         if self.0.health.is_given_up() {
-            return Err(Error::Failed);
+            return Err(self.0.health.given_up().unwrap_or(Error::Failed));
         }
         let records = self.waiting().take(rows_max);
         let Some(last) = records.last().map(|(record, _)| record.number) else { return Ok(database) };
@@ -194,6 +203,8 @@ impl Tail {
 
     fn run(&self) {
         loop {
+            #[cfg(debug_assertions)]
+            crate::fault::panic_if_asked(Part::Applier);
             let mut waiting = self.waiting();
             while waiting.records.is_empty() && !waiting.is_closing {
                 waiting = self.0.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner);

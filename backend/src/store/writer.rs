@@ -10,7 +10,8 @@
 //! has at most [`BATCH_MAX`]; the cache of conversations is bounded where it is kept.
 //!
 //! When a transaction fails, nothing of it is in the database and every command in it is refused with
-//! a code that says whether to try again. What was refused may be sent again under the same id. After
+//! a code that says whether to try again. A job that panics is refused alone where it was to be accepted by the journal,
+//! and with its transaction otherwise; what the writer remembers is read anew. A panic outside a job ends the process. What was refused may be sent again under the same id. After
 //! a failure of the disk everything is refused from then on; see [`super::Health`].
 
 mod accept;
@@ -27,15 +28,17 @@ pub use job::{
 };
 
 use super::Error;
-use super::health::Gauge;
+use super::health::{Gauge, Health};
 use super::journal::Journal;
 use super::sqlite::open;
 use super::sqlite::{apply, command, event};
 use super::tail::Tail;
+use crate::task::Part;
 use job::Job;
 use rusqlite::Connection;
 use shared::ids::{ConversationId, Seq, UserId};
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
@@ -70,16 +73,24 @@ impl<A: Send + 'static> Writer<A> {
         let health = Gauge::default();
         let (mut state, tail, applying) = parts.start(&health)?;
         let handle = tail.clone();
+        let gauge = health.clone();
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || {
-                state.run(jobs, &outcomes);
-                state.finish();
-                tail.close();
-                if applying.join().is_err() {
-                    tracing::error!("tail.panicked");
+                let ended = catch_unwind(AssertUnwindSafe(|| {
+                    state.run(jobs, &outcomes);
+                    state.finish();
+                }));
+                if ended.is_err() {
+                    gauge.break_down(Part::Writer);
                 }
-                drop(lock);
+                tail.close();
+                // It reports its own panic.
+                let _ = applying.join();
+                if gauge.get() == Health::Broken {
+                    // Held until the process has ended: nobody else may use the folder before.
+                    std::mem::forget(lock);
+                }
             })
             .expect("a thread can be started at start-up");
         Ok((Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), health }, handle))
@@ -91,7 +102,7 @@ impl<A: Send + 'static> Writer<A> {
 
     fn push(&self, job: Job<A>) -> Result<(), Error> {
         if self.health.is_given_up() {
-            return Err(Error::Failed);
+            return Err(self.health.given_up().unwrap_or(Error::Failed));
         }
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         match queue.as_ref().map(|queue| queue.try_send(job)) {
@@ -238,5 +249,31 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, Error> + Send> Call for TypedC
         let answer = committed.and_then(|()| result.ok_or(Error::Closed));
         // The caller may have gone; the work is done all the same.
         let _ = reply.send(answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{OpenError, Store};
+
+    #[test]
+    fn the_folder_stays_taken_after_a_part_has_panicked() {
+        for is_broken in [true, false] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let open = || Store::open::<()>(folder.path(), 16, mpsc::channel(1).0);
+            let (store, writer) = open().expect("opens");
+            if is_broken {
+                store.break_down(Part::Presence);
+                assert!(matches!(writer.push(Job::Call(Box::new(nothing()))), Err(Error::Broken)));
+            }
+            writer.close();
+            let again = open().map(|(_, writer)| writer.close());
+            assert_eq!(matches!(again, Err(OpenError::InUse(_))), is_broken, "{again:?}");
+        }
+    }
+
+    fn nothing() -> impl Call {
+        TypedCall { work: Some(|_: &Connection| Ok(())), result: None, reply: oneshot::channel().0 }
     }
 }

@@ -82,6 +82,11 @@ impl Server {
         self.child.id()
     }
 
+    /// How it has ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     pub(crate) fn data(&self) -> &Path {
         self.folder.path()
     }

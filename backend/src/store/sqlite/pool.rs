@@ -174,7 +174,12 @@ impl Drop for Start {
         let (pool, lane) = (self.pool.clone(), self.lane);
         // Without a runtime nobody waits for an answer any more.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn_blocking(move || pool.run(lane));
+            runtime.spawn_blocking(move || {
+                if std::panic::catch_unwind(AssertUnwindSafe(|| pool.run(lane))).is_err() {
+                    // Those who wait find the senders of their answers gone, and the next one starts anew.
+                    *pool.lane(lane) = Queue::default();
+                }
+            });
         }
     }
 }
@@ -264,7 +269,7 @@ fn end(connection: Connection) -> Option<Connection> {
 }
 
 fn panicked() -> Error {
-    Error::Corrupt("a reader panicked".into())
+    Error::Panicked
 }
 
 fn open(path: &Path) -> Result<Connection, Error> {

@@ -14,6 +14,7 @@ use crate::store::journal::Number;
 use crate::store::journal::entry::{self, Entry};
 use crate::store::sqlite::{conversation, event};
 use foldhash::HashSet;
+use shared::code::Rejection;
 use shared::event::EventKind;
 use shared::ids::{CommandId, ConversationId, Seq, UserId};
 use shared::message::Message;
@@ -22,15 +23,17 @@ impl State {
     /// Decides a job and writes its entry; or gives it back, because it needs the tables.
     pub(super) fn accept_job<A>(&mut self, job: Job<A>) -> Result<Outcome<A>, Job<A>> {
         match job {
-            Job::Send { asker, user, message } => match self.accept_message(user, &message) {
+            Job::Send { asker, user, message } => match self.attempt(|state| state.accept_message(user, &message)) {
                 Ok(Some(stored)) => {
                     Ok(Outcome { asker, user, command: Some(message.id), effect: Effect::Stored(stored) })
                 }
+                Err(Error::Panicked) => Ok(Outcome { asker, user, command: Some(message.id), effect: self.panicked() }),
                 // An error too: the transaction will meet it again, and knows what to do about it.
                 Ok(None) | Err(_) => Err(Job::Send { asker, user, message }),
             },
             Job::Progress { asker, user, conversation, seq, progress } => {
-                match self.accept_progress(user, conversation, seq, progress) {
+                match self.attempt(|state| state.accept_progress(user, conversation, seq, progress)) {
+                    Err(Error::Panicked) => Ok(Outcome { asker, user, command: None, effect: self.panicked() }),
                     Ok(effect) => Ok(Outcome { asker, user, command: None, effect }),
                     Err(_) => Err(Job::Progress { asker, user, conversation, seq, progress }),
                 }
@@ -40,6 +43,12 @@ impl State {
             }
             job @ (Job::Amend { .. } | Job::Change { .. } | Job::Call(_)) => Err(job),
         }
+    }
+
+    /// The job under way has panicked.
+    fn panicked(&mut self) -> Effect {
+        self.has_panicked = true;
+        Effect::Refused(Rejection::internal())
     }
 
     fn accept_message(&mut self, user: UserId, message: &NewMessage) -> Result<Option<Stored>, Error> {
@@ -56,6 +65,8 @@ impl State {
         let place = Place { conversation: head.id, seq: head.last_seq.next(), at };
         let fingerprint = fingerprint(&place.conversation, message);
         let mentions = self.mentions(key, &message.content)?;
+        #[cfg(debug_assertions)]
+        crate::fault::panic_at(&message.content);
         let new = Message::new(message.id, message.content.clone(), message.reply_to);
         let kind = to_json(&EventKind::Message(Message { mentions, ..new }))?;
 

@@ -12,6 +12,7 @@ use crate::store::{Error, Health};
 use foldhash::{HashMap, HashMapExt};
 use rusqlite::Connection;
 use shared::ids::{ConversationId, UserId};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokio::sync::mpsc;
 
 /// What is done in a transaction and waits for its commit.
@@ -45,8 +46,10 @@ pub(super) struct State {
     pub(super) rows: usize,
     /// Bytes the last record needed.
     room: usize,
-    /// The last append failed: what is remembered here may not be so.
+    /// The last append failed, or a job has panicked: what is remembered here may not be so.
     is_uncertain: bool,
+    /// The last job that was to be accepted has panicked, and is refused.
+    pub(super) has_panicked: bool,
 }
 
 impl State {
@@ -76,12 +79,15 @@ impl State {
             rows: 0,
             room: 0,
             is_uncertain: false,
+            has_panicked: false,
         }
     }
 
     pub(super) fn run<A: Send>(&mut self, mut jobs: mpsc::Receiver<Job<A>>, outcomes: &mpsc::Sender<Vec<Outcome<A>>>) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while jobs.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
+            #[cfg(debug_assertions)]
+            crate::fault::panic_if_asked(crate::task::Part::Writer);
             #[cfg(debug_assertions)]
             if crate::fault::is_on("accept_before_commit") {
                 self.lie(&mut batch, outcomes);
@@ -125,7 +131,18 @@ impl State {
         let mut rest = Vec::new();
         let mut jobs = batch.drain(..);
         for job in jobs.by_ref() {
-            match self.accept_job(job) {
+            let (bytes, rows) = (self.record.entries().len(), self.rows);
+            let accepted = self.accept_job(job);
+            if std::mem::take(&mut self.has_panicked) {
+                // The job is refused; what it has left is taken out, and nothing is accepted until what is remembered
+                // here has been read anew.
+                self.record.cut(bytes);
+                self.rows = rows;
+                self.is_uncertain = true;
+                done.extend(accepted.ok());
+                break;
+            }
+            match accepted {
                 Ok(outcome) => done.push(outcome),
                 Err(job) => {
                     rest.push(job);
@@ -212,6 +229,9 @@ impl State {
                     None => result,
                     Some((_, Error::Full)) => Err(Error::Full),
                     Some((_, Error::Failed)) => Err(Error::Failed),
+                    Some((_, Error::Broken)) => Err(Error::Broken),
+                    Some((_, Error::Panicked)) => Err(Error::Panicked),
+                    Some((_, error)) if error.cause() == Cause::Passing => Err(Error::Overloaded),
                     Some(_) => Err(Error::Corrupt("the transaction failed".into())),
                 }),
                 Pending::Outcome(mut outcome) => {
@@ -263,11 +283,17 @@ impl State {
     /// Does one job inside the transaction. An error means that the transaction must not commit.
     fn apply<A>(&mut self, job: Job<A>) -> (Pending<A>, Option<Error>) {
         let (asker, user, command, effect) = match job {
-            Job::Send { asker, user, message } => (asker, user, Some(message.id), self.send(user, message)),
-            Job::Amend { asker, user, amendment } => (asker, user, Some(amendment.id), self.amend(user, &amendment)),
-            Job::Change { asker, user, change } => (asker, user, None, self.change(user, change)),
+            Job::Send { asker, user, message } => {
+                (asker, user, Some(message.id), self.attempt(|state| state.send(user, message)))
+            }
+            Job::Amend { asker, user, amendment } => {
+                (asker, user, Some(amendment.id), self.attempt(|state| state.amend(user, &amendment)))
+            }
+            Job::Change { asker, user, change } => {
+                (asker, user, None, self.attempt(|state| state.change(user, change)))
+            }
             Job::Progress { asker, user, conversation, seq, progress } => {
-                (asker, user, None, self.progress(user, conversation, seq, progress))
+                (asker, user, None, self.attempt(|state| state.progress(user, conversation, seq, progress)))
             }
             Job::Flush { asker, user, done } => (asker, user, None, Ok(Effect::Flushed(done))),
             Job::Call(call) => return self.call(call),
@@ -279,13 +305,18 @@ impl State {
         (Pending::Outcome(Outcome { asker, user, command, effect }), error)
     }
 
+    /// Does a job of which a panic is an error: the transaction is undone, and what is remembered here forgotten.
+    pub(super) fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or(Err(Error::Panicked))
+    }
+
     /// A call that fails is undone alone; the others' work stands.
     fn call<A>(&self, mut call: Box<dyn Call>) -> (Pending<A>, Option<Error>) {
         let fence = |database: &Connection, sql: &str| database.execute_batch(sql).map_err(Error::from);
         if let Err(error) = fence(&self.database, "SAVEPOINT call") {
             return (Pending::Call(call, Ok(())), Some(error));
         }
-        let result = call.run(&self.database);
+        let result = catch_unwind(AssertUnwindSafe(|| call.run(&self.database))).unwrap_or(Err(Error::Panicked));
         let undone = match &result {
             Ok(()) => fence(&self.database, "RELEASE call"),
             Err(_) => fence(&self.database, "ROLLBACK TO call; RELEASE call"),

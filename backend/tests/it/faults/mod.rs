@@ -11,6 +11,7 @@ mod disk;
 mod failing;
 mod journal;
 mod kill;
+mod parts;
 mod power;
 mod power_model;
 mod reading;

@@ -192,3 +192,26 @@ fn somebody_who_signs_up_has_nothing_unread_of_the_same_moment() {
         .expect("a count");
     assert_eq!(unread, 0);
 }
+
+#[test]
+fn a_call_that_panics_is_undone_alone() {
+    let (_folder, mut state, ada) = opened();
+    let call = |work: fn(&Connection) -> Result<(), Error>| {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        (Job::Call(Box::new(super::super::TypedCall { work: Some(work), result: None, reply })), answer)
+    };
+    let note = "INSERT INTO meta (name, value) VALUES ('note', 'x')";
+    let (bad, bad_answer) = call(|database| {
+        database.execute("UPDATE meta SET value = 'y' WHERE name = 'note'", [])?;
+        panic!("on purpose")
+    });
+    let (good, good_answer) = call(|_| Ok(()));
+    state.database.execute(note, []).expect("written");
+    let effects = handle(&mut state, vec![send(ada), bad, good, send(ada)]);
+    assert_eq!(seqs(&effects), [1, 2]);
+    assert!(matches!(bad_answer.blocking_recv(), Ok(Err(Error::Panicked))));
+    assert!(matches!(good_answer.blocking_recv(), Ok(Ok(()))));
+    let value: String =
+        state.database.query_row("SELECT value FROM meta WHERE name = 'note'", [], |row| row.get(0)).expect("a note");
+    assert_eq!(value, "x");
+}
