@@ -16,6 +16,12 @@
 //! ```text
 //! record   length of the entries (u32) · checksum (u32) · number (u64) · entries
 //! ```
+//! After the flush a third file, the mark, notes the number of the record. It is written and not flushed, so it costs
+//! next to nothing: after the process was killed it is exact, after the power was lost it may be behind, and it is never
+//! ahead. Records up to it were accepted, so a journal that lacks one of them is refused: files that are gone, filled
+//! with zeros, or damaged in the last record. A loss that is not noticed: the last records damaged together with a loss of
+//! power (half a record that nobody was told of looks the same), and the journal and the mark gone together.
+//!
 //! All numbers are little-endian. The entries are described in [`entry`].
 
 pub(super) mod entry;
@@ -27,6 +33,8 @@ use std::path::{Path, PathBuf};
 
 /// The files that take turns, in the data folder.
 const FILES: [&str; 2] = ["confab.journal-0", "confab.journal-1"];
+/// The number of the last record that was flushed.
+const MARK: &str = "confab.accepted";
 /// From this size on the other file's turn comes: small enough to be read back in a moment, large
 /// enough that it is in the tables by the time its turn comes again.
 const FILE_BYTES: u64 = 8 << 20;
@@ -120,6 +128,7 @@ fn checksum(seal: &str, number: Number, entries: &[u8]) -> u32 {
 pub(super) struct Journal {
     seal: String,
     files: [Turn; 2],
+    mark: (PathBuf, File),
     /// Whose turn it is.
     current: usize,
 }
@@ -147,12 +156,17 @@ impl Journal {
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
             let file = options.open(&path)?;
+            Ok::<_, io::Error>((path, file))
+        };
+        let turn = |name| {
+            let (path, file) = open(name)?;
             Ok::<_, io::Error>(Turn { length: file.metadata()?.len(), file, path, end: 0, last: 0 })
         };
-        let files = [open(FILES[0])?, open(FILES[1])?];
+        let files = [turn(FILES[0])?, turn(FILES[1])?];
+        let mark = open(MARK)?;
         // Their names must be there after the power was lost.
         File::open(folder)?.sync_all()?;
-        Ok(Self { seal: seal.to_owned(), files, current: 0 })
+        Ok(Self { seal: seal.to_owned(), files, mark, current: 0 })
     }
 
     /// Appends a record and flushes it: when this returns it survives anything. Records up to `applied`
@@ -183,13 +197,18 @@ impl Journal {
         turn.end += record.bytes.len() as u64;
         turn.length = turn.length.max(turn.end);
         turn.last = record.number;
+        if let Err(error) = write_at(&self.mark.1, &mark(&self.seal, record.number), 0) {
+            // The record is safe. Its loss would not be noticed, and that is all.
+            tracing::debug!(%error, "journal.mark_failed");
+        }
         Ok(())
     }
 
     /// Removes the files. To be called when all that is in them is in the tables.
     pub(super) fn remove(self) {
-        for turn in &self.files {
-            if let Err(error) = std::fs::remove_file(&turn.path) {
+        // The mark first: it speaks of the others.
+        for path in std::iter::once(&self.mark.0).chain(self.files.iter().map(|turn| &turn.path)) {
+            if let Err(error) = std::fs::remove_file(path) {
                 tracing::warn!(%error, "journal.remove_failed");
             }
         }
@@ -259,25 +278,30 @@ pub(super) fn read(folder: &Path, seal: &str, applied: Number) -> io::Result<(Ve
     Ok(following(read_whole(folder, seal, applied)?, applied))
 }
 
-/// Every whole record behind `applied` in the files of a data folder, in order.
-pub(super) fn read_whole(folder: &Path, seal: &str, applied: Number) -> io::Result<Vec<Record>> {
+/// What the files of a data folder hold behind `applied`.
+pub(super) fn read_whole(folder: &Path, seal: &str, applied: Number) -> io::Result<Found> {
+    let bytes = |name| match std::fs::read(folder.join(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read,
+    };
+    // First: what a server accepts meanwhile is behind it.
+    let marked = bytes(MARK)?;
+    let number = marked.first_chunk().map_or(0, |number| u64::from_le_bytes(*number));
+    let accepted = if marked.starts_with(&mark(seal, number)) { number } else { 0 };
     let mut records = Vec::new();
     for name in FILES {
-        let bytes = match std::fs::read(folder.join(name)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            read => read?,
-        };
-        whole(&bytes, seal, applied, &mut records);
+        whole(&bytes(name)?, seal, applied, &mut records);
     }
     records.sort_by_key(|record| record.number);
-    Ok(records)
+    Ok(Found { records, accepted })
 }
 
-/// Those of these records that follow `applied` without a gap; and whether nothing follows a gap.
-pub(super) fn following(mut records: Vec<Record>, applied: Number) -> (Vec<Record>, bool) {
+/// The records that follow `applied` without a gap; and whether nothing follows a gap, nor was accepted behind them.
+pub(super) fn following(found: Found, applied: Number) -> (Vec<Record>, bool) {
+    let Found { mut records, accepted } = found;
     records.retain(|record| record.number > applied);
     let dense = records.iter().zip(applied + 1..).take_while(|(record, expected)| record.number == *expected).count();
-    let is_all = records.len() == dense;
+    let is_all = records.len() == dense && accepted <= applied + dense as u64;
     records.truncate(dense);
     (records, is_all)
 }
@@ -351,6 +375,8 @@ mod tests {
         for number in 1..=3 {
             journal.append(&mut record(number, 20), 0).expect("appended");
         }
+        // As the mark is when the power goes before it was written.
+        std::fs::remove_file(folder.path().join(MARK)).expect("it is there");
         let path = folder.path().join(FILES[0]);
         let each = HEADER + 20;
         let mut whole = std::fs::read(&path).expect("it can be read");
@@ -365,6 +391,39 @@ mod tests {
             assert_eq!(records.len(), cut / each, "damaged at {cut}");
             // Behind the last one there is nothing: it may have been cut off as it was written.
             assert_eq!(is_all, cut / each == 2, "damaged at {cut}");
+        }
+    }
+
+    #[test]
+    fn what_was_accepted_and_is_gone_is_noticed_by_the_mark() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut journal = Journal::open(folder.path(), EPOCH).expect("opens");
+        let (path, marked) = (folder.path().join(FILES[0]), folder.path().join(MARK));
+        let is_all = |applied| read(folder.path(), EPOCH, applied).expect("it can be read").1;
+        let mut marks = Vec::new();
+        for number in 1..=3 {
+            journal.append(&mut record(number, 20), 0).expect("appended");
+            marks.push(std::fs::read(&marked).expect("it can be read"));
+        }
+        assert!(is_all(0));
+        let whole = std::fs::read(&path).expect("it can be read");
+        let damaged = {
+            let mut damaged = whole.clone();
+            damaged[2 * (HEADER + 20) + 3] ^= 1;
+            damaged
+        };
+        for bytes in [damaged, vec![0; whole.len()], whole[..2 * (HEADER + 20)].to_vec(), Vec::new()] {
+            std::fs::write(&path, &bytes).expect("written");
+            std::fs::write(&marked, &marks[2]).expect("written");
+            assert!(!is_all(0) && is_all(3), "the third was accepted");
+            std::fs::write(&marked, &marks[1]).expect("written");
+            assert_eq!(is_all(0), bytes.get(..HEADER) == whole.get(..HEADER), "nobody was told of the third");
+        }
+        std::fs::remove_file(&path).expect("removed");
+        assert!(!is_all(0), "the second was accepted");
+        for mark in [&marks[1][..11], &[0; 12], &[0xff; 40], b""] {
+            std::fs::write(&marked, mark).expect("written");
+            assert!(is_all(0), "it says nothing: {mark:?}");
         }
     }
 

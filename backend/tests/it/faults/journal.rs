@@ -18,7 +18,12 @@ struct Left {
     folder: TempDir,
     accepted: HashMap<CommandId, u64>,
     ada: Person,
+    /// The mark as it was before the last record.
+    earlier_mark: Vec<u8>,
 }
+
+/// The file with the number of the last record.
+const MARK: &str = "confab.accepted";
 
 impl Left {
     async fn new() -> Self {
@@ -28,12 +33,13 @@ impl Left {
         let server = Server::start_on_with(folder, &[("CONFAB_TAIL_DELAY_MS", "60000")]);
         ada.moved_to(&server.origin);
         let mut socket = ada.connect().await;
-        let mut accepted = HashMap::new();
+        let (mut accepted, mut earlier_mark) = (HashMap::new(), Vec::new());
         for number in 0..MESSAGES {
+            earlier_mark = std::fs::read(server.data().join(MARK)).unwrap();
             let id = socket.says(json!("everyone"), &format!("message {number} {}", "x".repeat(20 * number))).await;
             accepted.insert(id, socket.accepted(id).await.1);
         }
-        Self { folder: server.kill(), accepted, ada }
+        Self { folder: server.kill(), accepted, ada, earlier_mark }
     }
 
     /// A copy whose journal is another one.
@@ -43,6 +49,13 @@ impl Left {
             std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
         }
         std::fs::write(copy.path().join("confab.journal-0"), journal).unwrap();
+        copy
+    }
+
+    /// The same as it is when the process died before the last record was flushed: nobody was told of it.
+    fn with_untold(&self, journal: &[u8]) -> TempDir {
+        let copy = self.with(journal);
+        std::fs::write(copy.path().join(MARK), &self.earlier_mark).unwrap();
         copy
     }
 
@@ -81,10 +94,10 @@ async fn a_record_that_was_cut_off_is_none_and_those_before_it_are_there() {
     let (last, end) = (places[MESSAGES - 1], places[MESSAGES]);
     // Cut anywhere, and with any byte of it changed: half a write and a rotten byte look alike here.
     for place in [last, last + 4, last + 8, last + 15, last + 16 + dice.below(end - last - 16), end - 1] {
-        assert_eq!(count(left.with(&journal[..place]).path()), Ok(MESSAGES - 1), "cut at {place}");
+        assert_eq!(count(left.with_untold(&journal[..place]).path()), Ok(MESSAGES - 1), "cut at {place}");
         let mut rotten = journal.clone();
         rotten[place] ^= 1 << dice.below(8);
-        assert_eq!(count(left.with(&rotten).path()), Ok(MESSAGES - 1), "rotten at {place}");
+        assert_eq!(count(left.with_untold(&rotten).path()), Ok(MESSAGES - 1), "rotten at {place}");
     }
     // The control: untouched, all of it is believed.
     assert_eq!(compare(left.with(&journal).path(), &left.accepted), Vec::<String>::new());
@@ -110,8 +123,15 @@ async fn a_journal_with_a_gap_is_refused_with_a_sentence_and_nothing_is_written(
     let (left, mut dice) = (Left::new().await, Dice::new());
     let journal = left.journal();
     let places = places(&journal);
-    let mut damaged = vec![journal[places[1]..].to_vec(), [&journal[..places[4]], &journal[places[5]..]].concat()];
-    for record in [0, 1, MESSAGES / 2, MESSAGES - 2] {
+    // Also its end, if somebody was told of it: cut off, filled with zeros, gone.
+    let mut damaged = vec![
+        journal[places[1]..].to_vec(),
+        [&journal[..places[4]], &journal[places[5]..]].concat(),
+        journal[..places[MESSAGES - 1]].to_vec(),
+        vec![0; journal.len()],
+        Vec::new(),
+    ];
+    for record in [0, 1, MESSAGES / 2, MESSAGES - 2, MESSAGES - 1] {
         // Its length, its checksum, its number, what is in it.
         let inside = 16 + dice.below(places[record + 1] - places[record] - 16);
         for at in [dice.below(4), 4 + dice.below(4), 8 + dice.below(8), inside] {
@@ -150,6 +170,8 @@ async fn a_backup_of_a_killed_servers_folder_has_what_is_in_the_journal_alone() 
     let journal = left.journal();
     let (output, _) = backup(left.with(&journal[places(&journal)[1]..]).path(), "damaged");
     assert!(!output.status.success() && said(&output).contains("its journal has a gap"), "{}", said(&output));
+    let (output, _) = backup(left.with(&[]).path(), "gone");
+    assert!(!output.status.success() && said(&output).contains("its journal has a gap"), "{}", said(&output));
     let (output, file) = backup(left.folder.path(), "whole");
     assert!(output.status.success(), "{}", said(&output));
     let database = rusqlite::Connection::open(file).unwrap();
@@ -160,7 +182,11 @@ async fn a_backup_of_a_killed_servers_folder_has_what_is_in_the_journal_alone() 
 async fn a_journal_of_another_database_is_not_applied() {
     let (mut left, other) = (Left::new().await, Left::new().await);
     // Its records have the same numbers, and conversations with the same keys.
-    assert_eq!(count(left.with(&other.journal()).path()), Ok(0));
+    let copy = left.with(&other.journal());
+    let found = count(copy.path());
+    assert!(found.as_ref().is_err_and(|why| why.contains("its journal has a gap")), "its own is gone: {found:?}");
+    std::fs::remove_file(copy.path().join(MARK)).unwrap();
+    assert_eq!(count(copy.path()), Ok(0));
     // Beside one's own it changes nothing, not even when the files take turns.
     std::fs::write(left.folder.path().join("confab.journal-1"), other.journal()).unwrap();
     let server = Server::start_on_with(left.folder, &[("CONFAB_JOURNAL_BYTES", "2000")]);
