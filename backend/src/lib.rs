@@ -10,7 +10,8 @@
 //! * [`push`] — telling browsers while the page is closed.
 //! * [`registry`] — user id → live sockets.
 //! * [`store`] — the log on disk; [`backup`] — copying it and putting it back.
-//! * [`accounts`] — passwords and secrets; [`rate`] — how often; [`clock`] — now, and new ids.
+//! * [`accounts`] — passwords and secrets; [`rate`] — how often; [`fair`] — whose turn it is; [`log_rate`] — how often a
+//!   line is logged; [`clock`] — now, and new ids.
 
 #![forbid(unsafe_code)]
 
@@ -33,8 +34,10 @@ pub mod store;
 
 pub mod accounts;
 pub mod clock;
+pub mod fair;
 #[cfg(debug_assertions)]
 pub mod fault;
+pub mod log_rate;
 pub mod presence;
 pub mod rate;
 pub mod telemetry;

@@ -5,6 +5,7 @@ use super::address::{Addresses, ConnectionSlot, PeerAddress, counted, forwarded}
 use super::router;
 use crate::app::App;
 use crate::http::error::Refused;
+use crate::log_rate::Repeated;
 use crate::socket::connection::{self, Arrival};
 use crate::socket::entrance::{self, Found};
 use crate::socket::line::Line;
@@ -21,7 +22,7 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -40,6 +41,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 const TURNED_AWAY_MAX: usize = 256;
 /// How long that may take.
 const TURN_AWAY_MAX: Duration = Duration::from_secs(1);
+
+static FAILED: Repeated = Repeated::new();
 
 /// What is said to those who are too many.
 const TOO_MANY_TEXT: &str = "Too many connections from this address";
@@ -81,7 +84,9 @@ pub async fn run(listener: TcpListener, app: Arc<App>) {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "accept.failed");
+                if let Some(times) = FAILED.count(Instant::now()) {
+                    tracing::warn!(%error, times, "accept.failed");
+                }
                 tokio::time::sleep(PAUSE).await;
             }
         }
