@@ -4,33 +4,34 @@
 //! queue. It waits a moment ([`GRACE`]) and then tells those whose page is not there: a page that is there has told its
 //! person by itself. What is pushed is encrypted for the one browser; the push service sees when, and how much.
 //!
-//! Bounds: so many requests at the same time ([`TURNS`]), and so many that are made or wait to be tried again
-//! ([`UNDER_WAY`]); what is more than that, and what is older than [`FRESH`] by the time it is looked at, is told to nobody.
+//! Notices wait in a fair queue (`queue.rs`), where every person has a bounded share. What is older than [`FRESH`] by the
+//! time it is looked at is told to nobody. A place that its service knows no more or refuses, or that has not answered for
+//! hours (`place.rs`), is forgotten; the browser's page asks for it anew when it is opened.
 
 mod message;
+mod place;
+mod queue;
 mod service;
 
 use crate::accounts::SESSION_IDLE_MAX;
 use crate::app::App;
 use crate::clock;
+use crate::log_rate::Repeated;
 use crate::store;
 use crate::store::push::{Notice, Span};
+use http::StatusCode;
 pub use message::{point, public_key, random_key};
+use queue::{Job, Outgoing};
 pub use service::Services;
 use service::{Client, Outcome};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::Semaphore;
+use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// How long a page has to show that it is there.
 const GRACE: Duration = Duration::from_secs(3);
 /// What was said longer ago is no news.
 const FRESH: Duration = Duration::from_secs(10 * 60);
-/// Requests at the same time.
-const TURNS: usize = 64;
-/// Notices that are sent or wait to be tried again; one push service that is ill holds up none of another.
-const UNDER_WAY: usize = 2_048;
 /// Notices that are read at once.
 const PORTION: usize = 1_000;
 /// How often something is tried, and how long until it is tried again if the push service does not say.
@@ -38,6 +39,25 @@ const TRIES: u32 = 3;
 const RETRY: Duration = Duration::from_secs(5);
 /// And the longest that is waited.
 const RETRY_MAX: Duration = Duration::from_secs(60);
+/// How often it is looked for a notice whose time to be tried again has come, while there is one.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+static FAILED: Repeated = Repeated::new();
+static DROPPED: Repeated = Repeated::new();
+static CANNOT_BE_MADE: Repeated = Repeated::new();
+static FORGOTTEN: Repeated = Repeated::new();
+static FORGET_FAILED: Repeated = Repeated::new();
+static REFUSED: Repeated = Repeated::new();
+static GIVEN_UP: Repeated = Repeated::new();
+
+/// Logs an event that people can repeat as often as they like, with how often it has happened since it was last logged.
+macro_rules! log {
+    ($level:ident, $event:expr, $($line:tt)+) => {
+        if let Some(times) = $event.count(Instant::now()) {
+            tracing::$level!(times, $($line)+);
+        }
+    };
+}
 
 /// What the server signs with, made when it is first needed.
 ///
@@ -52,12 +72,9 @@ pub async fn signer(app: &App) -> Result<[u8; 32], store::Error> {
 
 /// Follows the log until the server stops.
 pub async fn run(app: Arc<App>) {
-    let mut follower = Follower {
-        client: Client::new(),
-        turns: Arc::new(Semaphore::new(TURNS)),
-        under_way: Arc::new(Semaphore::new(UNDER_WAY)),
-        position: 0,
-    };
+    let outgoing = Outgoing::new();
+    tokio::spawn(send(app.clone(), outgoing.clone()));
+    let mut follower = Follower { outgoing, position: 0 };
     loop {
         let waiting = async {
             app.store.grown_to_push().await;
@@ -71,7 +88,7 @@ pub async fn run(app: Arc<App>) {
             match follower.round(&app).await {
                 Ok(()) | Err(store::Error::Closed) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "push.failed");
+                    log!(warn, FAILED, %error, "push.failed");
                     sleep(RETRY).await;
                     app.store.look_again_to_push();
                 }
@@ -86,9 +103,7 @@ pub async fn run(app: Arc<App>) {
 
 /// How far the log was followed, and what is under way.
 struct Follower {
-    client: Client,
-    turns: Arc<Semaphore>,
-    under_way: Arc<Semaphore>,
+    outgoing: Arc<Outgoing>,
     /// What was seen to by this process: it counts also where it could not be written down.
     position: i64,
 }
@@ -106,15 +121,9 @@ impl Follower {
                 if is_told_by_the_page(app, &notice) {
                     continue;
                 }
-                let Ok(place) = self.under_way.clone().try_acquire_owned() else {
-                    tracing::warn!("push.too_many_under_way");
-                    continue;
-                };
-                let (app, client, turns) = (app.clone(), self.client.clone(), self.turns.clone());
-                tokio::spawn(async move {
-                    deliver(&app, &client, &turns, &signer, notice).await;
-                    drop(place);
-                });
+                if !self.outgoing.add(Job::new(notice, signer, TRIES - 1)) {
+                    log!(warn, DROPPED, "push.dropped");
+                }
             }
             if portion.is_early {
                 app.store.look_again_to_push();
@@ -136,33 +145,68 @@ fn is_told_by_the_page(app: &App, notice: &Notice) -> bool {
     notice.is_delivered.unwrap_or_else(|| app.registry.has_browser(notice.user))
 }
 
-async fn deliver(app: &App, client: &Client, turns: &Semaphore, signer: &[u8; 32], notice: Notice) {
-    let url = &notice.endpoint.url;
+/// Sends what waits, until the server stops.
+async fn send(app: Arc<App>, outgoing: Arc<Outgoing>) {
+    let client = Client::new();
+    loop {
+        while let Some((turn, job)) = outgoing.next(Instant::now()) {
+            let (app, client, outgoing) = (app.clone(), client.clone(), outgoing.clone());
+            tokio::spawn(async move {
+                let again = deliver(&app, &client, &outgoing, job).await;
+                drop(turn);
+                if let Some((job, after)) = again {
+                    outgoing.add_again(job, after);
+                }
+            });
+        }
+        tokio::select! {
+            () = outgoing.changed(LOOK_AGAIN) => {}
+            () = app.stopping.cancelled() => return,
+        }
+    }
+}
+
+/// Tries to deliver a notice. Gives it back if it is to be tried again, and when.
+async fn deliver(app: &App, client: &Client, outgoing: &Outgoing, job: Job) -> Option<(Job, Duration)> {
+    let url = &job.notice.endpoint.url;
     // What is allowed may have changed since.
     if !app.push_services.allow(url) {
-        return;
+        return None;
     }
     let contact = app.config.push_contact.as_deref().or(app.config.public_url.as_deref());
-    for again in (0..TRIES).rev() {
-        let request = match message::request(&notice, signer, contact, clock::now()) {
-            Ok(request) => request,
-            Err(error) => return tracing::warn!(%error, "push.cannot_be_made"),
-        };
-        let Ok(turn) = turns.acquire().await else { return };
-        let outcome = client.send(request).await;
-        drop(turn);
-        match outcome {
-            Outcome::Done => return,
-            Outcome::Gone => {
-                tracing::info!(user = %notice.user, "push.gone");
-                if let Err(error) = app.writer.push_forget(url.clone()).await {
-                    tracing::warn!(%error, "push.forget_failed");
-                }
-                return;
-            }
-            Outcome::Refused(status) => return tracing::warn!(%status, "push.refused"),
-            Outcome::Later(after) if again > 0 => sleep(after.unwrap_or(RETRY).min(RETRY_MAX)).await,
-            Outcome::Later(_) => tracing::warn!("push.given_up"),
+    let request = match message::request(&job.notice, &job.signer, contact, clock::now()) {
+        Ok(request) => request,
+        Err(error) => {
+            log!(warn, CANNOT_BE_MADE, %error, "push.cannot_be_made");
+            return None;
         }
+    };
+    match client.send(request).await {
+        Outcome::Done => {
+            outgoing.note(url, true);
+        }
+        Outcome::Gone => forget(app, outgoing, &job, "gone").await,
+        Outcome::Refused(StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN) => {
+            forget(app, outgoing, &job, "refused").await;
+        }
+        Outcome::Refused(status) => log!(warn, REFUSED, %status, "push.refused"),
+        Outcome::Later(after) if job.again > 0 => return Some((job, after.unwrap_or(RETRY).min(RETRY_MAX))),
+        Outcome::Later(_) => {
+            log!(warn, GIVEN_UP, "push.given_up");
+            if outgoing.note(url, false) {
+                forget(app, outgoing, &job, "silent").await;
+            }
+        }
+    }
+    None
+}
+
+/// Takes a browser's place away; its page asks for another one.
+async fn forget(app: &App, outgoing: &Outgoing, job: &Job, why: &str) {
+    let url = &job.notice.endpoint.url;
+    outgoing.note(url, true);
+    log!(info, FORGOTTEN, user = %job.notice.user, why, "push.forgotten");
+    if let Err(error) = app.writer.push_forget(url.clone()).await {
+        log!(warn, FORGET_FAILED, %error, "push.forget_failed");
     }
 }

@@ -22,6 +22,33 @@ struct Service {
     /// Which browser was told, with what.
     told: mpsc::UnboundedReceiver<(String, HeaderMap, Vec<u8>)>,
     answers: Answers,
+    silent: Silent,
+}
+
+/// Requests to browsers whose name begins with "silent", which are never answered: how many there are, and were at most.
+#[derive(Clone, Default)]
+struct Silent(Arc<Mutex<(usize, usize)>>);
+
+impl Silent {
+    fn begin(&self) -> Asked {
+        let mut counts = self.0.lock().unwrap();
+        counts.0 += 1;
+        counts.1 = counts.1.max(counts.0);
+        Asked(self.clone())
+    }
+
+    fn most(&self) -> usize {
+        self.0.lock().unwrap().1
+    }
+}
+
+/// A request that is not answered, until whoever asks has gone.
+struct Asked(Silent);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap().0 -= 1;
+    }
 }
 
 /// What is answered next for a browser, in place of 201.
@@ -32,18 +59,23 @@ impl Service {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let (tell, told) = mpsc::unbounded_channel();
-        let answers = Answers::default();
-        let take = async |State((tell, answers)): State<(mpsc::UnboundedSender<_>, Answers)>,
+        let (answers, silent) = (Answers::default(), Silent::default());
+        let take = async |State((tell, answers, silent)): State<(mpsc::UnboundedSender<_>, Answers, Silent)>,
                           Path(browser): Path<String>,
                           headers: HeaderMap,
                           body: axum::body::Bytes| {
+            if browser.starts_with("silent") {
+                let _asked = silent.begin();
+                std::future::pending::<()>().await;
+            }
             let status = answers.lock().unwrap().get_mut(&browser).and_then(VecDeque::pop_front);
             let _ = tell.send((browser, headers, body.to_vec()));
             (status.unwrap_or(StatusCode::CREATED), [("retry-after", "0")]).into_response()
         };
-        let app = axum::Router::new().route("/{browser}", post(take)).with_state((tell, answers.clone()));
+        let app =
+            axum::Router::new().route("/{browser}", post(take)).with_state((tell, answers.clone(), silent.clone()));
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { origin, told, answers }
+        Self { origin, told, answers, silent }
     }
 
     fn server(&self) -> Server {
@@ -63,15 +95,16 @@ impl Service {
 
 /// A browser that wants to be told.
 struct Browser {
-    name: &'static str,
+    name: String,
     key: SecretKey,
     secret: [u8; 16],
 }
 
 impl Browser {
-    fn new(name: &'static str) -> Self {
+    fn new(name: impl Into<String>) -> Self {
         let key = SecretKey::from_slice(&backend::push::random_key()).unwrap();
-        Self { name, key, secret: [name.len() as u8; 16] }
+        let name = name.into();
+        Self { secret: [name.len() as u8; 16], name, key }
     }
 
     fn subscription(&self, service: &Service) -> Value {
@@ -175,6 +208,54 @@ async fn a_browser_that_is_gone_is_forgotten_and_a_busy_service_is_asked_again()
     ada.posts(&id, "two").await;
     assert_eq!(phone.reads(service.next().await)["body"], "two");
     assert!(timeout(Duration::from_millis(500), service.told.recv()).await.is_err(), "the old one is asked no more");
+}
+
+#[tokio::test]
+async fn a_place_that_is_refused_is_asked_no_more() {
+    let mut service = Service::start().await;
+    let server = service.server();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let phone = Browser::new("phone");
+    phone.subscribes(&ben, &service).await;
+    let mut members = vec![ben];
+    let refusals = [400, 403, 404, 410];
+    for status in refusals {
+        let person = server.sign_up(&format!("p{status}")).await;
+        let place = Browser::new(format!("place-{status}"));
+        place.subscribes(&person, &service).await;
+        service.answers(&place.name, &[status]);
+        members.push(person);
+    }
+    let id = ada.makes_group("Walks", &members.iter().collect::<Vec<_>>()).await;
+    ada.posts(&id, "one").await;
+    for _ in 0..=refusals.len() {
+        service.next().await;
+    }
+    ada.posts(&id, "two").await;
+    assert_eq!(phone.reads(service.next().await)["body"], "two");
+    assert!(timeout(Duration::from_millis(500), service.told.recv()).await.is_err(), "nobody else is asked");
+}
+
+#[tokio::test]
+async fn places_that_answer_nothing_hold_up_nobody_elses() {
+    const PLACES: usize = 100;
+    let mut service = Service::start().await;
+    let server = service.server();
+    let (ada, ben, eve) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Eve").await);
+    for place in 0..PLACES {
+        let sign_in = json!({"email": "eve@example.org", "password": "correct horse"});
+        let mut device = eve.clone();
+        device.cookie = cookie_of(&server.post("/api/session", None, &sign_in).await);
+        Browser::new(format!("silent-{place}")).subscribes(&device, &service).await;
+    }
+    let phone = Browser::new("phone");
+    phone.subscribes(&ben, &service).await;
+    let id = ada.makes_group("Walks", &[&eve, &ben]).await;
+    ada.posts(&id, "hello").await;
+    assert_eq!(phone.reads(service.next().await)["body"], "hello");
+    // A hundred places wait for an answer, of which three are asked at the same time. (Twice that, where the service
+    // hears late of those that were given up.)
+    assert!(service.silent.most() <= 6, "{}", service.silent.most());
 }
 
 #[tokio::test]
