@@ -82,6 +82,8 @@ pub struct Rates {
     pub known_places: Known<(String, IpAddr)>,
     /// Wrong passwords from an address.
     pub address_failures: Limiter<IpAddr>,
+    /// Passwords that are looked at for an account, right ones too; told apart as [`Rates::account_failures`] are.
+    pub account_checks: Limiter<(String, Option<IpAddr>)>,
 }
 
 impl Rates {
@@ -98,6 +100,7 @@ impl Rates {
             account_failures: Limiter::new(each_quarter(config.account_failures_in_15_min)),
             known_places: Known::default(),
             address_failures: Limiter::new(each_quarter(config.address_failures_in_15_min)),
+            account_checks: Limiter::new(Rate::new(CHECKS_IN_A_MINUTE, CHECKS_IN_A_MINUTE, Duration::from_secs(60))),
         }
     }
 
@@ -121,6 +124,8 @@ impl Rates {
 
 /// Files a person may send in a minute.
 const UPLOADS_IN_A_MINUTE: u32 = 100;
+/// Passwords looked at for one account in a minute. Above it: `rate_limited`.
+const CHECKS_IN_A_MINUTE: u32 = 20;
 /// Batches of outcomes between the writer and delivery: when delivery is that far behind, the writer
 /// waits, its queue fills, and senders are told that the server is overloaded.
 const OUTCOME_BATCHES_MAX: usize = 64;
@@ -145,7 +150,7 @@ impl App {
             push_services: Services::new(config.push_service.clone()),
             registry,
             presences: Arc::default(),
-            passwords: Passwords::default(),
+            passwords: Passwords::new(config.rate_limits == Switch::On),
             welcomes: Arc::new(Semaphore::new(config.welcomes_at_once)),
             flushes: Flushes::default(),
             settles: Flushes::default(),

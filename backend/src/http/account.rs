@@ -3,12 +3,13 @@
 use super::error::Refused;
 use super::extract::{Browser, Json};
 use super::session;
+use crate::accounts::password::Asker;
 use crate::accounts::token::Secret;
 use crate::app::App;
 use crate::chat;
 use crate::clock;
 use crate::rate;
-use crate::server::address::PeerAddress;
+use crate::server::address::{PeerAddress, site};
 use crate::store::SessionRow;
 use crate::store::account::{AccountChange, Changed, NewPassword};
 use crate::store::attachment::no_picture;
@@ -36,6 +37,7 @@ pub async fn create(
     let email = account::email(&body.email)?.to_owned();
     let display_name = account::display_name(&body.display_name)?.to_owned();
     body.password.check()?;
+    let asker = Asker { site: site(address), person: None };
     if app.rates.is_on {
         let message = "Too many accounts were made from this address. Please try again later";
         app.rates.sign_ups.take(address, Instant::now()).map_err(|wait| rate::refusal(message, wait))?;
@@ -44,7 +46,7 @@ pub async fn create(
     if app.store.credentials(&email).await?.is_some() {
         return Err(taken());
     }
-    let hash = app.passwords.hash(body.password).await?;
+    let hash = app.passwords.hash(asker, body.password).await?;
     let user =
         User { id: clock::id(UserId::v7), display_name, avatar: None, status: None, privacy: None, email: Some(email) };
     let (secret, new_session) = session::new(&headers);
@@ -80,7 +82,9 @@ pub async fn change(
     let password = match password {
         None => None,
         Some(password) => {
-            let hash = app.passwords.hash(password).await?;
+            let own_email = session.user.email.clone().unwrap_or_default();
+            let asker = Asker { site: site(address), person: Some((own_email.to_lowercase(), Some(address))) };
+            let hash = app.passwords.hash(asker, password).await?;
             Some(NewPassword { hash, token_hash: secret.hash() })
         }
     };
@@ -138,7 +142,7 @@ pub async fn delete(
 
 /// Whoever changes or deletes an account shows that they know its password: a browser left open is
 /// not enough.
-async fn check_owner(
+pub(super) async fn check_owner(
     app: &App,
     address: IpAddr,
     session: &SessionRow,

@@ -41,6 +41,11 @@ impl From<password::Error> for Refused {
     fn from(error: password::Error) -> Self {
         match error {
             password::Error::Overloaded => overloaded().into(),
+            password::Error::ShareFull => {
+                let message =
+                    "Too many passwords are being checked for you or your address. Please try again in a moment";
+                Rejection::new(Code::RateLimited, message).retry_after_ms(1_000).into()
+            }
             error @ password::Error::Hash(_) => {
                 tracing::error!(%error, "http.password_failed");
                 Rejection::internal().into()

@@ -2,12 +2,13 @@
 
 use super::error::Refused;
 use super::extract::{Browser, Json, SignedIn, cookie_name};
+use crate::accounts::password::Asker;
 use crate::accounts::token::Secret;
 use crate::app::App;
 use crate::chat;
 use crate::clock;
 use crate::rate;
-use crate::server::address::PeerAddress;
+use crate::server::address::{PeerAddress, site};
 use crate::store::SessionRow;
 use crate::store::account::NewSession;
 use axum::Extension;
@@ -150,9 +151,16 @@ pub(super) async fn verify(
         // Taken before the password is looked at, so that many at once do not all pass; given back if
         // it is right.
         rates.account_failures.take(key.clone(), Instant::now()).map_err(too_many)?;
+        // Right ones cost a hash as well.
+        if let Err(wait) = rates.account_checks.take(key.clone(), Instant::now()) {
+            rates.account_failures.give_back(&key);
+            let message = "You are giving your password very often. Please wait a moment";
+            return Err(rate::refusal(message, wait).into());
+        }
     }
+    let asker = Asker { site: site(address), person: Some(key.clone()) };
     let looked_at = match password.reveal().len() {
-        0..=shared::limits::PASSWORD_BYTES_MAX => app.passwords.verify(password, stored).await,
+        0..=shared::limits::PASSWORD_BYTES_MAX => app.passwords.verify(asker, password, stored).await,
         _ => Ok(false),
     };
     // A password nobody has looked at was not a wrong one.

@@ -19,6 +19,16 @@ pub fn counted(address: IpAddr) -> IpAddr {
     }
 }
 
+/// What shares of costly work are counted by: an IPv4 address, and all networks of one IPv6 site (a /48, RFC 6177
+/// section 2), of which one subscriber may have 65,536.
+#[must_use]
+pub fn site(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 80 << 80).into(),
+        address => address,
+    }
+}
+
 /// Connections by address that nobody has signed in on.
 #[derive(Debug, Default)]
 pub struct Addresses(Mutex<HashMap<IpAddr, usize>>);
@@ -110,6 +120,14 @@ mod tests {
         assert_eq!(count("2001:db8:1:2::9"), "2001:db8:1:2::");
         assert_eq!(count("192.0.2.7"), "192.0.2.7");
         assert_eq!(count("::ffff:192.0.2.7"), "192.0.2.7");
+    }
+
+    #[test]
+    fn the_networks_of_one_site_have_one_share() {
+        let share = |text: &str| site(text.parse().expect("an address")).to_string();
+        assert_eq!(share("2001:db8:1:2:3:4:5:6"), "2001:db8:1::");
+        assert_eq!(share("2001:db8:1:ffff::9"), "2001:db8:1::");
+        assert_eq!(share("192.0.2.7"), "192.0.2.7");
     }
 
     #[test]

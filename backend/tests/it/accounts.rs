@@ -50,6 +50,29 @@ async fn each_bad_field_is_named() {
 }
 
 #[tokio::test]
+async fn right_passwords_have_a_rate_as_well_and_it_is_the_accounts_own() {
+    let server = Server::start_with(&[], &[]);
+    server.sign_up("Ada").await;
+    server.sign_up("Ben").await;
+    let sign_in = async |who: &str| {
+        let body = json!({"email": format!("{who}@example.org"), "password": "correct horse"});
+        server.post("/api/session", None, &body).await
+    };
+    let mut refused = None;
+    for _ in 0..200 {
+        let answer = sign_in("ada").await;
+        if answer.status() != 200 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.expect("two hundred sign-ins in a row are too many");
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(refused.status(), 429);
+    assert_eq!(sign_in("ben").await.status(), 200);
+}
+
+#[tokio::test]
 async fn a_wrong_password_and_no_account_are_answered_alike() {
     let server = Server::start();
     server.sign_up("Ada").await;
