@@ -33,7 +33,7 @@ async fn errors_stand_beside_their_fields() {
     ada.types("#displayName", "Ada").await;
     ada.types("#email", "ada").await;
     ada.types("#password", "short").await;
-    for (id, text) in [("email", "e-mail address"), ("password", "at least 8 characters")] {
+    for (id, text) in [("email", "e-mail address"), ("password", "at least 10 characters")] {
         ada.clicks("form.form button[type='submit']").await;
         let error = ada.waits_for(&format!("#{id}-error .field__error")).await;
         assert!(error.text().await.unwrap().contains(text));

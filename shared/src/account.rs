@@ -63,17 +63,21 @@ impl Password {
         &self.0
     }
 
-    /// Whether it may be somebody's new password. All bytes count; nothing is trimmed.
+    /// Whether it is long enough for a new password, and not too long. All bytes count; nothing is trimmed. The server
+    /// refuses those that are easy to guess besides.
     ///
     /// # Errors
     /// `invalid` with the sentence to show beside the field.
     pub fn check(&self) -> Result<(), Rejection> {
         let refuse = |message: String| Err(Rejection::new(Code::Invalid, message).field("password"));
-        if self.0.len() < limits::PASSWORD_BYTES_MIN {
-            return refuse(format!("A password has at least {} characters", limits::PASSWORD_BYTES_MIN));
+        if self.0.chars().count() < limits::PASSWORD_CHARS_MIN {
+            return refuse(format!("A password has at least {} characters", limits::PASSWORD_CHARS_MIN));
         }
         if self.0.len() > limits::PASSWORD_BYTES_MAX {
             return refuse(format!("A password has at most {} bytes", limits::PASSWORD_BYTES_MAX));
+        }
+        if crate::text::is_blank(&self.0) {
+            return refuse("A password has something in it that can be seen".into());
         }
         Ok(())
     }
@@ -304,10 +308,13 @@ mod tests {
     #[test]
     fn all_bytes_of_a_password_count() {
         let check = |text: &str| Password::new(text.into()).check().is_ok();
-        assert!(check("        "));
-        assert!(check("12345678"));
+        assert!(check("1234567890"));
+        assert!(check(" 12345678 "));
+        assert!(check("春の海ひねもすのたり"));
         assert!(check(&"p".repeat(1_024)));
-        assert!(!check("1234567"));
+        assert!(!check("123456789"));
+        assert!(!check("ééééé"), "characters, not bytes");
+        assert!(!check(&" ".repeat(12)), "nothing to be seen");
         assert!(!check(&"p".repeat(1_025)));
     }
 

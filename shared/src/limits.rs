@@ -31,8 +31,8 @@ pub const MEMBERS_MAX: usize = 1_000;
 pub const DISPLAY_NAME_CHARS_MAX: usize = 64;
 /// What somebody says of themselves, in characters after trimming.
 pub const STATUS_CHARS_MAX: usize = 100;
-/// The shortest password, in bytes.
-pub const PASSWORD_BYTES_MIN: usize = 8;
+/// Shortest new password, in characters.
+pub const PASSWORD_CHARS_MIN: usize = 10;
 /// The longest password, in bytes: Argon2 reads all of them.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 /// The longest e-mail address, in bytes (RFC 5321 section 4.5.3.1.3, less the angle brackets).

@@ -8,6 +8,8 @@
 //! In each, addresses take turns, and an address and a person have a bounded share, so that whoever floods the server
 //! waits for themselves: a hash waits for at most one of each other address.
 
+mod guess;
+
 use crate::fair::{Bounds, FairQueue, Full};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -53,6 +55,9 @@ pub enum Error {
     /// The asker has as many under way as they may have.
     #[error("too many passwords of one person or address are being checked")]
     ShareFull,
+    /// It is no secret: others would guess it.
+    #[error("the password is guessable")]
+    Guessable,
     /// Hashing failed, which it never should.
     #[error("password hashing failed: {0}")]
     Hash(String),
@@ -191,6 +196,19 @@ impl Passwords {
                 .is_ok_and(|stored| argon2().verify_password(password.reveal().as_bytes(), &stored).is_ok()),
         })
         .await
+    }
+
+    /// Refuses a new password that others would guess; `about` is what they know of the person. It costs a few
+    /// milliseconds of CPU at most, and waits for its turn like a hash.
+    ///
+    /// # Errors
+    /// [`Error::Guessable`]; see [`Error`] for others.
+    pub async fn check_new(&self, asker: Asker, password: &Password, about: Vec<String>) -> Result<(), Error> {
+        let password = password.clone();
+        match self.run(asker, move || guess::is_guessable(password.reveal(), &about)).await? {
+            true => Err(Error::Guessable),
+            false => Ok(()),
+        }
     }
 
     async fn run<T: Send + 'static>(

@@ -38,6 +38,8 @@ pub async fn create(
     let display_name = account::display_name(&body.display_name)?.to_owned();
     body.password.check()?;
     let asker = Asker { site: site(address), person: None };
+    let about = vec![display_name.clone(), email.clone()];
+    app.passwords.check_new(asker.clone(), &body.password, about).await?;
     if app.rates.is_on {
         let message = "Too many accounts were made from this address. Please try again later";
         app.rates.sign_ups.take(address, Instant::now()).map_err(|wait| rate::refusal(message, wait))?;
@@ -84,6 +86,9 @@ pub async fn change(
         Some(password) => {
             let own_email = session.user.email.clone().unwrap_or_default();
             let asker = Asker { site: site(address), person: Some((own_email.to_lowercase(), Some(address))) };
+            let name = display_name.as_ref().unwrap_or(&session.user.display_name).clone();
+            let about = [name, own_email].into_iter().chain(email.clone()).collect();
+            app.passwords.check_new(asker.clone(), &password, about).await?;
             let hash = app.passwords.hash(asker, password).await?;
             Some(NewPassword { hash, token_hash: secret.hash() })
         }
@@ -142,7 +147,7 @@ pub async fn delete(
 
 /// Whoever changes or deletes an account shows that they know its password: a browser left open is
 /// not enough.
-pub(super) async fn check_owner(
+async fn check_owner(
     app: &App,
     address: IpAddr,
     session: &SessionRow,

@@ -46,6 +46,10 @@ impl From<password::Error> for Refused {
                     "Too many passwords are being checked for you or your address. Please try again in a moment";
                 Rejection::new(Code::RateLimited, message).retry_after_ms(1_000).into()
             }
+            password::Error::Guessable => {
+                let message = "This password is easy to guess. Please take a longer one, or several words that do not belong together";
+                Rejection::new(Code::Invalid, message).field("password").into()
+            }
             error @ password::Error::Hash(_) => {
                 tracing::error!(%error, "http.password_failed");
                 Rejection::internal().into()

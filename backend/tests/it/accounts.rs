@@ -37,6 +37,8 @@ async fn each_bad_field_is_named() {
         ("displayName", json!("  ")),
         ("displayName", json!("x".repeat(65))),
         ("password", json!("short")),
+        ("password", json!("a secret!")),
+        ("password", json!(" ".repeat(12))),
         ("password", json!("p".repeat(1_025))),
     ];
     for (field, value) in table {
@@ -47,6 +49,28 @@ async fn each_bad_field_is_named() {
         let error: Value = answer.json().await.unwrap();
         assert_eq!((&error["error"]["code"], &error["error"]["field"]), (&json!("invalid"), &json!(field)));
     }
+}
+
+#[tokio::test]
+async fn a_password_that_others_would_guess_is_refused_wherever_it_is_chosen() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    for password in ["password12", "1234567890", "qwertyuiop", "AdaLovelace", "countess12", "confabconfab"] {
+        let body = json!({"email": "countess.ada@example.org", "displayName": "Ada Lovelace", "password": password});
+        let answer = server.post("/api/accounts", None, &body).await;
+        assert_eq!(answer.status(), 422, "{password}");
+        let error: Value = answer.json().await.unwrap();
+        assert_eq!((&error["error"]["code"], &error["error"]["field"]), (&json!("invalid"), &json!("password")));
+        let body = json!({
+            "displayName": "Ada Lovelace",
+            "email": "countess.ada@example.org",
+            "password": password,
+            "currentPassword": "correct horse",
+        });
+        let (status, error) = ada.request(Method::PATCH, "/api/account", Some(body)).await;
+        assert_eq!((status, &error["error"]["field"]), (422, &json!("password")), "{password}");
+    }
+    assert_eq!(ada.get("/api/session").await.1["user"]["displayName"], "Ada", "nothing was changed");
 }
 
 #[tokio::test]

@@ -148,7 +148,7 @@ fn fields(_: State) -> AnyView {
     view! {
         <div style="display: grid; gap: 1rem; padding: 1rem">
             <Field name="plain" label="A name" autocomplete="off" value=text("Ada") error=none />
-            <Field name="hinted" label="A password" kind="password" autocomplete="off" hint="At least 8 characters" value=text("secret") error=none />
+            <Field name="hinted" label="A password" kind="password" autocomplete="off" hint="At least 10 characters" value=text("secret") error=none />
             <Field name="wrong" label="A name with an error" autocomplete="off" value=text("") error />
             <SearchField label="Search" value=text("") look=|()| {} />
         </div>

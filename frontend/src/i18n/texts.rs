@@ -43,7 +43,7 @@ texts! {
     AlreadyHere = "Already have an account?";
     Email = "E-mail";
     Password = "Password";
-    PasswordHint = "At least 8 characters.";
+    PasswordHint = "At least 10 characters.";
     SignOut = "Sign out";
     StillSignedIn = "You are still signed in. {reason}";
 
@@ -291,7 +291,7 @@ texts! {
     Saved = "Saved.";
     ChangePassword = "Change password";
     NewPassword = "New password";
-    EndsOthers = "At least 8 characters. All other devices are signed out.";
+    EndsOthers = "At least 10 characters. All other devices are signed out.";
     Devices = "Devices";
     ThisDevice = "This device";
     LastSeen = "Last seen {time}";
@@ -323,6 +323,6 @@ texts! {
     RefusedReference = "The message it is about cannot be found.";
     RefusedEmail = "That is not an e-mail address.";
     RefusedName = "Please give a name of 1 to 64 characters.";
-    RefusedPassword = "Please choose a password of at least 8 characters.";
+    RefusedPassword = "Please choose another password: at least 10 characters, and not easy to guess.";
     RefusedOther = "That did not work ({code}).";
 }
