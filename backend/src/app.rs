@@ -84,6 +84,8 @@ pub struct Rates {
     pub address_failures: Limiter<IpAddr>,
     /// Passwords that are looked at for an account, right ones too; told apart as [`Rates::account_failures`] are.
     pub account_checks: Limiter<(String, Option<IpAddr>)>,
+    /// Other addresses that a person has asked for: the answer tells whether one is taken.
+    pub address_changes: Limiter<UserId>,
 }
 
 impl Rates {
@@ -101,6 +103,11 @@ impl Rates {
             known_places: Known::default(),
             address_failures: Limiter::new(each_quarter(config.address_failures_in_15_min)),
             account_checks: Limiter::new(Rate::new(CHECKS_IN_A_MINUTE, CHECKS_IN_A_MINUTE, Duration::from_secs(60))),
+            address_changes: Limiter::new(Rate::new(
+                ADDRESS_CHANGES_IN_A_DAY,
+                ADDRESS_CHANGES_IN_A_DAY,
+                Duration::from_secs(24 * 60 * 60),
+            )),
         }
     }
 
@@ -126,6 +133,8 @@ impl Rates {
 const UPLOADS_IN_A_MINUTE: u32 = 100;
 /// Passwords looked at for one account in a minute. Above it: `rate_limited`.
 const CHECKS_IN_A_MINUTE: u32 = 20;
+/// Other addresses that one account may ask for in a day. Above it: `rate_limited`.
+const ADDRESS_CHANGES_IN_A_DAY: u32 = 5;
 /// Batches of outcomes between the writer and delivery: when delivery is that far behind, the writer
 /// waits, its queue fills, and senders are told that the server is overloaded.
 const OUTCOME_BATCHES_MAX: usize = 64;

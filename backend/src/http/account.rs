@@ -80,6 +80,9 @@ pub async fn change(
     if email.is_some() || password.is_some() {
         check_owner(&app, address, &session, current_password).await?;
     }
+    if let Some(email) = &email {
+        take_address_change(&app, address, &session, email)?;
+    }
     let secret = Secret::new();
     let password = match password {
         None => None,
@@ -160,6 +163,20 @@ async fn check_owner(
         Rejection::new(Code::Invalid, "Please give your password as it is now").field("currentPassword")
     })?;
     if session::verify(app, address, &email, password, stored).await? { Ok(()) } else { Err(wrong().into()) }
+}
+
+/// Takes from what an account may ask for in a day, and from the sign-ups of where it is asked from: like signing up,
+/// another address is answered by whether somebody has it.
+fn take_address_change(app: &App, address: IpAddr, session: &SessionRow, email: &str) -> Result<(), Refused> {
+    let is_own = session.user.email.as_deref().is_some_and(|own| own.to_lowercase() == email.to_lowercase());
+    if !app.rates.is_on || is_own {
+        return Ok(());
+    }
+    let message = "You have asked for another address very often. Please try again later";
+    let now = Instant::now();
+    app.rates.address_changes.take(session.user.id, now).map_err(|wait| rate::refusal(message, wait))?;
+    app.rates.sign_ups.take(address, now).map_err(|wait| rate::refusal(message, wait))?;
+    Ok(())
 }
 
 fn taken() -> Refused {

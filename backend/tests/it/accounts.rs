@@ -74,6 +74,24 @@ async fn a_password_that_others_would_guess_is_refused_wherever_it_is_chosen() {
 }
 
 #[tokio::test]
+async fn which_addresses_are_taken_is_told_a_few_times_only() {
+    let change = |email: &str| Some(json!({"email": email, "currentPassword": "correct horse"}));
+    // An account may ask five times a day, and an address no more often than it may sign up.
+    for (sign_ups, asked) in [("100", 5), ("3", 1)] {
+        let server = Server::start_with(&["--sign-ups-in-15-min", sign_ups], &[]);
+        let (ada, _ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+        for _ in 0..asked {
+            let (status, body) = ada.request(Method::PATCH, "/api/account", change("ben@example.org")).await;
+            assert_eq!(status, 409, "{body}");
+        }
+        let (status, body) = ada.request(Method::PATCH, "/api/account", change("nobody@example.org")).await;
+        assert_eq!((status, &body["error"]["code"]), (429, &json!("rate_limited")), "a free one is not told either");
+        let (status, _) = ada.request(Method::PATCH, "/api/account", change("Ada@Example.org")).await;
+        assert_eq!(status, 200, "her own address in another case tells nothing");
+    }
+}
+
+#[tokio::test]
 async fn right_passwords_have_a_rate_as_well_and_it_is_the_accounts_own() {
     let server = Server::start_with(&[], &[]);
     server.sign_up("Ada").await;
