@@ -38,8 +38,12 @@ impl Place {
         for (number, id) in people.iter().enumerate() {
             let email = Some(format!("{number}@example.org"));
             let user = User { id: *id, display_name: "Ada".into(), avatar: None, status: None, privacy: None, email };
-            let session =
-                NewSession { id: clock::id(SessionId::v7), token_hash: clock::random(), user_agent: "bench".into() };
+            let session = NewSession {
+                id: clock::id(SessionId::v7),
+                token_hash: clock::random(),
+                user_agent: "bench".into(),
+                expires_at: clock::after(clock::now(), backend::accounts::SESSION_MAX),
+            };
             let made = runtime.block_on(writer.create_account(user, String::new(), session)).expect("written");
             assert!(made);
         }

@@ -32,6 +32,13 @@ pub fn before(now: Timestamp, span: Duration) -> Timestamp {
     Timestamp::from_millis(now.as_millis().saturating_sub(millis))
 }
 
+/// So long after a moment.
+#[must_use]
+pub fn after(now: Timestamp, span: Duration) -> Timestamp {
+    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    Timestamp::from_millis(now.as_millis().saturating_add(millis))
+}
+
 /// A new id of any kind: `clock::id(UserId::v7)`.
 pub fn id<T>(make: impl FnOnce(Timestamp, [u8; 10]) -> T) -> T {
     make(now(), random())

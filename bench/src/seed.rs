@@ -110,8 +110,8 @@ impl Seed {
              VALUES (?1, ?2, ?2, ?3, ?4, '', ?5)",
         )?;
         let mut signed_in = self.database.prepare_cached(
-            "INSERT INTO session (id, token_hash, user, created_at, last_seen_at, user_agent)
-             VALUES (?1, ?2, ?3, ?4, ?4, 'bench')",
+            "INSERT INTO session (id, token_hash, user, created_at, last_seen_at, user_agent, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?4, 'bench', ?4 + 90 * 86400000)",
         )?;
         let mut member = self.database.prepare_cached(
             "INSERT INTO member (conversation, user, joined_at)

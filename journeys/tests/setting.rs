@@ -98,6 +98,7 @@ async fn a_name_a_password_devices_and_tokens_are_managed_in_the_page() {
     .await;
 
     ada.types("#token-name", "weather bot").await;
+    ada.types("#token-password", "correct horse").await;
     ada.presses(Key::Enter).await;
     let token = ada.waits_for(".settings__token code").await.text().await.unwrap();
     let call = "const [token, done] = arguments;

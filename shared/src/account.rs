@@ -203,15 +203,23 @@ pub struct SessionList {
 /// The body of `POST /api/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct CreateToken {
     /// What it is for.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub name: String,
+    /// The password: proof that it is its owner who asks.
+    pub current_password: Password,
+    /// Days until it ends; 90 if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = limits::TOKEN_DAYS_MAX)))]
+    pub days: Option<u16>,
 }
 
 /// The answer of `POST /api/tokens`: the only time the secret is shown.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct CreatedToken {
     /// Which.
     pub id: TokenId,
@@ -219,6 +227,9 @@ pub struct CreatedToken {
     pub name: String,
     /// The secret.
     pub token: String,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
 impl fmt::Debug for CreatedToken {
@@ -238,6 +249,9 @@ pub struct Token {
     pub name: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     /// When it was last used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<Timestamp>,

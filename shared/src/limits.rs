@@ -63,6 +63,10 @@ pub const SESSIONS_MAX: u32 = 100;
 pub const TOKENS_MAX: u32 = 100;
 /// What an API token is for, in characters after trimming.
 pub const TOKEN_NAME_CHARS_MAX: usize = 64;
+/// Days until an API token ends, if its maker does not say.
+pub const TOKEN_DAYS_DEFAULT: u16 = 90;
+/// Most days until an API token ends.
+pub const TOKEN_DAYS_MAX: u16 = 365;
 /// People whose presence one is told.
 pub const CONTACTS_MAX: u32 = 1_000;
 /// People named under one reaction.

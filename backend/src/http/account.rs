@@ -150,7 +150,7 @@ pub async fn delete(
 
 /// Whoever changes or deletes an account shows that they know its password: a browser left open is
 /// not enough.
-async fn check_owner(
+pub(super) async fn check_owner(
     app: &App,
     address: IpAddr,
     session: &SessionRow,

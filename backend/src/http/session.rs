@@ -2,6 +2,7 @@
 
 use super::error::Refused;
 use super::extract::{Browser, Json, SignedIn, cookie_name};
+use crate::accounts::SESSION_MAX;
 use crate::accounts::password::Asker;
 use crate::accounts::token::Secret;
 use crate::app::App;
@@ -22,8 +23,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a browser keeps the cookie: as long as an unused session lasts.
-const COOKIE_SECONDS: u32 = 30 * 24 * 60 * 60;
+/// How long a browser keeps the cookie: as long as a session may last. One that is not used ends before, on the server.
+const COOKIE_SECONDS: u64 = SESSION_MAX.as_secs();
 /// What is kept of what a browser calls itself.
 const USER_AGENT_BYTES_MAX: usize = 256;
 
@@ -59,7 +60,7 @@ pub async fn create(
     Ok(answer(&app, StatusCode::OK, credentials.user, &secret))
 }
 
-/// `GET /api/session`: who is signed in.
+/// `GET /api/session`: who is signed in; with a token without the address.
 pub async fn show(SignedIn { session }: SignedIn) -> Response {
     axum::Json(SessionBody { user: session.user }).into_response()
 }
@@ -78,8 +79,8 @@ pub async fn delete(State(app): State<Arc<App>>, Browser { session }: Browser) -
 /// `GET /api/sessions`: one's signed-in devices, those used last first.
 ///
 /// # Errors
-/// 401 without a session.
-pub async fn list(State(app): State<Arc<App>>, SignedIn { session }: SignedIn) -> Result<Response, Refused> {
+/// 401 without a session, 403 with a token.
+pub async fn list(State(app): State<Arc<App>>, Browser { session }: Browser) -> Result<Response, Refused> {
     let sessions = app.store.sessions(session.user.id, session.id).await?;
     Ok(axum::Json(SessionList { sessions }).into_response())
 }
@@ -113,7 +114,8 @@ pub(super) fn new(headers: &HeaderMap) -> (Secret, NewSession) {
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let end = user_agent.floor_char_boundary(USER_AGENT_BYTES_MAX);
     let user_agent = user_agent[..end].to_owned();
-    let session = NewSession { id: clock::id(SessionId::v7), token_hash: secret.hash(), user_agent };
+    let expires_at = clock::after(clock::now(), SESSION_MAX);
+    let session = NewSession { id: clock::id(SessionId::v7), token_hash: secret.hash(), user_agent, expires_at };
     (secret, session)
 }
 
@@ -123,7 +125,7 @@ pub(super) fn answer(app: &App, status: StatusCode, user: User, secret: &Secret)
     response
 }
 
-pub(super) fn cookie(app: &App, value: &str, seconds: u32) -> HeaderValue {
+pub(super) fn cookie(app: &App, value: &str, seconds: u64) -> HeaderValue {
     let name = cookie_name(app);
     let secure = if app.config.is_https() { "; Secure" } else { "" };
     let line = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");

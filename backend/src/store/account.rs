@@ -18,11 +18,13 @@ pub struct NewSession {
     pub token_hash: [u8; 32],
     /// What the browser calls itself.
     pub user_agent: String,
+    /// When it ends, whatever it is used for.
+    pub expires_at: Timestamp,
 }
 
 impl NewSession {
     fn insert(&self, database: &Connection, user: UserId, at: Timestamp) -> Result<(), Error> {
-        session::insert(database, self.id, &self.token_hash, user, &self.user_agent, at)
+        session::insert(database, self.id, &self.token_hash, user, &self.user_agent, at, self.expires_at)
     }
 }
 
@@ -66,7 +68,7 @@ pub struct NewPassword {
 /// Between the moment a request was let in and this one its session may have ended, because of another
 /// password or with the account.
 fn go_on(database: &Connection, by: SessionId) -> Result<(), Error> {
-    if session::exists(database, by)? { Ok(()) } else { Err(Error::SignedOut) }
+    if session::exists(database, by, clock::now())? { Ok(()) } else { Err(Error::SignedOut) }
 }
 
 impl<A: Send + 'static> Writer<A> {
@@ -177,10 +179,11 @@ impl<A: Send + 'static> Writer<A> {
     ) -> Result<bool, Error> {
         self.call(move |database| {
             go_on(database, by)?;
-            if session::tokens(database, user)?.len() >= TOKENS_MAX as usize {
+            let now = clock::now();
+            if session::tokens(database, user, now)?.len() >= TOKENS_MAX as usize {
                 return Ok(false);
             }
-            session::insert_token(database, token.id, &token.token_hash, user, &name, clock::now())?;
+            session::insert_token(database, token.id, &token.token_hash, user, &name, now, token.expires_at)?;
             Ok(true)
         })
         .await
@@ -192,6 +195,14 @@ impl<A: Send + 'static> Writer<A> {
     /// When the database fails or is overloaded; then it goes on.
     pub async fn delete_session(&self, user: UserId, id: SessionId, is_token: bool) -> Result<bool, Error> {
         self.call(move |database| session::delete(database, user, id, is_token)).await
+    }
+
+    /// Removes at most `most` sessions and tokens whose end came before this moment. `Ok(true)`: there may be more.
+    ///
+    /// # Errors
+    /// When the database fails or is overloaded.
+    pub async fn remove_ended_sessions(&self, before: Timestamp, most: u32) -> Result<bool, Error> {
+        self.call(move |database| session::delete_ended(database, before, most)).await
     }
 
     /// Notes that a session was used.

@@ -33,6 +33,7 @@ pub use writer::Writer;
 use self::sqlite::pool::{Lane, Step};
 use crate::accounts::SessionKind;
 use crate::task::Part;
+use crate::clock;
 use shared::account::{Privacy, Session, Token, User};
 use shared::conversation::{ChannelList, ConversationKind, MemberList, Summary};
 use shared::event::Event;
@@ -171,7 +172,7 @@ pub struct Credentials {
 pub struct SessionRow {
     /// Which.
     pub id: SessionId,
-    /// Whose, with the address.
+    /// Whose, with the address, if it is a browser's.
     pub user: User,
     /// Of what kind.
     pub kind: SessionKind,
@@ -322,7 +323,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn session(&self, token_hash: [u8; 32], not_before: Timestamp) -> Result<Option<SessionRow>, Error> {
-        self.readers.read(move |database| sqlite::session::find(database, &token_hash, not_before)).await
+        self.readers.read(move |database| sqlite::session::find(database, &token_hash, not_before, clock::now())).await
     }
 
     /// Lets somebody in who shows a secret: finds their session as [`Store::session`] does, asks `admit`, and, if that
@@ -340,7 +341,7 @@ impl Store {
     ) -> Result<Option<(SessionRow, T, Option<FirstScreen>)>, Error> {
         let tail = self.tail.clone();
         let entered = self.readers.read_in_turns(Lane::Entering, move |database| {
-            let Some(session) = sqlite::session::find(database, &token_hash, not_before)? else {
+            let Some(session) = sqlite::session::find(database, &token_hash, not_before, clock::now())? else {
                 return Ok(Step::Done(None));
             };
             let Some(admitted) = admit(&session) else { return Ok(Step::Done(None)) };
@@ -380,7 +381,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn ended_sessions(&self, ids: Vec<SessionId>) -> Result<Vec<SessionId>, Error> {
-        self.readers.read(move |database| sqlite::session::missing(database, &ids)).await
+        self.readers.read(move |database| sqlite::session::missing(database, &ids, clock::now())).await
     }
 
     /// The signed-in devices of `user`, those used last first.
@@ -388,7 +389,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn sessions(&self, user: UserId, current: SessionId) -> Result<Vec<Session>, Error> {
-        self.readers.read(move |database| sqlite::session::list(database, user, current)).await
+        self.readers.read(move |database| sqlite::session::list(database, user, current, clock::now())).await
     }
 
     /// The API tokens of `user`, newest first.
@@ -396,7 +397,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn tokens(&self, user: UserId) -> Result<Vec<Token>, Error> {
-        self.readers.read(move |database| sqlite::session::tokens(database, user)).await
+        self.readers.read(move |database| sqlite::session::tokens(database, user, clock::now())).await
     }
 
     /// The contacts of each of these people.

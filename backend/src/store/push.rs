@@ -106,7 +106,7 @@ impl<A: Send + 'static> Writer<A> {
     /// [`Error::SignedOut`], or when the database fails or is overloaded.
     pub async fn push_subscribe(&self, user: UserId, by: SessionId, endpoint: Endpoint) -> Result<(), Error> {
         self.call(move |database| {
-            if !session::exists(database, by)? {
+            if !session::exists(database, by, clock::now())? {
                 return Err(Error::SignedOut);
             }
             push::subscribe(database, by, user, &endpoint, clock::now())

@@ -278,7 +278,14 @@ async fn account(walk: &mut Walk) {
 }
 
 async fn tokens(walk: &mut Walk) {
-    let made = walk.expect(201, "POST /api/tokens", "/api/tokens", Some(json!({"name": "bot"}))).await;
+    let made = walk
+        .expect(
+            201,
+            "POST /api/tokens",
+            "/api/tokens",
+            Some(json!({"name": "bot", "currentPassword": "correct horse"})),
+        )
+        .await;
     walk.expect(422, "POST /api/tokens", "/api/tokens", Some(json!({"name": ""}))).await;
     let url = format!("{}/api/tokens", walk.server.origin);
     let by_token = walk.server.http().post(url).bearer_auth(made["token"].as_str().unwrap());

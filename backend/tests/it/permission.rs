@@ -20,6 +20,45 @@ enum Role {
 
 const ROLES: [Role; 5] = [Role::Owner, Role::Member, Role::Former, Role::Stranger, Role::Nobody];
 
+/// What somebody else has: a session, a token and a file that is not sent yet.
+struct Foreign {
+    owner: Person,
+    session: String,
+    token: String,
+    file: String,
+}
+
+impl Foreign {
+    async fn new(server: &Server) -> Self {
+        let owner = server.sign_up("Else").await;
+        let (_, sessions) = owner.get("/api/sessions").await;
+        let body = json!({"name": "bot", "currentPassword": "correct horse"});
+        let (_, token) = owner.request(Method::POST, "/api/tokens", Some(body)).await;
+        let (_, file) = owner.uploads(server, "a.txt", "a file of somebody else's").await;
+        let id = |found: &Value| found["id"].as_str().unwrap().to_owned();
+        let (session, token, file) = (id(&sessions["sessions"][0]), id(&token), id(&file["attachment"]));
+        Self { owner, session, token, file }
+    }
+
+    /// The id to ask for in a path that is about no conversation.
+    fn id(&self, path: &str) -> String {
+        match path.split('/').nth(2) {
+            Some("sessions") => self.session.clone(),
+            Some("tokens") => self.token.clone(),
+            _ => self.file.clone(),
+        }
+    }
+
+    /// Nobody has taken anything away.
+    async fn is_untouched(&self, server: &Server) {
+        assert_eq!(self.owner.get("/api/session").await.0, 200);
+        assert_eq!(self.owner.get("/api/tokens").await.1["tokens"][0]["id"], self.token);
+        let file = format!("{}/api/attachments/{}", server.origin, self.file);
+        let answer = server.http().get(file).header(header::COOKIE, &self.owner.cookie).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+}
+
 /// People of each kind; they are made once, groups anew for each cell.
 struct World {
     server: Server,
@@ -73,7 +112,7 @@ impl World {
 }
 
 /// method, path, and the status for owner, member, former member, stranger, nobody. In a path, `{id}`
-/// is the group (or a session or token that is not there) and `{user}` the one named behind `@`.
+/// is the group (or a session, a token or a file of somebody else's) and `{user}` the one named behind `@`.
 const ROWS: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/api/accounts", [422, 422, 422, 422, 422]),
     ("PATCH", "/api/account", [200, 200, 200, 200, 401]),
@@ -122,7 +161,7 @@ fn body(method: &str, path: &str) -> Option<Value> {
     match (method, path) {
         ("POST", "/api/session") => Some(json!({"email": "nobody@example.org", "password": "not a password"})),
         ("PATCH", "/api/account") => Some(json!({})),
-        ("POST", "/api/tokens") => Some(json!({"name": "bot"})),
+        ("POST", "/api/tokens") => Some(json!({"name": "bot", "currentPassword": "correct horse"})),
         ("POST", "/api/conversations") => Some(json!({"kind": "group", "members": []})),
         ("PATCH", "/api/conversations/{id}") => Some(json!({"name": new_id().to_string()})),
         ("PATCH", "/api/conversations/{id}/preferences") => Some(json!({"pinned": true})),
@@ -160,6 +199,7 @@ async fn every_route_answers_each_kind_of_person_as_the_table_says() {
     assert_eq!(rows, routes, "every route has a row");
 
     let world = World::new().await;
+    let foreign = Foreign::new(&world.server).await;
     for (method, row, expected) in ROWS {
         let (path, user) = row.split_once('@').unwrap_or((row, ""));
         let user = match user {
@@ -168,11 +208,8 @@ async fn every_route_answers_each_kind_of_person_as_the_table_says() {
             _ => world.stranger.id,
         };
         for (role, expected) in ROLES.into_iter().zip(expected) {
-            let id = if path.contains("/conversations/{id}") {
-                world.group().await.to_string()
-            } else {
-                new_id().to_string()
-            };
+            let id =
+                if path.contains("/conversations/{id}") { world.group().await.to_string() } else { foreign.id(path) };
             let fill = |id: &str| path.replace("{id}", id).replace("{user}", &user.to_string());
             let found = answer(&world, role, method, &fill(&id), body(method, path)).await;
             assert_eq!(found.0, *expected, "{method} {row} as {role:?}: {}", found.1);
@@ -182,6 +219,7 @@ async fn every_route_answers_each_kind_of_person_as_the_table_says() {
             }
         }
     }
+    foreign.is_untouched(&world.server).await;
 }
 
 /// What a socket is told after a command: `accepted`, a code, or nothing.

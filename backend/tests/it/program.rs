@@ -86,7 +86,8 @@ async fn a_password_and_a_secret_are_on_no_disk_and_in_no_log() {
     ada.cookie = cookie_of(&server.post("/api/accounts", None, &sign_up).await);
     let sign_in = json!({"email": "ada@example.org", "password": first});
     let mut secrets = vec![ada.cookie.clone(), cookie_of(&server.post("/api/session", None, &sign_in).await)];
-    let (_, token) = ada.request(reqwest::Method::POST, "/api/tokens", Some(json!({"name": "bot"}))).await;
+    let (_, token) =
+        ada.request(reqwest::Method::POST, "/api/tokens", Some(json!({"name": "bot", "currentPassword": first}))).await;
     let token = token["token"].as_str().unwrap().to_owned();
     let answer = server.http().get(format!("{}/api/session", server.origin)).bearer_auth(&token).send().await.unwrap();
     assert_eq!(answer.status(), 200);

@@ -69,7 +69,9 @@ async fn another_password_ends_all_other_sessions_and_tokens() {
     let server = Server::start();
     let ada = server.sign_up("Ada").await;
     let phone = other_device(&server, &ada, "ada@example.org").await;
-    let (_, token) = ada.request(Method::POST, "/api/tokens", Some(json!({"name": "bot"}))).await;
+    let (_, token) = ada
+        .request(Method::POST, "/api/tokens", Some(json!({"name": "bot", "currentPassword": "correct horse"})))
+        .await;
     let token = token["token"].as_str().unwrap();
     let (mut desk, mut mobile) = (ada.connect().await, phone.connect().await);
     let change = |current: &str| json!({"password": "battery staple", "currentPassword": current});
@@ -155,13 +157,17 @@ async fn a_deleted_account_is_gone_and_what_it_wrote_stays() {
 async fn a_token_talks_but_manages_nothing() {
     let server = Server::start();
     let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
-    let (status, made) = ada.request(Method::POST, "/api/tokens", Some(json!({"name": " My bot "}))).await;
+    let (status, made) = ada
+        .request(Method::POST, "/api/tokens", Some(json!({"name": " My bot ", "currentPassword": "correct horse"})))
+        .await;
     assert_eq!((status, &made["name"]), (201, &json!("My bot")));
     let (id, token) = (made["id"].as_str().unwrap(), made["token"].as_str().unwrap());
     let (_, list) = ada.get("/api/tokens").await;
     assert_eq!(list["tokens"].as_array().unwrap().len(), 1);
     assert!(list["tokens"][0].get("lastUsedAt").is_none() && !list.to_string().contains(token));
-    assert_eq!(bearer(&server, Method::GET, "/api/session", token, None).await.1["user"]["id"], json!(ada.id));
+    let (status, me) = bearer(&server, Method::GET, "/api/session", token, None).await;
+    assert_eq!((status, &me["user"]["id"], me["user"].get("email")), (200, &json!(ada.id), None));
+    assert_eq!(ada.get("/api/session").await.1["user"]["email"], "ada@example.org");
     let (_, list) = ada.get("/api/sessions").await;
     assert_eq!(list["sessions"].as_array().unwrap().len(), 1, "a token is no device");
 
@@ -176,11 +182,14 @@ async fn a_token_talks_but_manages_nothing() {
     request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
     let (stream, _) = tokio_tungstenite::connect_async(request).await.unwrap();
     let mut socket = ada.socket(stream);
-    assert!(matches!(socket.next().await, ServerFrame::Welcome(_)));
+    let ServerFrame::Welcome(welcome) = socket.next().await else { panic!("the server speaks first: welcome") };
+    assert_eq!(welcome.user.email, None, "a program is not told its owner's address");
 
     let sessions = format!("/api/sessions/{id}");
     for (method, path, body) in [
-        (Method::POST, "/api/tokens", Some(json!({"name": "another"}))),
+        (Method::POST, "/api/tokens", Some(json!({"name": "another", "currentPassword": "correct horse"}))),
+        (Method::GET, "/api/tokens", None),
+        (Method::GET, "/api/sessions", None),
         (Method::DELETE, "/api/session", None),
         (Method::DELETE, sessions.as_str(), None),
         (Method::PATCH, "/api/account", Some(json!({"displayName": "x"}))),
@@ -198,6 +207,32 @@ async fn a_token_talks_but_manages_nothing() {
     assert_eq!(ada.request(Method::DELETE, &format!("/api/tokens/{id}"), None).await.0, 204);
     assert_eq!(socket.closed().await.0, 4401);
     assert_eq!(bearer(&server, Method::GET, "/api/session", token, None).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_token_is_made_with_the_password_only_and_for_some_days() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let make = async |body: Value| ada.request(Method::POST, "/api/tokens", Some(body)).await;
+    for (body, status, field) in [
+        (json!({"name": "bot"}), 422, "currentPassword"),
+        (json!({"name": "bot", "currentPassword": "wrong horse"}), 403, "currentPassword"),
+        (json!({"name": "bot", "currentPassword": "correct horse", "days": 0}), 422, "days"),
+        (json!({"name": "bot", "currentPassword": "correct horse", "days": 366}), 422, "days"),
+    ] {
+        let (found, error) = make(body.clone()).await;
+        assert_eq!((found, &error["error"]["field"]), (status, &json!(field)), "{body} {error}");
+    }
+    const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+    for (days, end) in [(None, 90), (Some(1), 1), (Some(365), 365)] {
+        let (status, made) = make(json!({"name": "bot", "currentPassword": "correct horse", "days": days})).await;
+        assert_eq!(status, 201, "{made}");
+        let (_, list) = ada.get("/api/tokens").await;
+        let listed = list["tokens"].as_array().unwrap().iter().find(|token| token["id"] == made["id"]).unwrap();
+        assert_eq!(listed["expiresAt"], made["expiresAt"]);
+        let lasts = made["expiresAt"].as_u64().unwrap() - listed["createdAt"].as_u64().unwrap();
+        assert!(lasts.abs_diff(end * DAY_MS) < DAY_MS / 2, "{lasts}");
+    }
 }
 
 #[tokio::test]

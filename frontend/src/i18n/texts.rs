@@ -300,6 +300,7 @@ texts! {
     TokensLead = "A token lets a program read and write as you. It manages nothing else.";
     NoTokens = "No tokens yet.";
     NeverUsed = "Never used";
+    TokenEnds = "Ends {time}";
     TokenName = "What it is for";
     CreateToken = "Create token";
     TokenShownOnce = "This is your token. It is shown only now: keep it where others cannot read it.";

@@ -361,10 +361,14 @@ fn Devices() -> impl IntoView {
 
 #[component]
 fn Tokens() -> impl IntoView {
-    let show = |list: List, Token { id, name, last_used_at, .. }: Token| {
+    let show = |list: List, Token { id, name, last_used_at, expires_at, .. }: Token| {
         let delete = Callback::new(move |()| list.then_load(api::delete_token(id)));
-        let detail = last_used_at
+        let mut detail = last_used_at
             .map_or_else(|| tr(Text::NeverUsed).to_owned(), |at| with(Text::LastSeen, &[("time", &moment(at))]));
+        if let Some(at) = expires_at {
+            detail += " · ";
+            detail += &with(Text::TokenEnds, &[("time", &moment(at))]);
+        }
         Line { title: name, detail, action: Some((tr(Text::Delete), delete)) }
     };
     let list = List::new(move |list| {
@@ -372,12 +376,15 @@ fn Tokens() -> impl IntoView {
     });
     let name = RwSignal::new(String::new());
     let created = RwSignal::new(None::<CreatedToken>);
-    let form = Form::new(&["name"]);
+    let password = RwSignal::new(String::new());
+    let form = Form::new(&["name", "currentPassword"]);
     let submit = move || {
-        let body = CreateToken { name: name.get_untracked() };
+        let current_password = Password::new(password.get_untracked());
+        let body = CreateToken { name: name.get_untracked(), current_password, days: None };
         form.run(async move {
             let token = api::create_token(&body).await?;
             name.try_set(String::new());
+            password.try_set(String::new());
             created.try_set(Some(token));
             list.load();
             Ok(())
@@ -404,6 +411,7 @@ fn Tokens() -> impl IntoView {
         })}
         <FormBody form submit button=tr(Text::CreateToken) busy=tr(Text::Saving)>
             <Field name="name" id="token-name" label=tr(Text::TokenName) autocomplete="off" value=name error=form.error_of("name") />
+            <CurrentPassword id="token-password" value=password form />
         </FormBody>
     }
 }

@@ -71,23 +71,26 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
             .sets_cookie()
             .refused(&[401, 429]),
         Operation::new("session", SignedIn, ("GET", "/api/session"), "showSession", "Who is signed in")
-            .answers(200, "Oneself, with the address.", types.written::<SessionBody>()),
+            .answers(200, "Oneself; with the address, unless a token asks.", types.written::<SessionBody>()),
         Operation::new("session", Browser, ("DELETE", "/api/session"), "signOut", "Sign out")
             .about("The session's sockets are closed with 4401.")
             .answers_nothing(204, "Signed out.")
             .sets_cookie(),
-        Operation::new("session", SignedIn, ("GET", "/api/sessions"), "listSessions", "The devices that are signed in")
+        Operation::new("session", Browser, ("GET", "/api/sessions"), "listSessions", "The devices that are signed in")
             .answers(200, "One's own, those used last first.", types.written::<SessionList>()),
         Operation::new("session", Browser, ("DELETE", "/api/sessions/{id}"), "endSession", "Sign a device out")
             .about("Its sockets are closed with 4401.")
             .path("id", "Which.", types.read::<SessionId>())
             .answers_nothing(204, "It is signed out."),
         Operation::new("token", Browser, ("POST", "/api/tokens"), "createToken", "Make a token")
-            .about("Its secret is in this answer and nowhere else. 409: there are too many tokens.")
+            .about(
+                "Its secret is in this answer and nowhere else. 403: the password is wrong. 409: there are too many \
+                 tokens.",
+            )
             .reads(types.read::<CreateToken>())
             .answers(201, "The token, with its secret.", types.written::<CreatedToken>())
-            .refused(&[409]),
-        Operation::new("token", SignedIn, ("GET", "/api/tokens"), "listTokens", "The tokens there are")
+            .refused(&[409, 429]),
+        Operation::new("token", Browser, ("GET", "/api/tokens"), "listTokens", "The tokens there are")
             .answers(200, "One's own, newest first.", types.written::<TokenList>()),
         Operation::new("token", Browser, ("DELETE", "/api/tokens/{id}"), "endToken", "End a token")
             .about("Its sockets are closed with 4401.")

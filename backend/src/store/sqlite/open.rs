@@ -24,6 +24,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0006_faces.sql"),
     include_str!("../../../migrations/sqlite/0007_push.sql"),
     include_str!("../../../migrations/sqlite/0008_pictures.sql"),
+    include_str!("../../../migrations/sqlite/0012_session_end.sql"),
 ];
 
 /// The name of the database in the data folder.

@@ -105,7 +105,7 @@ pub(in crate::store) fn notices(database: &Connection, after: i64, span: Span, m
         let title = title(&found.get::<_, String>("display_name")?, place, found.get("name")?);
         let notice = PushNotice { conversation, seq, title, body: body(message) };
         let event = Event { conversation, seq, at, sender, kind: kind.clone() };
-        let to = Told { key: found.get("key")?, place, not_before: span.not_before };
+        let to = Told { key: found.get("key")?, place, not_before: span.not_before, now: span.now };
         recipients(&transaction, &to, &event, &notice, &mut portion.notices)?;
     }
     Ok(portion)
@@ -116,8 +116,9 @@ struct Told {
     /// Of which conversation.
     key: i64,
     place: ConversationKind,
-    /// Of which sessions.
+    /// Of which sessions: not silent since before this, and not ended by now.
     not_before: Timestamp,
+    now: Timestamp,
 }
 
 fn recipients(
@@ -137,9 +138,11 @@ fn recipients(
     let mut statement = database.prepare_cached(&format!(
         "SELECT push_subscription.user, endpoint, public_key, secret, member.preferences, delivered_seq
          FROM {from} JOIN session ON session.id = push_subscription.session
-         WHERE member.conversation = ?1 AND member.user <> ?2 AND read_seq < ?3 AND last_seen_at >= ?4"
+         WHERE member.conversation = ?1 AND member.user <> ?2 AND read_seq < ?3 AND last_seen_at >= ?4
+           AND session.expires_at > ?5"
     ))?;
-    let mut rows = statement.query(params![to.key, Sql(event.sender), Sql(event.seq), Sql(to.not_before)])?;
+    let mut rows =
+        statement.query(params![to.key, Sql(event.sender), Sql(event.seq), Sql(to.not_before), Sql(to.now)])?;
     while let Some(found) = rows.next()? {
         let user = row::get(found, "user")?;
         let wanted = shared::alert::is_wanted(event, user, &conversation::preferences_of(found)?, event.at);

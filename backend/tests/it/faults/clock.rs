@@ -96,6 +96,34 @@ async fn a_jump_that_is_undone_signs_nobody_out() {
 }
 
 #[tokio::test]
+async fn a_session_that_is_used_ends_after_90_days_and_a_token_when_it_was_said() {
+    const DAY_MS: i64 = 24 * HOUR_MS;
+    let moved = Moved::start(&["--rate-limits", "off"]);
+    let ada = moved.server.sign_up("Ada").await;
+    let body = json!({"name": "bot", "currentPassword": "correct horse", "days": 50});
+    let (_, made) = ada.request(reqwest::Method::POST, "/api/tokens", Some(body)).await;
+    let token = made["token"].as_str().unwrap().to_owned();
+    let uses = async || {
+        let request = moved.server.http().get(format!("{}/api/session", moved.server.origin)).bearer_auth(&token);
+        request.send().await.unwrap().status().as_u16()
+    };
+    let seen = async || ada.get("/api/sessions").await.1["sessions"][0]["lastSeenAt"].as_i64().unwrap();
+    let mut noted = seen().await;
+    for day in [25, 49, 70, 89] {
+        moved.jump_to(day * DAY_MS);
+        assert!(is_signed_in(&ada).await, "day {day}");
+        // The use is noted behind the answer, and keeps the session from ending for having been silent.
+        until("the use is noted", async || seen().await > noted + DAY_MS).await;
+        noted = seen().await;
+        assert_eq!(uses().await, if day < 50 { 200 } else { 401 }, "day {day}");
+        let (_, list) = ada.get("/api/tokens").await;
+        assert_eq!(list["tokens"].as_array().unwrap().len(), usize::from(day < 50), "day {day}");
+    }
+    moved.jump_to(90 * DAY_MS + HOUR_MS);
+    assert!(!is_signed_in(&ada).await);
+}
+
+#[tokio::test]
 async fn how_fast_people_may_write_does_not_depend_on_the_time_of_day() {
     let moved = Moved::start(&["--send-burst", "3", "--sends-in-10-s", "20"]);
     let ada = moved.server.sign_up("Ada").await;

@@ -180,5 +180,6 @@ fn compare(name: &str, device: &Device, fresh: &Device) {
 
 fn session() -> (Session, NewSession) {
     let (id, token_hash) = (clock::id(SessionId::v7), clock::random());
-    (Session { id, token_hash }, NewSession { id, token_hash, user_agent: String::new() })
+    let expires_at = backend::clock::after(backend::clock::now(), backend::accounts::SESSION_MAX);
+    (Session { id, token_hash }, NewSession { id, token_hash, user_agent: String::new(), expires_at })
 }
