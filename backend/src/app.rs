@@ -8,6 +8,7 @@ use crate::chat::flush::Flushes;
 use crate::chat::presence::{self, Presences};
 use crate::chat::session;
 use crate::config::{Config, Switch};
+use crate::ledger::Ledger;
 use crate::push::{self, Services};
 use crate::rate::{self, Known, Limiter, Rate};
 use crate::registry::Registry;
@@ -45,6 +46,8 @@ pub struct App {
     pub passwords: Passwords,
     /// What there may be too much of.
     pub rates: Rates,
+    /// What each person costs, and each address.
+    pub ledger: Arc<Ledger>,
     /// Turns to be welcomed: so many at the same time.
     pub welcomes: Arc<Semaphore>,
     /// Those who wait until something has been delivered.
@@ -70,10 +73,10 @@ pub struct Rates {
     commands: Limiter<UserId>,
     /// Commands of an API token.
     token_commands: Limiter<SessionId>,
+    /// Commands of all API tokens of a person together: as many as four tokens may send.
+    all_token_commands: Limiter<UserId>,
     /// Files of a person.
     pub uploads: Limiter<UserId>,
-    /// Accounts made from an address.
-    pub sign_ups: Limiter<IpAddr>,
     /// Wrong passwords for an account (by its address in lower case): from each place where it was
     /// signed in to before, and from all others together. So strangers who guess do not lock out its
     /// owner.
@@ -97,8 +100,12 @@ impl Rates {
             is_on: config.rate_limits == Switch::On,
             commands: Limiter::new(Rate::new(config.send_burst, config.sends_in_10_s, ten)),
             token_commands: Limiter::new(Rate::new(config.token_send_burst, config.token_sends_in_10_s, ten)),
+            all_token_commands: Limiter::new(Rate::new(
+                config.token_send_burst.saturating_mul(TOKENS_AT_FULL_RATE),
+                config.token_sends_in_10_s.saturating_mul(TOKENS_AT_FULL_RATE),
+                ten,
+            )),
             uploads: Limiter::new(Rate::new(UPLOADS_IN_A_MINUTE, UPLOADS_IN_A_MINUTE, Duration::from_secs(60))),
-            sign_ups: Limiter::new(each_quarter(config.sign_ups_in_15_min)),
             account_failures: Limiter::new(each_quarter(config.account_failures_in_15_min)),
             known_places: Known::default(),
             address_failures: Limiter::new(each_quarter(config.address_failures_in_15_min)),
@@ -120,7 +127,9 @@ impl Rates {
         let taken = match kind {
             _ if !self.is_on => return Ok(()),
             SessionKind::Browser => self.commands.take(user, now),
-            SessionKind::Token => self.token_commands.take(session, now),
+            SessionKind::Token => self.token_commands.take(session, now).and_then(|()| {
+                self.all_token_commands.take(user, now).inspect_err(|_| self.token_commands.give_back(&session))
+            }),
         };
         // A millisecond more: part of one is not told.
         let refuse =
@@ -129,6 +138,8 @@ impl Rates {
     }
 }
 
+/// So many API tokens of a person may send as fast as a token may.
+const TOKENS_AT_FULL_RATE: u32 = 4;
 /// Files a person may send in a minute.
 const UPLOADS_IN_A_MINUTE: u32 = 100;
 /// Passwords looked at for one account in a minute. Above it: `rate_limited`.
@@ -153,6 +164,7 @@ impl App {
         task::spawn(&store, Part::Delivery, deliver::run(delivery, store.clone(), registry.clone()));
         let app = Arc::new(Self {
             rates: Rates::new(&config),
+            ledger: Ledger::new(&config),
             store,
             writer,
             attachments,

@@ -117,9 +117,18 @@ pub struct Settings {
     /// Wrong passwords from one address in 15 minutes [default: 100]
     #[arg(long, value_name = "N", env = "CONFAB_ADDRESS_FAILURES_IN_15_MIN")]
     address_failures_in_15_min: Option<u32>,
-    /// Accounts made from one address in 15 minutes [default: 1000]
+    /// Requests and frames of a person at once, over all browsers and tokens; dear ones count as several [default: 2000]
+    #[arg(long, value_name = "N", env = "CONFAB_REQUEST_BURST")]
+    request_burst: Option<u32>,
+    /// Requests and frames a person may go on to make in each 10 seconds [default: 1000]
+    #[arg(long, value_name = "N", env = "CONFAB_REQUESTS_IN_10_S")]
+    requests_in_10_s: Option<u32>,
+    /// Accounts made from one address, or one /48 of IPv6, in 15 minutes [default: 10]
     #[arg(long, value_name = "N", env = "CONFAB_SIGN_UPS_IN_15_MIN")]
     sign_ups_in_15_min: Option<u32>,
+    /// Accounts made from one address, or one /48 of IPv6, in a day [default: 30]
+    #[arg(long, value_name = "N", env = "CONFAB_SIGN_UPS_IN_A_DAY")]
+    sign_ups_in_a_day: Option<u32>,
     /// The longest message, in bytes [default: 16384]
     #[arg(long, value_name = "BYTES", env = "CONFAB_CONTENT_BYTES")]
     content_bytes: Option<u32>,
@@ -138,6 +147,12 @@ pub struct Settings {
     /// Connections one address may have open before signing in [default: 64]
     #[arg(long, value_name = "N", env = "CONFAB_CONNECTIONS_PER_ADDRESS")]
     connections_per_address: Option<usize>,
+    /// Connections one address may have open in all, sockets too [default: 512]
+    #[arg(long, value_name = "N", env = "CONFAB_CONNECTIONS_PER_ADDRESS_IN_ALL")]
+    connections_per_address_in_all: Option<usize>,
+    /// Connections one person may have open beside sockets [default: 128]
+    #[arg(long, value_name = "N", env = "CONFAB_CONNECTIONS_PER_USER")]
+    connections_per_user: Option<usize>,
     /// Changes that may wait for the disk before further ones are refused [default: 8192]
     #[arg(long, value_name = "N", env = "CONFAB_WRITE_QUEUE")]
     write_queue: Option<usize>,
@@ -222,8 +237,14 @@ pub struct Config {
     pub account_failures_in_15_min: u32,
     /// Wrong passwords from one address in 15 minutes.
     pub address_failures_in_15_min: u32,
-    /// Accounts made from one address in 15 minutes.
+    /// Requests and frames of a user at once.
+    pub request_burst: u32,
+    /// Requests and frames a user may go on to make in each ten seconds.
+    pub requests_in_10_s: u32,
+    /// Accounts made from one address, or /48, in 15 minutes.
     pub sign_ups_in_15_min: u32,
+    /// Accounts made from one address, or /48, in a day.
+    pub sign_ups_in_a_day: u32,
     /// The longest message, in bytes.
     pub content_bytes: u32,
     /// The longest frame, in bytes.
@@ -236,6 +257,10 @@ pub struct Config {
     pub sockets_per_user: usize,
     /// Connections of one address before signing in.
     pub connections_per_address: usize,
+    /// Connections of one address in all.
+    pub connections_per_address_in_all: usize,
+    /// Connections of one user beside sockets.
+    pub connections_per_user: usize,
     /// Changes that may wait for the disk.
     pub write_queue: usize,
     /// Sockets welcomed at the same time.
@@ -311,13 +336,18 @@ impl Config {
             token_sends_in_10_s: pick!(token_sends_in_10_s, 30),
             account_failures_in_15_min: pick!(account_failures_in_15_min, 10),
             address_failures_in_15_min: pick!(address_failures_in_15_min, 100),
-            sign_ups_in_15_min: pick!(sign_ups_in_15_min, 1_000),
+            request_burst: pick!(request_burst, 2_000),
+            requests_in_10_s: pick!(requests_in_10_s, 1_000),
+            sign_ups_in_15_min: pick!(sign_ups_in_15_min, 10),
+            sign_ups_in_a_day: pick!(sign_ups_in_a_day, 30),
             content_bytes: pick!(content_bytes, limits.content_bytes),
             frame_bytes: pick!(frame_bytes, limits.frame_bytes),
             attachment_bytes: pick!(attachment_bytes, limits.attachment_bytes),
             attachment_mib_per_user: pick!(attachment_mib_per_user, 2_048),
             sockets_per_user: pick!(sockets_per_user, 64),
             connections_per_address: pick!(connections_per_address, 64),
+            connections_per_address_in_all: pick!(connections_per_address_in_all, 512),
+            connections_per_user: pick!(connections_per_user, 128),
             write_queue: pick!(write_queue, crate::store::writer::QUEUE_MAX),
             welcomes_at_once: pick!(welcomes_at_once, 64),
             memory_limit_mib: pick!(memory_limit_mib, 0),
@@ -340,13 +370,18 @@ impl Config {
             ("token-sends-in-10-s", u64::from(config.token_sends_in_10_s)),
             ("account-failures-in-15-min", u64::from(config.account_failures_in_15_min)),
             ("address-failures-in-15-min", u64::from(config.address_failures_in_15_min)),
+            ("request-burst", u64::from(config.request_burst)),
+            ("requests-in-10-s", u64::from(config.requests_in_10_s)),
             ("sign-ups-in-15-min", u64::from(config.sign_ups_in_15_min)),
+            ("sign-ups-in-a-day", u64::from(config.sign_ups_in_a_day)),
             ("content-bytes", u64::from(config.content_bytes)),
             ("attachment-bytes", config.attachment_bytes),
             ("attachment-mib-per-user", config.attachment_mib_per_user),
             ("unsent-attachment-seconds", config.unsent_attachment_seconds),
             ("sockets-per-user", config.sockets_per_user as u64),
             ("connections-per-address", config.connections_per_address as u64),
+            ("connections-per-address-in-all", config.connections_per_address_in_all as u64),
+            ("connections-per-user", config.connections_per_user as u64),
             ("write-queue", config.write_queue as u64),
             ("welcomes-at-once", config.welcomes_at_once as u64),
             ("slow-consumer-seconds", config.slow_consumer_seconds),

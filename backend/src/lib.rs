@@ -10,8 +10,8 @@
 //! * [`push`] — telling browsers while the page is closed.
 //! * [`registry`] — user id → live sockets.
 //! * [`store`] — the log on disk; [`backup`] — copying it and putting it back.
-//! * [`accounts`] — passwords and secrets; [`rate`] — how often; [`fair`] — whose turn it is; [`log_rate`] — how often a
-//!   line is logged; [`clock`] — now, and new ids.
+//! * [`accounts`] — passwords and secrets; [`ledger`] — what each person costs; [`rate`] — how often; [`fair`] — whose turn
+//!   it is; [`log_rate`] — how often a line is logged; [`clock`] — now, and new ids.
 
 #![forbid(unsafe_code)]
 
@@ -37,6 +37,7 @@ pub mod clock;
 pub mod fair;
 #[cfg(debug_assertions)]
 pub mod fault;
+pub mod ledger;
 pub mod log_rate;
 pub mod presence;
 pub mod rate;

@@ -7,10 +7,9 @@ use crate::accounts::SessionKind;
 use crate::socket::backlog::Backlog;
 use crate::socket::queue::{FrameQueue, Item};
 use foldhash::{HashMap, HashMapExt};
-use shared::ids::{ConversationId, SessionId, UserId};
+use shared::ids::{SessionId, UserId};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 /// Names one socket for as long as the process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,17 +30,12 @@ pub struct Socket {
     pub queue: FrameQueue,
     /// Whether it has sent a command.
     has_written: AtomicBool,
-    /// Where its person was last said to be typing, and when.
-    typed: Mutex<Vec<(ConversationId, Instant)>>,
 }
-
-/// Conversations a socket remembers having typed in.
-const TYPED_MAX: usize = 16;
 
 impl Socket {
     fn new(id: SocketId, user: UserId, session: SessionId, kind: SessionKind, backlog: Arc<Backlog>) -> Self {
         let queue = FrameQueue::new(backlog);
-        Self { id, user, session, kind, queue, has_written: AtomicBool::new(false), typed: Mutex::default() }
+        Self { id, user, session, kind, queue, has_written: AtomicBool::new(false) }
     }
 
     /// Notes that a command was sent: its answer may be on its way from now on.
@@ -53,17 +47,6 @@ impl Socket {
     #[must_use]
     pub fn has_written(&self) -> bool {
         self.has_written.load(Ordering::Acquire)
-    }
-
-    /// Whether others may be told of typing again: once in a while for each conversation.
-    pub fn may_type(&self, conversation: ConversationId, now: Instant, each: Duration) -> bool {
-        let mut typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
-        typed.retain(|(_, at)| now.saturating_duration_since(*at) < each);
-        let may = typed.len() < TYPED_MAX && typed.iter().all(|(other, _)| *other != conversation);
-        if may {
-            typed.push((conversation, now));
-        }
-        may
     }
 }
 
@@ -310,19 +293,6 @@ mod tests {
         let all: Vec<_> = (0..4).map(|_| registry.register(ada, a, SessionKind::Browser)).collect();
         let closing: Vec<_> = all.iter().map(|one| one.socket.queue.is_closing()).collect();
         assert_eq!(closing, [true, true, false, false]);
-    }
-
-    #[test]
-    fn typing_is_told_once_in_a_while_for_each_conversation() {
-        let registry = Registry::new(64);
-        let (ada, a) = person();
-        let registration = registry.register(ada, a, SessionKind::Browser);
-        let (one, other) = (clock::id(ConversationId::v7), clock::id(ConversationId::v7));
-        let (now, each) = (Instant::now(), Duration::from_secs(3));
-        let may = |conversation, after| registration.socket.may_type(conversation, now + after, each);
-        assert!(may(one, Duration::ZERO) && !may(one, each / 2) && may(other, each / 2) && may(one, each));
-        let many = (0..99).filter(|_| may(clock::id(ConversationId::v7), each)).count();
-        assert!(many < TYPED_MAX, "and for so many conversations");
     }
 
     #[test]

@@ -18,7 +18,9 @@ const EACH: Duration = Duration::from_millis(TYPING_EACH_MS - 500);
 
 /// A `typing` frame. More of them than one each three seconds for a conversation are ignored.
 pub fn typing(app: &Arc<App>, socket: &Arc<Socket>, Typing { conversation }: Typing) {
-    if app.presences.privacy(socket.user).hides_typing || !socket.may_type(conversation, Instant::now(), EACH) {
+    if app.presences.privacy(socket.user).hides_typing
+        || !app.ledger.person(socket.user).may_type(conversation, Instant::now(), EACH)
+    {
         return;
     }
     let (app, socket) = (app.clone(), socket.clone());

@@ -42,7 +42,7 @@ pub async fn create(
     app.passwords.check_new(asker.clone(), &body.password, about).await?;
     if app.rates.is_on {
         let message = "Too many accounts were made from this address. Please try again later";
-        app.rates.sign_ups.take(address, Instant::now()).map_err(|wait| rate::refusal(message, wait))?;
+        app.ledger.sign_ups.take(address, Instant::now()).map_err(|wait| rate::refusal(message, wait))?;
     }
 
     if app.store.credentials(&email).await?.is_some() {
@@ -175,7 +175,7 @@ fn take_address_change(app: &App, address: IpAddr, session: &SessionRow, email: 
     let message = "You have asked for another address very often. Please try again later";
     let now = Instant::now();
     app.rates.address_changes.take(session.user.id, now).map_err(|wait| rate::refusal(message, wait))?;
-    app.rates.sign_ups.take(address, now).map_err(|wait| rate::refusal(message, wait))?;
+    app.ledger.sign_ups.take(address, now).map_err(|wait| rate::refusal(message, wait))?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use super::error::Refused;
 use super::extract::SignedIn;
 use crate::app::App;
 use crate::attachment::upload::{Received, UploadError, check_length};
+use crate::ledger::answer::Streamed;
 use crate::rate;
 use crate::store::SessionRow;
 use crate::store::attachment::{NewAttachment, StoredAttachment};
@@ -177,6 +178,7 @@ async fn serve(path: PathBuf, request: Request, media_type: &str, disposition: &
     headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
     headers.insert(header::CACHE_CONTROL, CACHE_CONTROL);
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    answer.extensions_mut().insert(Streamed);
     Ok(answer)
 }
 

@@ -5,7 +5,8 @@ use super::error::Refused;
 use crate::accounts::{SESSION_IDLE_MAX, SessionKind, token};
 use crate::app::App;
 use crate::clock;
-use crate::server::address::ConnectionSlot;
+use crate::ledger::slot::ConnectionSlot;
+use crate::ledger::toll::Toll;
 use crate::store::SessionRow;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
@@ -46,11 +47,21 @@ impl FromRequestParts<Arc<App>> for SignedIn {
         let found = app.store.session(shown.hash, shown.not_before).await?;
         let session = found.filter(|session| shown.fits(session)).ok_or_else(signed_out)?;
         note_use(app, &session);
-        if let Some(slot) = parts.extensions.get::<ConnectionSlot>() {
-            slot.release();
+        // Every route has a toll, and every request a slot; the router's test sees to it.
+        if let (Some(slot), Some(toll)) = (parts.extensions.get::<ConnectionSlot>(), parts.extensions.get::<Toll>()) {
+            slot.admit(session.user.id, *toll, body_bytes(&parts.headers)).await?;
         }
         Ok(Self { session })
     }
+}
+
+/// Bytes of the body; `None`: the request does not say.
+pub fn body_bytes(headers: &HeaderMap) -> Option<u64> {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return None;
+    }
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    Some(length.unwrap_or(0))
 }
 
 /// What is told to somebody who is nobody.

@@ -5,12 +5,15 @@
 //! answered by its ETag. Compressed forms were made at build time.
 
 use super::error::Refused;
-use axum::body::Body;
+use crate::ledger::answer::Streamed;
+use axum::Extension;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 use shared::code::Rejection;
+use std::borrow::Cow;
 use std::fmt::Write;
 
 #[derive(RustEmbed)]
@@ -89,7 +92,12 @@ fn answer(name: &str, file: &EmbeddedFile, asked: &HeaderMap) -> Response {
         set(header::CONTENT_ENCODING, encoding);
     }
     let data = compressed.map_or_else(|| file.data.clone(), |(_, file)| file.data);
-    (headers, Body::from(data.into_owned())).into_response()
+    let body = match data {
+        // A part of the program: however many do not read theirs, it lies in memory once.
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => Bytes::from(bytes),
+    };
+    (headers, Extension(Streamed), Body::from(body)).into_response()
 }
 
 fn accepts_encoding(accepts: &str, encoding: &str) -> bool {

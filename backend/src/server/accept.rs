@@ -1,10 +1,11 @@
 //! The accept loop. Own code, because `axum::serve` sets no limits on headers and their time: hyper is
-//! asked directly, and each address has a bounded number of connections nobody has signed in on.
+//! asked directly, and each address has a bounded number of connections.
 
-use super::address::{Addresses, ConnectionSlot, PeerAddress, counted, forwarded};
+use super::address::{PeerAddress, counted, forwarded};
 use super::router;
 use crate::app::App;
 use crate::http::error::Refused;
+use crate::ledger::slot::ConnectionSlot;
 use crate::log_rate::Repeated;
 use crate::socket::connection::{self, Arrival};
 use crate::socket::entrance::{self, Found};
@@ -52,10 +53,9 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 10\r\nC
 
 /// Accepts connections until the server stops.
 pub async fn run(listener: TcpListener, app: Arc<App>) {
-    let addresses = Arc::new(Addresses::default());
     let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
     let service = router::router(app.clone());
-    let door = Arc::new(Door { app: app.clone(), addresses: addresses.clone(), service });
+    let door = Arc::new(Door { app: app.clone(), service });
     loop {
         let accepted = tokio::select! {
             accepted = app.descriptors.accept(&listener) => accepted,
@@ -71,9 +71,8 @@ pub async fn run(listener: TcpListener, app: Arc<App>) {
                     let visitor = Visitor { door: door.clone(), address, slot: None };
                     let serving = connection::run(app.clone(), Box::pin(arrive(stream, visitor)));
                     app.sockets.spawn(held.during(serving));
-                } else if let Some(slot) = addresses.take(counted(address), app.config.connections_per_address) {
-                    let slot = Some(ConnectionSlot::new(slot));
-                    let visitor = Visitor { door: door.clone(), address: counted(address), slot };
+                } else if let Some(slot) = app.ledger.connect(address) {
+                    let visitor = Visitor { door: door.clone(), address: counted(address), slot: Some(slot) };
                     let serving = connection::run(app.clone(), Box::pin(arrive(stream, visitor)));
                     app.sockets.spawn(held.during(serving));
                 } else if let Ok(permit) = turned_away.clone().try_acquire_owned() {
@@ -96,7 +95,6 @@ pub async fn run(listener: TcpListener, app: Arc<App>) {
 /// What a connection needs to be served.
 struct Door {
     app: Arc<App>,
-    addresses: Arc<Addresses>,
     service: axum::Router,
 }
 
@@ -115,10 +113,9 @@ impl Visitor {
         if let Some(slot) = &self.slot {
             return Some((self.address, slot.clone()));
         }
-        let Door { app, addresses, .. } = &*self.door;
-        let address = counted(forwarded(headers, &app.config.trusted_proxy).unwrap_or(self.address));
-        let slot = addresses.take(address, app.config.connections_per_address)?;
-        Some((address, ConnectionSlot::new(slot)))
+        let app = &self.door.app;
+        let address = forwarded(headers, &app.config.trusted_proxy).unwrap_or(self.address);
+        Some((counted(address), app.ledger.connect(address)?))
     }
 
     async fn answer(self, request: hyper::Request<Incoming>, is_late: bool) -> Result<Response, Infallible> {
@@ -127,15 +124,17 @@ impl Visitor {
             let rejection = Rejection::new(Code::RateLimited, TOO_MANY_TEXT).retry_after_ms(10_000);
             return Ok(Refused::from(rejection).into_response());
         };
+        if let Err(rejection) = slot.begin_request() {
+            return Ok(Refused::from(rejection).into_response());
+        }
         if is_late {
             request.extensions_mut().insert(Late);
         }
         request.extensions_mut().insert(PeerAddress(address));
         // A handler may take the request apart before its body has come; the place is taken until the answer.
         request.extensions_mut().insert(slot.clone());
-        let response = self.door.service.clone().oneshot(request).await;
-        drop(slot);
-        response
+        let response = self.door.service.clone().oneshot(request).await?;
+        Ok(slot.end_request(response).unwrap_or_else(|rejection| Refused::from(rejection).into_response()))
     }
 }
 

@@ -1,9 +1,7 @@
-//! Where a connection comes from, and how many places an address has before somebody signs in.
+//! Where a connection comes from.
 
 use axum::http::HeaderMap;
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where a request comes from, as far as it can be known.
 #[derive(Debug, Clone, Copy)]
@@ -26,59 +24,6 @@ pub fn site(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 80 << 80).into(),
         address => address,
-    }
-}
-
-/// Connections by address that nobody has signed in on.
-#[derive(Debug, Default)]
-pub struct Addresses(Mutex<HashMap<IpAddr, usize>>);
-
-/// One place of an address; dropping it frees it.
-#[derive(Debug)]
-pub struct Slot {
-    addresses: Arc<Addresses>,
-    address: IpAddr,
-}
-
-impl Addresses {
-    /// A place, if this address has one left of `most`.
-    pub fn take(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Slot> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_insert(0);
-        if *count >= most {
-            return None;
-        }
-        *count += 1;
-        Some(Slot { addresses: self.clone(), address })
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut counts = self.addresses.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
-    }
-}
-
-/// A connection's place among those of its address that nobody has signed in on.
-#[derive(Debug, Clone)]
-pub struct ConnectionSlot(Arc<Mutex<Option<Slot>>>);
-
-impl ConnectionSlot {
-    /// Holds a place until it is released.
-    #[must_use]
-    pub fn new(slot: Slot) -> Self {
-        Self(Arc::new(Mutex::new(Some(slot))))
-    }
-
-    /// Gives the place back: the connection is somebody's now.
-    pub fn release(&self) {
-        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
@@ -128,17 +73,6 @@ mod tests {
         assert_eq!(share("2001:db8:1:2:3:4:5:6"), "2001:db8:1::");
         assert_eq!(share("2001:db8:1:ffff::9"), "2001:db8:1::");
         assert_eq!(share("192.0.2.7"), "192.0.2.7");
-    }
-
-    #[test]
-    fn an_address_has_so_many_places_and_gets_them_back() {
-        let addresses = Arc::new(Addresses::default());
-        let (one, other) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
-        let slots: Vec<_> = (0..3).map_while(|_| addresses.take(one, 2)).collect();
-        assert_eq!(slots.len(), 2);
-        assert!(addresses.take(other, 2).is_some());
-        drop(slots);
-        assert!(addresses.0.lock().expect("not poisoned").is_empty());
     }
 
     #[test]

@@ -5,9 +5,13 @@
 //! that name as `Host`, and a browser takes them for same-origin. So names are accepted only if they are ours, or
 //! cannot be an attacker's: addresses themselves, and names that public DNS never answers.
 
+use super::pressure;
 use crate::app::App;
 use crate::config::Config;
 use crate::http::error::Refused;
+use crate::http::extract;
+use crate::ledger::slot::ConnectionSlot;
+use crate::ledger::toll::Toll;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -100,6 +104,22 @@ fn host_of(origin: &str) -> Option<&str> {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some(host),
         _ => Some(rest),
     }
+}
+
+/// What every route passes: its toll is paid, or known to the session that is going to be shown; and while memory is
+/// nearly full only what needs little of it is done, so that those who are connected stay connected.
+pub async fn take_toll(State((app, toll)): State<(Arc<App>, Toll)>, mut request: Request, next: Next) -> Response {
+    if app.pressure.is_high() && !toll.is_small {
+        return Refused::from(pressure::refusal()).into_response();
+    }
+    // Requests that come through the listener have one.
+    if let Some(slot) = request.extensions().get::<ConnectionSlot>()
+        && let Err(rejection) = slot.take(toll, extract::body_bytes(request.headers()))
+    {
+        return Refused::from(rejection).into_response();
+    }
+    request.extensions_mut().insert(toll);
+    next.run(request).await
 }
 
 /// A handler that panics answers 500 like one that fails; its connection and everybody else's go on.

@@ -1,10 +1,11 @@
-//! Memory: when most of what the process may use is used, new sockets are refused, so that those who are connected
-//! stay connected.
+//! Memory: when most of what the process may use is used, new sockets are refused and every request but small ones, so
+//! that those who are connected stay connected.
 //!
 //! The limit is a setting, or the control group's (version 2 or 1), or there is none.
 
 use crate::store::Store;
 use crate::task::{self, Part};
+use shared::code::{Code, Rejection};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,19 +13,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// From this part of the limit on no new sockets come in: the rest is for those that are there.
+/// From this part of the limit on nothing new comes in: the rest is for those that are there.
 const HIGH_PERCENT: u64 = 80;
 /// How often it is looked at.
 const EACH: Duration = Duration::from_secs(1);
 /// Above this a control group's limit means that there is none.
 const NO_LIMIT: u64 = 1 << 50;
 
+/// When those are told to come back whom there is no memory for.
+const RETRY_MS: u64 = 30_000;
+
+/// What is said to those whom there is no memory for.
+#[must_use]
+pub fn refusal() -> Rejection {
+    let message = "The server's memory is nearly full. Please come back later";
+    Rejection::new(Code::Overloaded, message).retry_after_ms(RETRY_MS)
+}
+
 /// Whether memory is nearly full.
 #[derive(Debug, Clone, Default)]
 pub struct Pressure(Arc<AtomicBool>);
 
 impl Pressure {
-    /// Whether new sockets should be refused.
+    /// Whether new sockets and all but small requests should be refused.
     #[must_use]
     pub fn is_high(&self) -> bool {
         self.0.load(Ordering::Relaxed)

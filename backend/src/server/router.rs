@@ -6,6 +6,7 @@ use crate::http::{
     account, attachment, channel, conversation, document, event, extract, health, member, message, page, push, receipt,
     search, session, token, user,
 };
+use crate::ledger::toll::{HANDSHAKE, Toll};
 use crate::socket::upgrade;
 use axum::Router;
 use axum::extract::Request;
@@ -17,61 +18,72 @@ use shared::code::Rejection;
 use std::sync::Arc;
 
 macro_rules! routes {
-    ($($method:ident $path:literal => $handler:expr,)*) => {
+    ($($method:ident $path:literal costs $toll:expr => $handler:expr,)*) => {
         /// Every method and path below `/api` and beside it, the page's own files aside. The permission
         /// matrix and the OpenAPI document have a row for each, or their tests fail.
         pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),*];
+        /// The cost of each of them, in the same order.
+        pub const TOLLS: &[Toll] = &[$($toll),*];
 
-        fn routes() -> Router<Arc<App>> {
-            Router::new()$(.route($path, on(MethodFilter::$method, $handler)))*
+        fn routes(app: &Arc<App>) -> Router<Arc<App>> {
+            let toll = |toll: Toll| middleware::from_fn_with_state((app.clone(), toll), gate::take_toll);
+            Router::new()$(.route($path, on(MethodFilter::$method, $handler).layer(toll($toll))))*
         }
     };
 }
 
 routes! {
-    POST "/api/accounts" => account::create,
-    PATCH "/api/account" => account::change,
-    DELETE "/api/account" => account::delete,
-    POST "/api/session" => session::create,
-    GET "/api/session" => session::show,
-    DELETE "/api/session" => session::delete,
-    GET "/api/sessions" => session::list,
-    DELETE "/api/sessions/{id}" => session::end,
-    POST "/api/tokens" => token::create,
-    GET "/api/tokens" => token::list,
-    DELETE "/api/tokens/{id}" => token::delete,
-    GET "/api/users" => user::list,
-    GET "/api/conversations" => conversation::list,
-    POST "/api/conversations" => conversation::create,
-    GET "/api/conversations/{id}" => conversation::show,
-    PATCH "/api/conversations/{id}" => conversation::change,
-    PATCH "/api/conversations/{id}/preferences" => conversation::prefer,
-    GET "/api/conversations/{id}/members" => member::list,
-    PUT "/api/conversations/{id}/members/{user}" => member::add,
-    PATCH "/api/conversations/{id}/members/{user}" => member::change,
-    DELETE "/api/conversations/{id}/members/{user}" => member::remove,
-    GET "/api/conversations/{id}/receipts" => receipt::list,
-    GET "/api/conversations/{id}/events" => event::list,
-    POST "/api/conversations/{id}/messages" => message::create,
-    GET "/api/channels" => channel::list,
-    POST "/api/attachments" => attachment::create,
-    GET "/api/attachments/{id}" => attachment::show,
-    DELETE "/api/attachments/{id}" => attachment::delete,
-    GET "/api/attachments/{id}/thumbnail" => attachment::thumbnail,
-    GET "/api/push" => push::show,
-    PUT "/api/push" => push::subscribe,
-    DELETE "/api/push" => push::unsubscribe,
-    GET "/api/search" => search::list,
-    GET "/api/openapi.json" => document::openapi,
-    GET "/api/socket.json" => document::socket,
-    GET "/ws" => upgrade::upgrade,
-    GET "/healthz" => health::live,
-    GET "/readyz" => health::ready,
+    POST "/api/accounts" costs address(20) => account::create,
+    PATCH "/api/account" costs person(50) => account::change,
+    DELETE "/api/account" costs person(50) => account::delete,
+    POST "/api/session" costs address(20) => session::create,
+    GET "/api/session" costs person(1).small() => session::show,
+    DELETE "/api/session" costs person(10).small() => session::delete,
+    GET "/api/sessions" costs person(2) => session::list,
+    DELETE "/api/sessions/{id}" costs person(10) => session::end,
+    POST "/api/tokens" costs person(10) => token::create,
+    GET "/api/tokens" costs person(2) => token::list,
+    DELETE "/api/tokens/{id}" costs person(10) => token::delete,
+    GET "/api/users" costs person(2) => user::list,
+    GET "/api/conversations" costs person(5) => conversation::list,
+    POST "/api/conversations" costs person(10) => conversation::create,
+    GET "/api/conversations/{id}" costs person(1) => conversation::show,
+    PATCH "/api/conversations/{id}" costs person(5) => conversation::change,
+    PATCH "/api/conversations/{id}/preferences" costs person(5) => conversation::prefer,
+    GET "/api/conversations/{id}/members" costs person(2) => member::list,
+    PUT "/api/conversations/{id}/members/{user}" costs person(5) => member::add,
+    PATCH "/api/conversations/{id}/members/{user}" costs person(5) => member::change,
+    DELETE "/api/conversations/{id}/members/{user}" costs person(5) => member::remove,
+    GET "/api/conversations/{id}/receipts" costs person(2) => receipt::list,
+    GET "/api/conversations/{id}/events" costs person(2) => event::list,
+    POST "/api/conversations/{id}/messages" costs person(1) => message::create,
+    GET "/api/channels" costs person(5) => channel::list,
+    POST "/api/attachments" costs person(5).file() => attachment::create,
+    GET "/api/attachments/{id}" costs person(1) => attachment::show,
+    DELETE "/api/attachments/{id}" costs person(5) => attachment::delete,
+    GET "/api/attachments/{id}/thumbnail" costs person(1) => attachment::thumbnail,
+    GET "/api/push" costs person(1) => push::show,
+    PUT "/api/push" costs person(10) => push::subscribe,
+    DELETE "/api/push" costs person(5) => push::unsubscribe,
+    GET "/api/search" costs person(5) => search::list,
+    GET "/api/openapi.json" costs address(5) => document::openapi,
+    GET "/api/socket.json" costs address(5) => document::socket,
+    GET "/ws" costs person(HANDSHAKE).small() => upgrade::upgrade,
+    GET "/healthz" costs address(1).small() => health::live,
+    GET "/readyz" costs address(1).small() => health::ready,
+}
+
+const fn person(units: u32) -> Toll {
+    Toll::person(units)
+}
+
+const fn address(units: u32) -> Toll {
+    Toll::address(units)
 }
 
 /// Every URL of the server.
 pub fn router(app: Arc<App>) -> Router {
-    routes()
+    routes(&app)
         .fallback(anything_else)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), extract::check_origin))

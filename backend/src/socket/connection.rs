@@ -16,13 +16,15 @@ use crate::app::App;
 use crate::chat;
 use crate::chat::presence::Mark;
 use crate::config::Switch;
+use crate::ledger::slot::ConnectionSlot;
+use crate::ledger::{Person, toll};
 use crate::registry::Registration;
 use crate::store::{FirstScreen, SessionRow};
 use axum::extract::ws::Utf8Bytes;
 use futures_util::FutureExt;
 use shared::close;
-use shared::code::Code;
-use shared::frame::{ClientFrame, ServerFrame};
+use shared::code::{Code, ErrorFrame, Rejected, Rejection};
+use shared::frame::{ClientFrame, Refusal, ServerFrame};
 use shared::welcome::Draining;
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -66,6 +68,8 @@ pub struct Arrival {
     pub screen: Option<FirstScreen>,
     /// Given back when the first frame is made.
     pub turn: OwnedSemaphorePermit,
+    /// Its place among the connections of its address.
+    pub slot: ConnectionSlot,
 }
 
 /// Serves a socket until it ends, however it ends.
@@ -94,14 +98,27 @@ pub async fn run(app: Arc<App>, arrival: Pin<Box<dyn Future<Output = Option<Arri
 
 /// Welcomes somebody.
 async fn begin(app: Arc<App>, arrival: Pin<Box<dyn Future<Output = Option<Arrival>> + Send>>) -> Option<Connection> {
-    let Arrival { stream, ahead, answer, session, registration, screen, turn } = arrival.await?;
+    let Arrival { stream, ahead, answer, session, registration, screen, turn, slot } = arrival.await?;
     let user = session.user.id;
     let wire = Wire::new(stream, app.config.rate_limits == Switch::On);
     let mark = app.presences.connected(user, screen.as_ref().map(|(_, contacts)| contacts));
     let started = Instant::now();
     let watch = Watch::new(started);
-    let mut connection =
-        Connection { app, wire, registration, mark, watch, started, first: None, end: None, heard: 0, sent: 0 };
+    let person = app.ledger.person(user);
+    let mut connection = Connection {
+        app,
+        wire,
+        registration,
+        person,
+        _slot: slot,
+        mark,
+        watch,
+        started,
+        first: None,
+        end: None,
+        heard: 0,
+        sent: 0,
+    };
     let begun = AssertUnwindSafe(connection.welcome(session, screen)).catch_unwind().await;
     drop(turn);
     let end = match begun {
@@ -125,6 +142,10 @@ struct Connection {
     app: Arc<App>,
     wire: Wire,
     registration: Registration,
+    /// Who pays for what comes.
+    person: Arc<Person>,
+    /// Held for as long as the connection lives.
+    _slot: ConnectionSlot,
     /// The person is there for as long as this lives.
     mark: Mark,
     /// What the peer is held to.
@@ -260,15 +281,20 @@ impl Connection {
 
     /// Handles what has come: what was read before, or is read now. Pending: nothing has.
     fn hear(&mut self, cx: &mut Context<'_>, ahead: Option<&mut [u8]>) -> Poll<Result<(), End>> {
-        let Self { app, wire, registration, mark, watch, heard, .. } = self;
+        let Self { app, wire, registration, person, mark, watch, heard, .. } = self;
+        let now = Instant::now();
         let mut hear = |said: Said<'_>| match said {
             // Whoever was told to go is not listened to any more.
             Said::Text(_) if registration.socket.queue.is_closing() => Ok(()),
             Said::Text(text) => {
                 *heard += 1;
-                let is_json = handle(app, registration, mark, text);
-                let is_enough = !is_json && watch.is_bad_json_too_much(Instant::now());
-                if is_enough { Err(End::Close(close::BAD_JSON)) } else { Ok(()) }
+                match handle(app, registration, person, mark, text, now) {
+                    Done::Well => Ok(()),
+                    Done::BadJson if watch.is_bad_json_too_much(now) => Err(End::Close(close::BAD_JSON)),
+                    Done::BadJson => Ok(()),
+                    Done::Limited(units) if watch.is_limited_too_much(units, now) => Err(Fault::Flooding.into()),
+                    Done::Limited(_) => Ok(()),
+                }
             }
             Said::Close(code) => Err(End::Left(code)),
         };
@@ -277,7 +303,7 @@ impl Connection {
             Some(bytes) => wire.take(cx, bytes, bytes_max, &mut hear)?,
             None => ready!(wire.poll_read(cx, bytes_max, &mut hear))?,
         }
-        watch.heard(Instant::now());
+        watch.heard(now);
         Poll::Ready(Ok(()))
     }
 
@@ -379,9 +405,33 @@ impl Connection {
     }
 }
 
-/// Does what a text says. Whether it was JSON.
-fn handle(app: &Arc<App>, registration: &Registration, mark: &Mark, text: &str) -> bool {
-    match ClientFrame::decode(text) {
+/// What became of a text.
+enum Done {
+    /// It was a frame, or has been answered that it is none.
+    Well,
+    /// It was no JSON object.
+    BadJson,
+    /// Its person may send nothing more now, not something of so many units.
+    Limited(u32),
+}
+
+/// Does what a text says, if its person can pay for it.
+fn handle(app: &Arc<App>, registration: &Registration, person: &Person, mark: &Mark, text: &str, now: Instant) -> Done {
+    let (units, now) = (toll::text(text.len()), now.into_std());
+    if let Err(limited) = app.ledger.take(person, units, now) {
+        // It is read all the same: a command is refused by its id. How often, the watch bounds.
+        refuse(registration, &ClientFrame::decode(text), limited);
+        return Done::Limited(units);
+    }
+    let decoded = ClientFrame::decode(text);
+    let more = decoded.as_ref().map_or(0, toll::frame);
+    if more > 0
+        && let Err(limited) = app.ledger.take(person, more, now)
+    {
+        refuse(registration, &decoded, limited);
+        return Done::Limited(units);
+    }
+    match decoded {
         #[cfg(debug_assertions)]
         Ok(ClientFrame::Ping(ping))
             if crate::fault::is_on("panic_when_asked") && ping.nonce == Some("panic".into()) =>
@@ -393,14 +443,29 @@ fn handle(app: &Arc<App>, registration: &Registration, mark: &Mark, text: &str) 
                 mark.active();
             }
             chat::handle(app, &registration.socket, frame);
-            true
+            Done::Well
         }
         Err(refusal) => {
+            app.ledger.charge(person, toll::REFUSED_FRAME, now);
             let is_json = refusal.code() != Code::BadJson;
             chat::answer(&registration.socket, &ServerFrame::from(refusal));
-            is_json
+            if is_json { Done::Well } else { Done::BadJson }
         }
     }
+}
+
+/// Answers a frame whose person has sent too much: a command is `rejected`, anything else an `error`.
+fn refuse(registration: &Registration, decoded: &Result<ClientFrame, Refusal>, limited: Rejection) {
+    let command = match decoded {
+        Ok(frame) => frame.command(),
+        Err(Refusal::Rejected(rejected)) => Some(rejected.id),
+        Err(Refusal::Error(_)) => None,
+    };
+    let answer = match command {
+        Some(id) => ServerFrame::Rejected(Rejected { id, rejection: limited }),
+        None => ServerFrame::Error(ErrorFrame { code: limited.code, message: limited.message, reference: None }),
+    };
+    chat::answer(&registration.socket, &answer);
 }
 
 /// Ends the connection without taking from the peer what was sent last: closing while there are unread bytes would.

@@ -9,7 +9,7 @@ use super::upgrade::{self, Accepted};
 use crate::app::App;
 use crate::chat::welcome::{self, Entered};
 use crate::http::extract::{self, Shown, note_use};
-use crate::server::address::ConnectionSlot;
+use crate::ledger::slot::ConnectionSlot;
 use crate::server::{gate, router};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 use socket2::SockRef;
@@ -76,9 +76,9 @@ pub async fn look(
     match enter(app, &request, place, &stream).await {
         Ok(LetIn { answer, entered: (session, registration, screen), turn, slot }) => {
             // From here on the connection counts as a socket of its user, not of its address.
-            slot.release();
+            slot.become_socket();
             let ahead = Vec::new();
-            Found::Arrival(Box::new(Arrival { stream, ahead, answer, session, registration, screen, turn }))
+            Found::Arrival(Box::new(Arrival { stream, ahead, answer, session, registration, screen, turn, slot }))
         }
         Err(Refusal { is_late }) => Found::Other { stream, ahead, is_late },
     }
@@ -105,7 +105,7 @@ async fn enter(
 ) -> Result<LetIn, Refusal> {
     let refused = || Refusal { is_late: false };
     let headers = request.headers();
-    let slot = place(headers).ok_or_else(refused)?;
+    let slot = place(headers).filter(|slot| slot.begin_request().is_ok()).ok_or_else(refused)?;
     if gate::refusal(&app.config, request).is_some() || !extract::is_from_own_page(app, headers) {
         return Err(refused());
     }
@@ -120,8 +120,9 @@ async fn enter(
         return Err(refused());
     }
     let (hash, not_before) = (shown.hash, shown.not_before);
-    let entered = welcome::enter(app, hash, not_before, move |session| shown.fits(session)).await;
+    let entered = welcome::enter(app, hash, not_before, upgrade::pay(app, shown, Arc::default())).await;
     let Ok(Some((session, registration, screen))) = entered else { return Err(refused()) };
+    slot.paid_by_person();
     note_use(app, &session);
     let answer = answer(accepted);
     Ok(LetIn { answer, entered: (session, registration, screen), turn, slot })

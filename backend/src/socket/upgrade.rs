@@ -10,7 +10,10 @@ use crate::app::App;
 use crate::chat::welcome;
 use crate::http::error::Refused;
 use crate::http::extract::{Shown, note_use, signed_out};
-use crate::server::address::ConnectionSlot;
+use crate::ledger::slot::ConnectionSlot;
+use crate::ledger::toll::HANDSHAKE;
+use crate::server::pressure;
+use crate::store::SessionRow;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, State};
@@ -21,8 +24,8 @@ use axum::response::{IntoResponse, Response};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use shared::code::{Code, Rejection};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -34,8 +37,6 @@ pub const SUBPROTOCOL: &str = "chat.v1";
 const TURN_TIME_MAX: Duration = Duration::from_secs(5);
 /// When those are told to come back whose turn did not come.
 const TURN_RETRY_MS: u64 = 3_000;
-/// When sockets are told to come back that do not fit into memory.
-const MEMORY_RETRY_MS: u64 = 30_000;
 
 /// `GET /ws`.
 ///
@@ -53,7 +54,12 @@ pub async fn upgrade(
     }
     let turn = take_turn(&app).await?;
     let (hash, not_before) = (shown.hash, shown.not_before);
-    let entered = welcome::enter(&app, hash, not_before, move |session| shown.fits(session)).await?;
+    let paid = Arc::new(OnceLock::new());
+    let entered = welcome::enter(&app, hash, not_before, pay(&app, shown, paid.clone())).await?;
+    if let Some(Err(rejection)) = paid.get() {
+        return Err(rejection.clone().into());
+    }
+    slot.paid_by_person();
     let (session, registration, screen) = entered.ok_or_else(signed_out)?;
     note_use(&app, &session);
     let Handshake { upgrade, accepted } = handshake;
@@ -61,9 +67,9 @@ pub async fn upgrade(
         // An error here is a connection that was lost before it was a socket.
         let parts = upgrade.await.ok()?.downcast::<TokioIo<Line>>().ok()?;
         // From here on the connection counts as a socket of its user, not of its address.
-        slot.release();
+        slot.become_socket();
         let (stream, ahead) = (parts.io.into_inner().into_tcp(), parts.read_buf.to_vec());
-        Some(Arrival { stream, ahead, answer: Vec::new(), session, registration, screen, turn })
+        Some(Arrival { stream, ahead, answer: Vec::new(), session, registration, screen, turn, slot })
     });
     // Tracked where stopping waits for it.
     let tracker = app.sockets.clone();
@@ -73,6 +79,23 @@ pub async fn upgrade(
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     accepted.write(response.headers_mut());
     Ok(response)
+}
+
+/// Whether a session may open a socket: it is used as it may be, and its person pays for the handshake, before their
+/// first screen is read. Whether they could stands in `paid`.
+pub(super) fn pay(
+    app: &Arc<App>,
+    shown: Shown,
+    paid: Arc<OnceLock<Result<(), Rejection>>>,
+) -> impl FnOnce(&SessionRow) -> bool + Send + 'static {
+    let ledger = app.ledger.clone();
+    move |session| {
+        if !shown.fits(session) {
+            return false;
+        }
+        let person = ledger.person(session.user.id);
+        paid.get_or_init(|| ledger.take(&person, HANDSHAKE, Instant::now())).is_ok()
+    }
 }
 
 /// Somebody's turn was waited for already, in vain.
@@ -89,7 +112,7 @@ pub(super) async fn take_turn(app: &App) -> Result<OwnedSemaphorePermit, Refused
         return Err(overloaded("The server is stopping. Please come back in a moment", 1_000));
     }
     if app.pressure.is_high() {
-        return Err(overloaded("The server's memory is nearly full. Please come back later", MEMORY_RETRY_MS));
+        return Err(pressure::refusal().into());
     }
     match timeout(TURN_TIME_MAX, app.welcomes.clone().acquire_owned()).await {
         Ok(Ok(turn)) => Ok(turn),

@@ -12,6 +12,12 @@ const BAD_JSON_MAX: usize = 3;
 /// See [`BAD_JSON_MAX`].
 const BAD_JSON_WINDOW: Duration = Duration::from_secs(10);
 
+/// So many units of a person who may send nothing more within [`LIMITED_WINDOW`] end the socket: more than a page
+/// sends that has heard so.
+const LIMITED_UNITS_MAX: u32 = 100;
+/// See [`LIMITED_UNITS_MAX`].
+const LIMITED_WINDOW: Duration = Duration::from_secs(10);
+
 /// The state of one socket's peer.
 #[derive(Debug)]
 pub struct Watch {
@@ -19,6 +25,8 @@ pub struct Watch {
     /// Whether a ping is out that nothing has answered yet.
     is_asked: bool,
     bad_json: Vec<Instant>,
+    /// Units that came although their person may send nothing more, and since when they are counted.
+    limited: (Instant, u32),
 }
 
 /// What is to be done about a peer.
@@ -36,7 +44,7 @@ impl Watch {
     /// A peer that was heard of just now.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        Self { last_heard: now, is_asked: false, bad_json: Vec::new() }
+        Self { last_heard: now, is_asked: false, bad_json: Vec::new(), limited: (now, 0) }
     }
 
     /// Any frame has come.
@@ -50,6 +58,15 @@ impl Watch {
         self.bad_json.push(now);
         self.bad_json.retain(|moment| now.saturating_duration_since(*moment) < BAD_JSON_WINDOW);
         self.bad_json.len() >= BAD_JSON_MAX
+    }
+
+    /// A frame of so many units has come although its person may send nothing more. `true`: that was too much.
+    pub fn is_limited_too_much(&mut self, units: u32, now: Instant) -> bool {
+        if now.saturating_duration_since(self.limited.0) >= LIMITED_WINDOW {
+            self.limited = (now, 0);
+        }
+        self.limited.1 = self.limited.1.saturating_add(units);
+        self.limited.1 > LIMITED_UNITS_MAX
     }
 
     /// What to do now about a peer that may be silent for so long.
@@ -86,6 +103,16 @@ mod tests {
         watch.heard(later);
         assert_eq!(watch.check(start + 60 * SECOND, 60 * SECOND), Verdict::Wait(later + HEARTBEAT));
         assert_eq!(watch.check(later + HEARTBEAT, 60 * SECOND), Verdict::Ask(later + 60 * SECOND), "it is asked anew");
+    }
+
+    #[test]
+    fn peer_that_goes_on_although_it_may_not_is_one_too_many() {
+        let start = Instant::now();
+        let mut watch = Watch::new(start);
+        assert_eq!((0..999).take_while(|_| !watch.is_limited_too_much(1, start)).count(), 100);
+        let mut watch = Watch::new(start);
+        assert_eq!((0..999).take_while(|_| !watch.is_limited_too_much(17, start)).count(), 5, "large ones count more");
+        assert!(!watch.is_limited_too_much(17, start + 10 * SECOND), "and later it may again");
     }
 
     #[test]

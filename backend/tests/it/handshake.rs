@@ -399,12 +399,23 @@ async fn answers_about_somebody_are_kept_by_nobody() {
 
 #[tokio::test]
 async fn with_memory_nearly_full_no_socket_comes_in_and_those_inside_stay() {
-    let server = Server::start_with(&["--memory-limit-mib", "1"], &[]);
-    let ada = server.sign_up("Ada").await;
+    let server = Server::start_with(&[], &[]);
+    let mut ada = server.sign_up("Ada").await;
+    let server = server.restart(&["--memory-limit-mib", "1"]);
+    ada.moved_to(&server.origin);
     let answer = asked(&server, handshake(&server, &ada.cookie, "")).await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "overloaded"));
     assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() > 0);
-    assert_eq!(ada.get("/api/conversations").await.0, 200, "reading goes on");
+    for (path, status) in [
+        ("/api/conversations", 503),
+        ("/api/search?query=x", 503),
+        ("/api/openapi.json", 503),
+        ("/api/session", 200),
+        ("/healthz", 200),
+        ("/readyz", 200),
+    ] {
+        assert_eq!(ada.get(path).await.0, status, "{path}");
+    }
     // The control: with room there is no refusal.
     let server = Server::start_with(&["--memory-limit-mib", "100000"], &[]);
     let ada = server.sign_up("Ada").await;

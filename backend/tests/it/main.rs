@@ -16,6 +16,7 @@ mod faults;
 mod fuzz;
 mod group;
 mod handshake;
+mod ledger;
 mod mention;
 mod page;
 mod panics;

@@ -269,6 +269,11 @@ impl Socket {
         self.stream.send(Message::text(text.into())).await.unwrap();
     }
 
+    /// The server may have hung up already.
+    pub(crate) async fn try_send_text(&mut self, text: String) -> Result<(), Error> {
+        self.stream.send(Message::text(text)).await
+    }
+
     pub(crate) async fn send(&mut self, frame: Value) {
         self.send_text(frame.to_string()).await;
     }

@@ -176,6 +176,12 @@ impl Raw {
         }
     }
 
+    /// The status of an answer, of which nothing behind the head is read.
+    pub(crate) async fn status(&mut self) -> u16 {
+        let head = timeout(PATIENCE, self.read_head()).await.expect("an answer in time").unwrap();
+        Answer::of_head(String::from_utf8(head).unwrap()).status
+    }
+
     pub(crate) async fn answer(&mut self) -> Answer {
         self.try_answer().await.expect("an answer")
     }

@@ -1,0 +1,321 @@
+//! What one person may cost all others, above their browsers, tokens, sockets and connections.
+
+use crate::support::{Person, Server, new_id};
+use crate::support_raw::{Raw, TEXT, frame, until};
+use backend::ledger::toll::Payer;
+use backend::server::router::{ROUTES, TOLLS};
+use reqwest::{Method, header};
+use serde_json::{Value, json};
+use shared::frame::{ClientFrame, ServerFrame};
+
+/// So little that a few requests use it up, and so slow that a slow machine gives little back.
+const POOR: &[&str] = &[
+    "--request-burst=30",
+    "--requests-in-10-s=1",
+    "--send-burst=1",
+    "--sends-in-10-s=1",
+    "--token-send-burst=1",
+    "--token-sends-in-10-s=1",
+];
+
+/// The statuses of one request made again and again, until it is refused as too much.
+async fn until_limited(server: &Server, method: &str, path: &str, cookie: &str) -> Vec<u16> {
+    let method: Method = method.parse().unwrap();
+    let http = server.http();
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&429) && statuses.len() < 1_000 {
+        let request = http.request(method.clone(), format!("{}{path}", server.origin));
+        let request = request.header(header::ORIGIN, &server.origin).header(header::COOKIE, cookie);
+        let answer = request.header(header::CONTENT_TYPE, "application/json").body("{}").send().await.unwrap();
+        statuses.push(answer.status().as_u16());
+        if statuses.last() == Some(&429) {
+            assert!(answer.headers()[header::RETRY_AFTER].to_str().unwrap().parse::<u64>().unwrap() > 0, "{path}");
+            assert_eq!(answer.json::<Value>().await.unwrap()["error"]["code"], "rate_limited", "{path}");
+        }
+    }
+    statuses
+}
+
+#[tokio::test]
+async fn every_route_takes_from_its_person_or_its_address() {
+    let server = Server::start_with(POOR, &[]);
+    let ada = server.sign_up("Ada").await;
+    assert_eq!(until_limited(&server, "GET", "/api/session", &ada.cookie).await.last(), Some(&429));
+    for ((method, path), toll) in ROUTES.iter().zip(TOLLS) {
+        assert!(toll.units > 0, "{method} {path} costs nothing");
+        let cookie = if toll.payer == Payer::Person { &ada.cookie } else { "" };
+        let path = path.replace("{id}", &new_id().to_string()).replace("{user}", &ada.id.to_string());
+        let statuses = if path == "/ws" {
+            vec![handshakes(&server, &ada).await]
+        } else {
+            until_limited(&server, method, &path, cookie).await
+        };
+        assert_eq!(statuses.last(), Some(&429), "{method} {path} takes nothing: {statuses:?}");
+    }
+    assert_eq!(until_limited(&server, "GET", "/", "").await.last(), Some(&429), "the page's files");
+}
+
+/// The status of handshakes made one after the other, once it is another than 101.
+async fn handshakes(server: &Server, person: &Person) -> u16 {
+    for _ in 0..1_000 {
+        let mut raw = Raw::connect(server).await;
+        raw.send(crate::support_raw::handshake(server, &person.cookie, "")).await;
+        let status = raw.answer().await.status;
+        if status != 101 {
+            return status;
+        }
+    }
+    101
+}
+
+#[tokio::test]
+async fn every_frame_takes_from_its_person_over_all_sockets() {
+    let conversation = new_id();
+    let up_to = json!({"conversation": conversation, "seq": 1});
+    let rows: Vec<(&str, Value)> = vec![
+        ("send", json!({"to": "everyone", "content": "x"})),
+        ("edit", json!({"conversation": conversation, "target": 1, "content": "x"})),
+        ("delete", json!({"conversation": conversation, "target": 1})),
+        ("react", json!({"conversation": conversation, "target": 1, "emoji": "x", "on": true})),
+        ("delivered", up_to.clone()),
+        ("read", up_to),
+        ("typing", json!({"conversation": conversation})),
+        ("resume", json!({"epoch": "x", "cursors": {}})),
+        ("ping", json!({})),
+        ("no such frame", json!({})),
+    ];
+    let types: Vec<_> = rows.iter().map(|(kind, _)| *kind).take(rows.len() - 1).collect();
+    assert_eq!(types, ClientFrame::TYPES, "every frame has a row");
+    // The one who uses up what there is, and another socket of theirs.
+    let server = Server::start_with(POOR, &[]);
+    let ada = server.sign_up("Ada").await;
+    let (mut a, mut other) = (ada.connect().await, ada.connect().await);
+    drain(&mut a).await;
+    for (kind, mut sent) in rows {
+        let id = new_id();
+        sent["type"] = json!(kind);
+        if ["send", "edit", "delete", "react"].contains(&kind) {
+            sent["id"] = json!(id);
+        }
+        // Time has given something back: it is used up, and asked again.
+        let mut code = String::new();
+        for _ in 0..50 {
+            other.send(sent.clone()).await;
+            code = match other.next().await {
+                ServerFrame::Rejected(rejected) => {
+                    assert_eq!(rejected.id, id);
+                    assert!(
+                        rejected.rejection.retry_after_ms.is_some()
+                            || rejected.rejection.code.as_str() != "rate_limited"
+                    );
+                    rejected.rejection.code.to_string()
+                }
+                ServerFrame::Error(error) => error.code.to_string(),
+                _ => continue,
+            };
+            if code == "rate_limited" {
+                break;
+            }
+        }
+        assert_eq!(code, "rate_limited", "{kind} takes nothing");
+    }
+}
+
+/// Pings until nothing is left of what a person may send.
+async fn drain(socket: &mut crate::support::Socket) {
+    loop {
+        socket.send(json!({"type": "ping"})).await;
+        if let ServerFrame::Error(error) = socket.next().await {
+            assert_eq!(error.code.as_str(), "rate_limited");
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn socket_that_goes_on_although_its_person_may_not_is_closed() {
+    let server = Server::start_with(POOR, &[]);
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let (mut a, mut b) = (ada.connect().await, ben.connect().await);
+    let refused = format!("{{\"type\":\"no such frame\",\"x\":\"{}\"}}", "x".repeat(60_000));
+    for _ in 0..20 {
+        if a.try_send_text(refused.clone()).await.is_err() {
+            break;
+        }
+    }
+    let (code, before) = a.closed().await;
+    assert_eq!(code, 4429);
+    let is_limited =
+        |frame: &ServerFrame| matches!(frame, ServerFrame::Error(error) if error.code.as_str() == "rate_limited");
+    assert!(before.iter().any(is_limited), "it was told before");
+    // Another person has their own.
+    b.send(json!({"type": "ping"})).await;
+    assert!(matches!(b.next().await, ServerFrame::Pong(_)));
+}
+
+#[tokio::test]
+async fn tokens_of_one_person_send_no_more_than_four_of_them() {
+    let server = Server::start_with(&["--token-send-burst=5", "--token-sends-in-10-s=1"], &[]);
+    let ada = server.sign_up("Ada").await;
+    let group = ada.makes_group("Group", &[]).await;
+    let mut accepted = 0;
+    for number in 0..8 {
+        let (status, made) = ada.request(Method::POST, "/api/tokens", Some(json!({"name": number.to_string()}))).await;
+        assert_eq!(status, 201);
+        for _ in 0..8 {
+            let answer = server
+                .http()
+                .post(format!("{}/api/conversations/{group}/messages", server.origin))
+                .bearer_auth(made["token"].as_str().unwrap())
+                .json(&json!({"id": new_id(), "content": "x"}))
+                .send();
+            accepted += usize::from(answer.await.unwrap().status() == 201);
+        }
+    }
+    // Eight tokens for themselves may send 40; a slow machine gives a few back.
+    assert!((20..35).contains(&accepted), "{accepted}");
+    assert_eq!(ada.posts(&group, "by hand").await, accepted as u64 + 2, "the browser has its own");
+}
+
+#[tokio::test]
+async fn connections_of_one_person_are_counted_after_they_have_signed_in() {
+    let server = Server::start_with(&["--connections-per-user=5", "--connections-per-address=8"], &[]);
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let get = |person: &Person| format!("GET /api/session HTTP/1.1\r\nHost: x\r\nCookie: {}\r\n\r\n", person.cookie);
+    let mut open = Vec::new();
+    let mut statuses = Vec::new();
+    for _ in 0..7 {
+        let mut connection = Raw::connect(&server).await;
+        connection.send(get(&ada)).await;
+        statuses.push(connection.answer().await.status);
+        open.push(connection);
+    }
+    // Those that the server has not seen end since signing up count as hers.
+    let good = statuses.iter().filter(|status| **status == 200).count();
+    assert!((3..=5).contains(&good) && statuses[6] == 429, "{statuses:?}");
+    let mut connection = Raw::connect(&server).await;
+    connection.send(get(&ben)).await;
+    assert_eq!(connection.answer().await.status, 200, "another person at the same address");
+    // One that is hers already goes on, and when one ends there is a place.
+    open[0].send(get(&ada)).await;
+    assert_eq!(open[0].answer().await.status, 200);
+    open.clear();
+    assert_eq!(ada.get("/api/session").await.0, 200);
+}
+
+#[tokio::test]
+async fn signed_in_connections_count_for_their_address() {
+    let server = Server::start_with(&["--connections-per-address-in-all=6"], &[]);
+    let ada = server.sign_up("Ada").await;
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        open.push(Raw::socket(&server, &ada).await);
+    }
+    // The connections of signing up may still be open, too.
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        let mut connection = Raw::connect(&server).await;
+        connection.try_send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        statuses.extend(connection.try_answer().await.map(|answer| answer.status));
+        open.push(connection);
+    }
+    assert_eq!(statuses.last(), Some(&429), "{statuses:?}");
+    assert!(open[0].is_served().await, "those inside stay");
+    let mut elsewhere = Raw::connect_from(&server, [127, 0, 0, 9]).await.unwrap();
+    elsewhere.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert_eq!(elsewhere.answer().await.status, 200, "another address");
+}
+
+#[tokio::test]
+async fn answers_that_are_not_read_are_bounded_for_each_person() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let group = ada.makes_group("Group", &[&ben]).await;
+    for _ in 0..100 {
+        ada.posts(&group, &"\u{1}x".repeat(8_190)).await;
+    }
+    let get = |person: &Person| {
+        format!(
+            "GET /api/conversations/{group}/events?limit=100 HTTP/1.1\r\nHost: x\r\nCookie: {}\r\n\r\n",
+            person.cookie
+        )
+    };
+    let mut open = Vec::new();
+    let mut statuses = Vec::new();
+    for _ in 0..60 {
+        let mut connection = Raw::connect_narrow(&server).await;
+        connection.send(get(&ada)).await;
+        statuses.push(connection.status().await);
+        open.push(connection);
+    }
+    let good = statuses.iter().filter(|status| **status == 200).count();
+    assert!(good >= 2 && statuses.contains(&429), "{statuses:?}");
+    // The control: who reads is told everything, however often.
+    for _ in 0..20 {
+        assert_eq!(ben.get(&format!("/api/conversations/{group}/events?limit=100")).await.0, 200);
+    }
+    drop(open);
+    until("the connections have ended", || server.connections() < 30).await;
+    assert_eq!(ada.get(&format!("/api/conversations/{group}/events?limit=100")).await.0, 200);
+}
+
+#[tokio::test]
+async fn typing_is_told_by_person_and_not_by_socket() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let group = ada.makes_group("Group", &[&ben]).await;
+    let mut b = ben.connect().await;
+    let mut sockets = Vec::new();
+    for _ in 0..5 {
+        let mut socket = ada.connect().await;
+        socket.send(json!({"type": "typing", "conversation": group})).await;
+        socket.sees().await;
+        sockets.push(socket);
+    }
+    // Behind this nothing is on its way: a message of hers comes after what she typed before.
+    b.until(|frame| matches!(frame, ServerFrame::Typing(_)).then_some(())).await;
+    let id = sockets[0].says(json!({"conversation": group}), "x").await;
+    sockets[0].accepted(id).await;
+    let more = b.sees().await.into_iter().filter(|frame| matches!(frame, ServerFrame::Typing(_))).count();
+    assert_eq!(more, 0);
+}
+
+#[tokio::test]
+async fn address_makes_ten_accounts_unless_it_may_make_more() {
+    for (arguments, made) in [(&[][..], 10), (&["--sign-ups-in-15-min=12"], 12), (&["--sign-ups-in-a-day=3"], 3)] {
+        let server = Server::start_with(arguments, &[]);
+        let mut statuses = Vec::new();
+        for number in 0..=made {
+            let body = json!({
+                "email": format!("person{number}@example.org"),
+                "displayName": "Person",
+                "password": "correct horse",
+            });
+            statuses.push(server.post("/api/accounts", None, &body).await.status().as_u16());
+        }
+        assert_eq!(statuses[..made], vec![201; made], "{arguments:?}");
+        assert_eq!(statuses[made], 429, "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn frames_refused_for_their_content_cost_more_than_good_ones() {
+    let server = Server::start_with(POOR, &[]);
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let mut counts = Vec::new();
+    for (person, text) in [(&ada, json!({"type": "ping"})), (&ben, json!({"type": "no such frame"}))] {
+        let mut raw = Raw::socket(&server, person).await;
+        let mut count = 0;
+        loop {
+            raw.send(frame(TEXT, text.to_string())).await;
+            let (_, payload) = raw.next_frame().await.unwrap();
+            if String::from_utf8(payload).unwrap().contains("rate_limited") {
+                break;
+            }
+            count += 1;
+        }
+        counts.push(count);
+    }
+    // Of 30 units a handshake takes 10.
+    assert!(counts[0] >= 20 && counts[1] <= 8 && counts[1] >= 4, "{counts:?}");
+}
