@@ -142,6 +142,74 @@ async fn a_group_whose_owner_leaves_has_another_owner() {
     assert!(by_ben == 204 && by_cy == 404 || by_ben == 403 && by_cy == 204, "{by_ben} {by_cy}");
 }
 
+/// Who among these people gets a message, by its text.
+async fn receivers<'a>(sockets: &mut [(&'a str, &mut Socket)], text: &str) -> Vec<&'a str> {
+    let mut receivers = Vec::new();
+    for (name, socket) in sockets {
+        if socket.sees_messages().await.iter().any(|seen| seen == text) {
+            receivers.push(*name);
+        }
+    }
+    receivers
+}
+
+#[tokio::test]
+async fn a_set_of_people_finds_a_group_only_while_its_members_are_that_set() {
+    let server = Server::start();
+    let (ada, ben, cy, dora) = (
+        server.sign_up("Ada").await,
+        server.sign_up("Ben").await,
+        server.sign_up("Cy").await,
+        server.sign_up("Dora").await,
+    );
+    let (mut a, mut b) = (ada.connect().await, ben.connect().await);
+    let (mut c, mut d) = (cy.connect().await, dora.connect().await);
+    let to = json!({"users": [ben.id, cy.id]});
+    let first = json!({"type": "send", "id": new_id(), "to": to, "content": "first"});
+    let first_id = first["id"].as_str().unwrap().parse().unwrap();
+    a.send(first.clone()).await;
+    let (group, seq) = a.accepted(first_id).await;
+    let again = a.says(to.clone(), "again").await;
+    assert_eq!(a.accepted(again).await.0, group, "the set finds what it has made");
+
+    // Somebody is brought in, and somebody leaves.
+    assert_eq!(status(&ben, Method::PUT, &members(group, &dora)).await, 204);
+    let said = a.says(to.clone(), "not for Dora").await;
+    let (second, _) = a.accepted(said).await;
+    assert_ne!(second, group);
+    let mut sockets = [("ben", &mut b), ("cy", &mut c), ("dora", &mut d)];
+    assert_eq!(receivers(&mut sockets, "not for Dora").await, ["ben", "cy"]);
+    assert_eq!(status(&cy, Method::DELETE, &members(second, &cy)).await, 204);
+    let said = a.says(to.clone(), "for Cy, too").await;
+    let (third, _) = a.accepted(said).await;
+    assert!(third != group && third != second);
+    let mut sockets = [("ben", &mut b), ("cy", &mut c), ("dora", &mut d)];
+    assert_eq!(receivers(&mut sockets, "for Cy, too").await, ["ben", "cy"]);
+
+    // Somebody who has left writes to the same people, and finds the group that has them.
+    let said = c.says(json!({"users": [ada.id, ben.id]}), "from Cy").await;
+    assert_eq!(c.accepted(said).await.0, third);
+
+    // A retry is answered by what it came to the first time; to other people it is another command.
+    a.send(first.clone()).await;
+    assert_eq!(a.accepted(first_id).await, (group, seq));
+    let mut other = first;
+    other["to"] = json!({"users": [ben.id, dora.id]});
+    a.send(other).await;
+    assert_eq!(a.rejected(first_id).await, "conflict");
+
+    // A deleted account leaves its groups, and no group can be made with it.
+    let body = json!({"currentPassword": "correct horse"});
+    assert_eq!(cy.request(Method::DELETE, "/api/account", Some(body)).await.0, 204);
+    let said = a.says(to, "for nobody").await;
+    assert_eq!(a.rejected(said).await, "not_found");
+    // What was said in a direct conversation or a group goes on among those who are there.
+    let said = a.says(json!({"conversation": group}), "in the first").await;
+    a.accepted(said).await;
+    let mut sockets = [("ben", &mut b), ("dora", &mut d)];
+    assert_eq!(receivers(&mut sockets, "in the first").await, ["ben", "dora"]);
+}
+
 #[tokio::test]
 async fn an_owner_deletes_what_others_wrote() {
     let server = Server::start();

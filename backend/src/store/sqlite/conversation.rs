@@ -42,7 +42,7 @@ pub(in crate::store) fn member_set(sorted: &[UserId]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// The conversation made for this set of people.
+/// The conversation whose members are this set of people.
 pub(in crate::store) fn find_by_set(database: &Connection, set: &[u8; 32]) -> Result<Option<i64>, Error> {
     let mut statement = database.prepare_cached("SELECT key FROM conversation WHERE member_set = ?1")?;
     Ok(statement.query_row([set], |found| found.get(0)).optional()?)

@@ -7,6 +7,7 @@
 pub(super) mod account;
 pub(super) mod apply;
 pub(super) mod attachment;
+pub(super) mod audience;
 pub(super) mod command;
 mod connection;
 pub(super) mod conversation;

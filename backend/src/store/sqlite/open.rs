@@ -1,7 +1,6 @@
 //! Opening a data folder: the lock, the pragmas, the migrations, the first rows.
 
-use super::apply;
-use super::connection;
+use super::{apply, audience, connection};
 use super::pool::{self, Readers};
 use super::row::Sql;
 use crate::clock;
@@ -24,8 +23,12 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0006_faces.sql"),
     include_str!("../../../migrations/sqlite/0007_push.sql"),
     include_str!("../../../migrations/sqlite/0008_pictures.sql"),
+    AUDIENCE,
     include_str!("../../../migrations/sqlite/0012_session_end.sql"),
 ];
+
+/// The migration that needs [`audience::migrate`] beside its SQL.
+const AUDIENCE: &str = include_str!("../../../migrations/sqlite/0010_audience.sql");
 
 /// The name of the database in the data folder.
 pub const FILE: &str = "confab.db";
@@ -257,6 +260,9 @@ fn set_up(connection: &mut Connection, found: u32) -> Result<(), Error> {
         }
         if version == 3 {
             transaction.execute("INSERT INTO meta (name, value) VALUES ('journal_key', ?1)", [new_epoch()])?;
+        }
+        if *migration == AUDIENCE {
+            audience::migrate(&transaction)?;
         }
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;

@@ -5,7 +5,7 @@ use super::job::{Audience, Effect, Place, Progress};
 use crate::store::sqlite::command::Fingerprint;
 use crate::store::sqlite::event::NewEvent;
 use crate::store::sqlite::row::Sql;
-use crate::store::sqlite::{conversation, event};
+use crate::store::sqlite::{audience, conversation, event};
 use crate::store::{Error, kind_of};
 use rusqlite::params;
 use shared::code::Rejection;
@@ -98,8 +98,12 @@ impl State {
         position
     }
 
-    /// The members of a conversation have changed: reads them again.
+    /// The members of a conversation have changed: reads them again. The set of people it was made with finds it no
+    /// longer.
     pub(super) fn reload_audience(&mut self, key: i64) -> Result<(), Error> {
+        if let Some(set) = audience::release_set(&self.database, key)? {
+            self.sets.remove(&set);
+        }
         let kind = self.head(key)?.kind;
         let audience = self.audience(key, kind)?;
         if let Some(head) = self.heads.get_mut(&key) {

@@ -7,7 +7,7 @@ use crate::clock;
 use crate::store::Error;
 use crate::store::sqlite::command::{self, Fingerprint};
 use crate::store::sqlite::conversation::{Face, NewConversation};
-use crate::store::sqlite::{attachment, conversation, event};
+use crate::store::sqlite::{attachment, audience, conversation, event};
 use sha2::{Digest, Sha256};
 use shared::code::{Code, Rejection};
 use shared::conversation::{ConversationKind, Preferences, Summary};
@@ -62,6 +62,11 @@ impl State {
 
     /// Finds the conversation a message is for, or makes it.
     fn resolve(&mut self, user: UserId, message: &NewMessage, at: Timestamp) -> Result<Resolved, Error> {
+        if let Recipients::Set(members) = &message.to
+            && let Some(effect) = self.repeated_to_set(user, message, members)?
+        {
+            return Ok(Err(effect));
+        }
         let Some(key) = self.find(&message.to)? else {
             return match &message.to {
                 Recipients::Set(members) => self.make(user, message, members, at),
@@ -83,10 +88,6 @@ impl State {
         members: &[UserId],
         at: Timestamp,
     ) -> Result<Resolved, Error> {
-        let existing = self.repeated(user, message.id, None)?;
-        if matches!(existing, Effect::Refused(ref rejection) if rejection.code == Code::Conflict) {
-            return Ok(Err(existing));
-        }
         if message.reply_to.is_some() || !conversation::all_exist(&self.database, members)? {
             return Ok(Err(Effect::Refused(Rejection::not_found())));
         }
@@ -143,6 +144,16 @@ impl State {
             (Some((stored, place)), Some(print)) if stored == *print => Effect::Repeated(place),
             (Some(_), _) => Effect::Refused(conflict()),
         })
+    }
+
+    /// The answer to a message for a set of people whose id was used before. That set may find another conversation
+    /// by now, or none.
+    fn repeated_to_set(&self, user: UserId, message: &NewMessage, members: &[UserId]) -> Result<Option<Effect>, Error> {
+        let Some((print, place)) = self.stored(user, message.id)? else { return Ok(None) };
+        let set = conversation::member_set(members);
+        let is_same = print == fingerprint(&place.conversation, message)
+            && audience::was_found_by(&self.database, place.conversation, &set)?;
+        Ok(Some(if is_same { Effect::Repeated(place) } else { Effect::Refused(conflict()) }))
     }
 
     /// What came of the command that has used this id.

@@ -3,6 +3,7 @@
 //! Each promise has a control, a server with a fault on purpose that must not pass, so that a test
 //! which has stopped testing is noticed. What cannot be tried on a machine says so ([`not_run`]).
 
+mod audience;
 mod backup;
 mod clock;
 mod crowd;

@@ -1,0 +1,97 @@
+//! The sets of people that find a conversation.
+//!
+//! The writer asks inside its transactions. Always holds: a set of people finds a conversation only while the members
+//! of that conversation are exactly that set.
+
+use super::conversation;
+use super::row::{self, Sql};
+use crate::store::Error;
+use rusqlite::{Connection, params};
+use shared::ids::ConversationId;
+
+/// SHA-256 over the ids of a set of people; see [`conversation::member_set`].
+type Set = [u8; 32];
+
+/// Makes a conversation whose members have changed an ordinary one: the set of people it was made with does not find it
+/// any more. Returns that set the first time.
+pub(in crate::store) fn release_set(database: &Connection, key: i64) -> Result<Option<Set>, Error> {
+    #[cfg(debug_assertions)]
+    if crate::fault::is_on("keep_set") {
+        return Ok(None);
+    }
+    let mut statement = database.prepare_cached("SELECT member_set FROM conversation WHERE key = ?1")?;
+    let Some(set) = statement.query_row([key], |found| found.get::<_, Option<Set>>(0))? else { return Ok(None) };
+    database
+        .prepare_cached("UPDATE conversation SET former_set = member_set, member_set = NULL WHERE key = ?1")?
+        .execute([key])?;
+    Ok(Some(set))
+}
+
+/// Whether this set of people finds a conversation, or found it until its members changed.
+pub(in crate::store) fn was_found_by(
+    database: &Connection,
+    conversation: ConversationId,
+    set: &Set,
+) -> Result<bool, Error> {
+    let mut statement = database
+        .prepare_cached("SELECT 1 FROM conversation WHERE id = ?1 AND coalesce(member_set, former_set) = ?2")?;
+    Ok(statement.exists(params![Sql(conversation), set])?)
+}
+
+/// Brings a database from before to what holds now: groups whose members are not the set any more are released.
+pub(super) fn migrate(database: &Connection) -> Result<(), Error> {
+    let mut groups =
+        database.prepare("SELECT key, member_set FROM conversation WHERE kind = 'group' AND member_set IS NOT NULL")?;
+    let groups: Vec<(i64, Set)> = row::all(groups.query_map([], |found| Ok((found.get(0)?, found.get(1)?)))?)?;
+    for (key, set) in groups {
+        // The ids come in their order, as the set was made.
+        if conversation::member_set(&conversation::member_ids(database, key)?) != set {
+            release_set(database, key)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::conversation::{Face, NewConversation};
+    use super::super::{account, open};
+    use super::*;
+    use crate::clock;
+    use shared::conversation::{ConversationKind, Role};
+    use shared::ids::UserId;
+
+    fn people(database: &Connection, count: usize) -> Vec<UserId> {
+        let mut people: Vec<_> = (0..count).map(|_| clock::id(UserId::v7)).collect();
+        for user in &people {
+            let inserted = account::insert(database, *user, &format!("{user}@x"), "Ada", "x", clock::now());
+            assert!(inserted.expect("an account"));
+        }
+        people.sort_unstable();
+        people
+    }
+
+    /// A group that was made for a set of people.
+    fn group(database: &Connection, members: &[UserId]) -> i64 {
+        let (id, set) = (clock::id(ConversationId::v7), conversation::member_set(members));
+        let (kind, face) = (ConversationKind::Group, Face::default());
+        let new = NewConversation { id, kind, face, set: Some(&set), owner: members[0], members, at: clock::now() };
+        conversation::insert(database, &new).expect("a group")
+    }
+
+    #[test]
+    fn migration_releases_the_sets_of_groups_whose_members_differ_and_no_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let opened = open::open(folder.path()).expect("opens");
+        let database = &opened.connection;
+        let all = people(database, 5);
+        let sets = [&all[..3], &all[1..4], &all[2..5]];
+        let keys = sets.map(|set| group(database, set));
+        // As a program from before left them: somebody is gone, somebody has come, nobody has.
+        conversation::delete_member(database, keys[0], all[0]).expect("gone");
+        conversation::insert_member(database, keys[1], all[0], Role::Member, clock::now()).expect("come");
+        migrate(database).expect("migrated");
+        let found = sets.map(|set| conversation::find_by_set(database, &conversation::member_set(set)).expect("asked"));
+        assert_eq!(found, [None, None, Some(keys[2])]);
+    }
+}
