@@ -504,7 +504,11 @@ async fn the_socket_speaks_as_its_schema_says() {
     schemas.until(&mut a, &["error"]).await;
 
     let body = json!({"kind": "channel", "name": "News", "members": [cy.id]});
-    assert_eq!(ada.request(Method::POST, "/api/conversations", Some(body)).await.0, 201);
+    let (status, made) = ada.request(Method::POST, "/api/conversations", Some(body)).await;
+    assert_eq!(status, 201);
+    for person in [&ada, &cy] {
+        person.posts(made["conversation"]["id"].as_str().unwrap(), "Is anybody here?").await;
+    }
     let (mut c, _) = cy.connect_raw().await.unwrap();
     schemas.until(&mut c, &["welcome"]).await;
     schemas.until(&mut a, &["presence"]).await;

@@ -179,15 +179,20 @@ const CONTACT_CONVERSATIONS_MAX: u32 = 10_000;
 /// And so many of their members: groups of the same people are many rows and few contacts.
 const CONTACT_ROWS_MAX: usize = 20_000;
 
-/// Those one shares a direct, group or channel conversation with, and when they were last there; at
-/// most [`CONTACTS_MAX`], of the first [`CONTACT_CONVERSATIONS_MAX`] conversations and [`CONTACT_ROWS_MAX`] members.
+/// Those one has talked with, and when they were last there: both have written in a direct conversation, group or
+/// channel they share. At most [`CONTACTS_MAX`], of the first [`CONTACT_CONVERSATIONS_MAX`] conversations and
+/// [`CONTACT_ROWS_MAX`] members who have written where one has written oneself: what others make alone, or fill with
+/// people, adds nobody and takes nobody's place.
 pub(in crate::store) fn contacts(database: &Connection, user: UserId) -> Result<Contacts, Error> {
     // The order of the joins is said, so that it stops as soon as there are enough.
     let mut others = database.prepare_cached(
         "SELECT other.user FROM (
            SELECT conversation FROM member WHERE user = ?1
              AND conversation <> (SELECT key FROM conversation WHERE kind = 'everyone') LIMIT ?2
-         ) AS own CROSS JOIN member AS other ON other.conversation = own.conversation AND other.user <> ?1",
+         ) AS own
+         CROSS JOIN member AS self ON self.conversation = own.conversation AND self.user = ?1 AND self.has_written = 1
+         CROSS JOIN member AS other
+           ON other.conversation = own.conversation AND other.has_written = 1 AND other.user <> ?1",
     )?;
     let mut person = database.prepare_cached("SELECT last_seen_at FROM user WHERE id = ?1 AND deleted_at IS NULL")?;
     let mut seen = HashSet::new();

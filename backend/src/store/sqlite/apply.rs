@@ -3,6 +3,7 @@
 //! The tables name the last record that is in them, and change together with that number; so a record
 //! is applied once, whatever happens in between.
 
+use super::audience;
 use super::row::Sql;
 use crate::store::Error;
 use crate::store::journal::entry::{Entry, Message, Progress, entries};
@@ -34,11 +35,12 @@ pub(in crate::store) fn apply<'a>(
     done
 }
 
-/// What is written once for all records: where the logs end, and how far people have come.
+/// What is written once for all records: where the logs end, how far people have come, and who has written.
 #[derive(Default)]
 struct Ends {
     logs: HashMap<i64, (Seq, u64, i64)>,
-    members: HashMap<(i64, UserId), (Cursor, Cursor, u64)>,
+    /// With whether they have written.
+    members: HashMap<(i64, UserId), (Cursor, Cursor, u64, bool)>,
 }
 
 fn within<'a>(database: &Connection, records: impl IntoIterator<Item = &'a Record>) -> Result<(), Error> {
@@ -52,7 +54,7 @@ fn within<'a>(database: &Connection, records: impl IntoIterator<Item = &'a Recor
                 Entry::Message(one) => {
                     let Message { conversation, position, seq, message_count, sender, .. } = one;
                     ends.logs.insert(conversation, (seq, message_count, position));
-                    ends.members.insert((conversation, sender), (seq.into(), seq.into(), message_count));
+                    ends.members.insert((conversation, sender), (seq.into(), seq.into(), message_count, true));
                     messages.push(one);
                     if messages.len() == ROWS {
                         insert(database, &messages)?;
@@ -61,7 +63,8 @@ fn within<'a>(database: &Connection, records: impl IntoIterator<Item = &'a Recor
                 }
                 Entry::Progress(one) => {
                     let Progress { conversation, user, delivered, read, read_count } = one;
-                    ends.members.insert((conversation, user), (delivered, read, read_count));
+                    let end = ends.members.entry((conversation, user)).or_default();
+                    *end = (delivered, read, read_count, end.3);
                 }
             }
         }
@@ -123,9 +126,12 @@ fn write_ends(database: &Connection, ends: &Ends) -> Result<(), Error> {
     let mut statement = database.prepare_cached(
         "UPDATE member SET delivered_seq = ?3, read_seq = ?4, read_count = ?5 WHERE conversation = ?1 AND user = ?2",
     )?;
-    for ((key, user), (delivered, read, count)) in &ends.members {
+    for ((key, user), (delivered, read, count, has_written)) in &ends.members {
         let count = i64::try_from(*count).unwrap_or(i64::MAX);
         statement.execute(params![key, Sql(*user), Sql(*delivered), Sql(*read), count])?;
+        if *has_written {
+            audience::note_writer(database, *key, *user)?;
+        }
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
-//! The sets of people that find a conversation.
+//! The sets of people that find a conversation, and the migration to what is known of members.
 //!
 //! The writer asks inside its transactions. Always holds: a set of people finds a conversation only while the members
 //! of that conversation are exactly that set.
 
-use super::conversation;
 use super::row::{self, Sql};
+use super::{conversation, event};
 use crate::store::Error;
 use rusqlite::{Connection, params};
-use shared::ids::ConversationId;
+use shared::ids::{ConversationId, UserId};
 
 /// SHA-256 over the ids of a set of people; see [`conversation::member_set`].
 type Set = [u8; 32];
@@ -38,8 +38,40 @@ pub(in crate::store) fn was_found_by(
     Ok(statement.exists(params![Sql(conversation), set])?)
 }
 
-/// Brings a database from before to what holds now: groups whose members are not the set any more are released.
+/// Notes that a member has written a message.
+pub(in crate::store) fn note_writer(database: &Connection, key: i64, user: UserId) -> Result<(), Error> {
+    database
+        .prepare_cached("UPDATE member SET has_written = 1 WHERE conversation = ?1 AND user = ?2 AND has_written = 0")?
+        .execute(params![key, Sql(user)])?;
+    Ok(())
+}
+
+/// Events that are looked at in one statement of [`migrate`]: the senders among them are held in memory.
+const PORTION: i64 = 100_000;
+
+/// Brings a database from before to what holds now: groups whose members are not the set any more are released, and
+/// members who have written are known. The log is read once.
 pub(super) fn migrate(database: &Connection) -> Result<(), Error> {
+    release_changed(database)?;
+    note_writers(database, PORTION)
+}
+
+fn note_writers(database: &Connection, portion: i64) -> Result<(), Error> {
+    let last = event::last_position(database)?;
+    let mut statement = database.prepare(
+        r#"UPDATE member SET has_written = 1 WHERE (conversation, user) IN (
+             SELECT conversation, sender FROM event
+             WHERE position > ?1 AND position <= ?2 AND substr(kind, 1, 11) = '{"message":')"#,
+    )?;
+    let mut done = 0;
+    while done < last {
+        statement.execute(params![done, done.saturating_add(portion)])?;
+        done = done.saturating_add(portion);
+    }
+    Ok(())
+}
+
+fn release_changed(database: &Connection) -> Result<(), Error> {
     let mut groups =
         database.prepare("SELECT key, member_set FROM conversation WHERE kind = 'group' AND member_set IS NOT NULL")?;
     let groups: Vec<(i64, Set)> = row::all(groups.query_map([], |found| Ok((found.get(0)?, found.get(1)?)))?)?;
@@ -55,11 +87,12 @@ pub(super) fn migrate(database: &Connection) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::super::conversation::{Face, NewConversation};
+    use super::super::event::NewEvent;
     use super::super::{account, open};
     use super::*;
     use crate::clock;
     use shared::conversation::{ConversationKind, Role};
-    use shared::ids::UserId;
+    use shared::ids::Seq;
 
     fn people(database: &Connection, count: usize) -> Vec<UserId> {
         let mut people: Vec<_> = (0..count).map(|_| clock::id(UserId::v7)).collect();
@@ -90,8 +123,34 @@ mod tests {
         // As a program from before left them: somebody is gone, somebody has come, nobody has.
         conversation::delete_member(database, keys[0], all[0]).expect("gone");
         conversation::insert_member(database, keys[1], all[0], Role::Member, clock::now()).expect("come");
-        migrate(database).expect("migrated");
+        release_changed(database).expect("migrated");
         let found = sets.map(|set| conversation::find_by_set(database, &conversation::member_set(set)).expect("asked"));
         assert_eq!(found, [None, None, Some(keys[2])]);
+    }
+
+    #[test]
+    fn migration_finds_everybody_who_has_written_in_any_portion() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let opened = open::open(folder.path()).expect("opens");
+        let database = &opened.connection;
+        let all = people(database, 3);
+        let key = group(database, &all);
+        let append = |position, sender, kind| {
+            let (seq, message_count) = (Seq::new(position).expect("from 1"), position);
+            let (position, at) = (position.cast_signed(), clock::now());
+            let (conversation, target, command) = (key, None, None);
+            let new = NewEvent { position, conversation, seq, at, sender, kind, target, message_count, command };
+            event::append(database, &new).expect("appended");
+        };
+        append(1, all[0], r#"{"message":{}}"#);
+        append(2, all[1], r#"{"reacted":{}}"#);
+        append(3, all[2], r#"{"message":{}}"#);
+        note_writers(database, 2).expect("migrated");
+        let mut asked =
+            database.prepare("SELECT has_written FROM member WHERE conversation = ?1 ORDER BY user").expect("SQL");
+        let found: Vec<bool> = row::all(asked.query_map([key], |found| found.get(0)).expect("asked")).expect("read");
+        assert_eq!(found, [true, false, true]);
+        assert_eq!(account::contacts(database, all[0]).expect("read"), [(all[2], None)]);
+        assert_eq!(account::contacts(database, all[1]).expect("read"), []);
     }
 }

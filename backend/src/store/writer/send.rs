@@ -51,6 +51,7 @@ impl State {
         let command = Some((command, print));
         let place = self.append(key, New { sender: user, at, kind: &kind, target: None, is_message: true, command })?;
         attachment::bind(&self.database, &message.attachments, key, place.seq)?;
+        audience::note_writer(&self.database, key, user)?;
         // Writing moves one's own read position.
         let head = self.head(key)?;
         let (audience, read_count) = (head.audience.clone(), head.message_count);

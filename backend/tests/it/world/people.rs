@@ -7,6 +7,9 @@ async fn who_is_there_is_told_to_those_who_talk_with_them_only() {
     let mut world = World::new().await;
     let [ada, ben, cy] = world.people(["Ada", "Ben", "Cy"]).await;
     ada.sends(&ben, "hi");
+    cy.sends(&ben, "we do not know each other");
+    world.settles().await;
+    ben.sends(&ada, "hello");
     world.settles().await;
     let dee = world.person("Dee").await;
     dee.goes_away();
