@@ -5,6 +5,7 @@ use crate::accounts::password::Passwords;
 use crate::attachment::{self, upload::Attachments};
 use crate::chat::deliver::{self, Asker};
 use crate::chat::flush::Flushes;
+use crate::chat::person::ChangedPeople;
 use crate::chat::presence::{self, Presences};
 use crate::chat::session;
 use crate::config::{Config, Switch};
@@ -42,6 +43,8 @@ pub struct App {
     pub registry: Arc<Registry>,
     /// Who is there.
     pub presences: Arc<Presences>,
+    /// Whose new name, picture or status is to be told.
+    pub changed_people: ChangedPeople,
     /// Hashes and checks passwords, a few at a time.
     pub passwords: Passwords,
     /// What there may be too much of.
@@ -171,6 +174,7 @@ impl App {
             push_services: Services::new(config.push_service.clone()),
             registry,
             presences: Arc::default(),
+            changed_people: ChangedPeople::default(),
             passwords: Passwords::new(config.rate_limits == Switch::On),
             welcomes: Arc::new(Semaphore::new(config.welcomes_at_once)),
             flushes: Flushes::default(),

@@ -11,6 +11,10 @@
 //!   still to come. That text is shown ([`Text::Ahead`]), and the edits before it are passed over, so
 //!   that a row never goes back to an older text. A deletion ends everything, so it cannot be too early.
 //!   Reactions are counted from the events alone; those a page is folded with say nothing more.
+//!
+//! A page names the first people under a reaction and counts the others ([`Reaction::more`]). Whether somebody is one of
+//! those counted cannot be seen, so their number may be off by who reacted while the page was loaded, until it is loaded
+//! again.
 
 use crate::timeline::Row;
 use litemap::LiteMap;
@@ -134,21 +138,25 @@ fn add(reactions: &mut Vec<Reaction>, emoji: &str, user: UserId) -> bool {
     match reactions.iter_mut().find(|reaction| reaction.emoji == emoji) {
         Some(reaction) if reaction.users.contains(&user) => return false,
         Some(reaction) => reaction.users.push(user),
-        None => reactions.push(Reaction { emoji: emoji.to_owned(), users: vec![user] }),
+        None => reactions.push(Reaction { emoji: emoji.to_owned(), users: vec![user], more: 0 }),
     }
     true
 }
 
 fn remove(reactions: &mut Vec<Reaction>, emoji: &str, user: UserId) -> bool {
     let Some(index) = reactions.iter().position(|reaction| reaction.emoji == emoji) else { return false };
-    let users = &mut reactions[index].users;
-    let before = users.len();
-    users.retain(|other| *other != user);
-    let is_changed = users.len() != before;
-    if users.is_empty() {
+    let reaction = &mut reactions[index];
+    let before = reaction.count();
+    match reaction.users.iter().position(|other| *other == user) {
+        Some(place) => _ = reaction.users.remove(place),
+        // One of those who are only counted.
+        None => reaction.more = reaction.more.saturating_sub(1),
+    }
+    let after = reaction.count();
+    if after == 0 {
         reactions.remove(index);
     }
-    is_changed
+    before != after
 }
 
 /// Changes of messages whose page is not loaded, by message and number.
@@ -218,4 +226,21 @@ impl Waiting {
 #[must_use]
 pub fn has_edit(changes: &[Change]) -> bool {
     changes.iter().any(|change| matches!(change.what, What::Edited(..)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_who_are_only_counted_take_their_reactions_back() {
+        let person = |number| UserId::v7(Timestamp::from_millis(1), [number; 10]);
+        let mut reactions = vec![Reaction { emoji: "x".into(), users: vec![person(1)], more: 2 }];
+        assert!(add(&mut reactions, "x", person(2)) && !add(&mut reactions, "x", person(2)));
+        assert_eq!(reactions[0].count(), 4);
+        assert!(remove(&mut reactions, "x", person(1)) && remove(&mut reactions, "x", person(8)));
+        assert_eq!((reactions[0].users.as_slice(), reactions[0].more), (&[person(2)][..], 1));
+        assert!(remove(&mut reactions, "x", person(2)) && remove(&mut reactions, "x", person(9)));
+        assert!(reactions.is_empty());
+    }
 }

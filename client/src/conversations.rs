@@ -6,16 +6,24 @@
 //! events that came meanwhile, or newer than those still to come, and what was read here may be known
 //! to the server only later. So the latest events are remembered, and what cannot be known exactly is
 //! estimated until it can.
+//!
+//! What a conversation is called, looks like, and how many are in it follows from its events as well: no summary comes
+//! after them. A summary names a few members. While a group has no more than those, who joins is asked for, so that all
+//! are named; in a larger one, names are asked for only when there are too few left for a title.
 
 use litemap::LiteMap;
+use shared::account::User;
 use shared::conversation::{Notify, Summary};
 use shared::event::{Event, EventKind};
 use shared::ids::{ConversationId, Cursor, Seq, UserId};
+use shared::limits::SUMMARY_MEMBERS_MAX;
 use shared::receipt::UpTo;
 use std::collections::HashMap;
 
 /// How many events of each conversation are remembered.
 const TAIL_MAX: usize = 500;
+/// How many names a title needs.
+const TITLE_NAMES: usize = 4;
 
 /// The list.
 #[derive(Debug, Clone, Default)]
@@ -48,10 +56,23 @@ pub struct Asking {
 #[derive(Debug, Clone)]
 struct Known {
     summary: Summary,
-    /// The latest events: whether each counts as unread while it is not read.
-    tail: LiteMap<Seq, bool>,
+    /// The latest events.
+    tail: LiteMap<Seq, Noted>,
     /// The unread count may be wrong.
     is_estimate: bool,
+    /// Too few of the members are named.
+    lacks_names: bool,
+}
+
+/// What is remembered of an event.
+#[derive(Debug, Clone)]
+enum Noted {
+    /// That it was there.
+    Nothing,
+    /// It counts as unread while it is not read.
+    Unread,
+    /// It changed the conversation itself.
+    Changed(Box<EventKind>),
 }
 
 impl Conversations {
@@ -115,7 +136,7 @@ impl Conversations {
         };
         let is_newer = summary.last_seq > known.summary.last_seq;
         known.learn(summary);
-        let is_certain = !known.is_estimate;
+        let is_certain = known.is_certain();
         if is_newer {
             self.bump(id);
         }
@@ -150,10 +171,23 @@ impl Conversations {
         is_certain
     }
 
-    /// Those whose unread count is not certain: to be asked for after a welcome.
+    /// Somebody has another name, picture or status. Gives the conversations that name them.
+    pub fn handle_person(&mut self, user: &User) -> Vec<ConversationId> {
+        let mut touched = Vec::new();
+        for (id, known) in &mut self.by_id {
+            let named = known.summary.members.iter_mut().flatten().find(|member| member.id == user.id);
+            if let Some(member) = named {
+                member.clone_from(user);
+                touched.push(*id);
+            }
+        }
+        touched
+    }
+
+    /// Those of which not all is certain: to be asked for after a welcome.
     #[must_use]
     pub fn uncertain(&self) -> Vec<ConversationId> {
-        self.order.iter().filter(|id| self.by_id.get(id).is_some_and(|known| known.is_estimate)).copied().collect()
+        self.order.iter().filter(|id| self.by_id.get(id).is_some_and(|known| !known.is_certain())).copied().collect()
     }
 
     /// Begins to ask for a summary; `None` if it is being asked for already. Whoever is given an
@@ -256,7 +290,11 @@ pub fn waiting(summary: &Summary) -> u64 {
 
 impl Known {
     fn new(summary: Summary) -> Self {
-        Self { summary, tail: LiteMap::new(), is_estimate: false }
+        Self { summary, tail: LiteMap::new(), is_estimate: false, lacks_names: false }
+    }
+
+    fn is_certain(&self) -> bool {
+        !self.is_estimate && !self.lacks_names
     }
 
     /// Takes in a statement of the server's, which may be older or newer than what is known.
@@ -275,20 +313,23 @@ impl Known {
         // What was read here cannot be more unread than the server says, nor than was known here.
         let most = |unread: u64, from: Cursor| unread + (last_seq.get() - from.get());
         let unread = exact.unwrap_or_else(|| most(said.unread, said.last_seq).min(most(known.unread, known.last_seq)));
-        let last_event = if said.last_seq < known.last_seq { known.last_event.clone() } else { said.last_event };
+        let from = said.last_seq;
+        let last_event = if from < known.last_seq { known.last_event.clone() } else { said.last_event };
         self.summary = Summary { last_seq, read_seq, unread, last_event, ..said };
         self.is_estimate = exact.is_none();
+        self.lacks_names = false;
+        for (_, noted) in self.tail.iter().filter(|(seq, _)| Cursor::from(**seq) > from) {
+            self.lacks_names |= noted.change(&mut self.summary);
+        }
     }
 
-    /// `false`: events are missing before this one.
+    /// `false`: events are missing before this one, or names.
     fn handle_event(&mut self, event: &Event, me: UserId) -> bool {
         let is_message = event.kind.as_message().is_some();
-        self.tail.insert(event.seq, is_message && event.sender != me);
-        if self.tail.len() > TAIL_MAX {
-            crate::pop_first(&mut self.tail);
-        }
+        let noted = Noted::of(event, me);
         let summary = &mut self.summary;
         if Cursor::from(event.seq) > summary.last_seq {
+            self.lacks_names |= noted.change(summary);
             self.is_estimate |= event.seq != summary.last_seq.next();
             summary.last_seq = event.seq.into();
             summary.last_event = Some(event.clone());
@@ -300,13 +341,17 @@ impl Known {
                 summary.unread += 1;
             }
         }
+        self.tail.insert(event.seq, noted);
+        if self.tail.len() > TAIL_MAX {
+            crate::pop_first(&mut self.tail);
+        }
         if self.is_estimate
             && let Some(unread) = self.count(self.summary.read_seq, self.summary.last_seq)
         {
             self.summary.unread = unread;
             self.is_estimate = false;
         }
-        !self.is_estimate
+        self.is_certain()
     }
 
     /// How many messages of others there are after `from` up to `to`; `None` if not all events in
@@ -317,14 +362,56 @@ impl Known {
         }
         let mut events = 0;
         let mut unread = 0;
-        for (seq, counts) in
+        for (seq, noted) in
             self.tail.iter().filter(|(seq, _)| (from.next()..).contains(*seq) && Cursor::from(**seq) <= to)
         {
             debug_assert!(Cursor::from(*seq) > from);
             events += 1;
-            unread += u64::from(*counts);
+            unread += u64::from(matches!(noted, Noted::Unread));
         }
         (events == to.get() - from.get()).then_some(unread)
+    }
+}
+
+impl Noted {
+    fn of(event: &Event, me: UserId) -> Self {
+        match &event.kind {
+            EventKind::Message(_) if event.sender != me => Self::Unread,
+            EventKind::Renamed(_) | EventKind::Described(_) | EventKind::Joined(_) | EventKind::Left(_) => {
+                Self::Changed(Box::new(event.kind.clone()))
+            }
+            _ => Self::Nothing,
+        }
+    }
+
+    /// Changes what the event changed. `true`: too few of the members are named then.
+    fn change(&self, summary: &mut Summary) -> bool {
+        let Self::Changed(kind) = self else { return false };
+        let needed = match &**kind {
+            EventKind::Renamed(renamed) => {
+                summary.name = Some(renamed.name.clone());
+                0
+            }
+            EventKind::Described(described) => {
+                summary.topic.clone_from(&described.topic);
+                (summary.public, summary.avatar) = (described.public, described.avatar);
+                0
+            }
+            EventKind::Joined(_) => {
+                summary.member_count = summary.member_count.map(|count| count + 1);
+                SUMMARY_MEMBERS_MAX
+            }
+            EventKind::Left(left) => {
+                summary.member_count = summary.member_count.map(|count| count.saturating_sub(1));
+                if let Some(members) = &mut summary.members {
+                    members.retain(|member| member.id != left.user);
+                }
+                if summary.name.is_none() { TITLE_NAMES } else { 0 }
+            }
+            _ => 0,
+        };
+        let (Some(members), Some(count)) = (&summary.members, summary.member_count) else { return false };
+        (members.len() as u64) < count.min(needed as u64)
     }
 }
 

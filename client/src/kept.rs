@@ -8,8 +8,6 @@ use shared::limits::Limits;
 
 /// So many conversations of the list are kept, the newest.
 pub const CONVERSATIONS_MAX: usize = 200;
-/// So many members of each.
-pub const MEMBERS_MAX: usize = 50;
 /// So many people are kept by name.
 pub const PEOPLE_MAX: usize = 1_000;
 /// The ends of so many timelines are kept, those that were opened last.

@@ -5,7 +5,7 @@
 
 use crate::Millis;
 use litemap::LiteMap;
-use shared::event::Event;
+use shared::event::{Event, EventKind};
 use shared::ids::{ConversationId, Cursor, Seq, UserId};
 use shared::receipt::{Receipt, UpTo};
 use std::collections::HashMap;
@@ -39,8 +39,14 @@ impl Receipts {
         self.advance(receipt.conversation, receipt.user, Position { delivered, read })
     }
 
-    /// Somebody wrote something, and so has read up to there. `false`: that was known.
+    /// Somebody wrote something, and so has read up to there; or has gone. `false`: that was known.
     pub fn handle_event(&mut self, event: &Event) -> bool {
+        if let EventKind::Left(left) = &event.kind {
+            // Whoever is back since is further than that.
+            let all = self.by_conversation.entry(event.conversation).or_default();
+            let is_gone = all.get(&left.user).is_some_and(|known| known.delivered <= Cursor::from(event.seq));
+            return is_gone && all.remove(&left.user).is_some();
+        }
         let at = Cursor::from(event.seq);
         event.kind.as_message().is_some()
             && self.advance(event.conversation, event.sender, Position { delivered: at, read: at })
@@ -64,6 +70,15 @@ impl Receipts {
             delivered: least.delivered.min(one.delivered),
             read: least.read.min(one.read),
         })
+    }
+
+    /// The same for a conversation in which so many others are, not all of whom are known: somebody of whom nothing is
+    /// known has come nowhere.
+    pub fn reach_of_many(&self, conversation: ConversationId, me: Option<UserId>, others: u64) -> Option<Position> {
+        let known: Vec<_> =
+            self.positions(conversation).map(|(user, _)| user).filter(|user| Some(*user) != me).collect();
+        let is_missing = (known.len() as u64) < others;
+        if is_missing { Some(Position::default()) } else { self.reach(conversation, known) }
     }
 
     /// Who has read this event.
@@ -198,6 +213,29 @@ mod tests {
         };
         assert_eq!((reach(&[1, 2]), reach(&[2]), reach(&[1, 2, 3])), (Some((6, 4)), Some((6, 5)), Some((0, 0))));
         assert_eq!(reach(&[]), None);
+    }
+
+    #[test]
+    fn people_of_whom_nothing_is_known_hold_a_large_group_back_and_those_who_left_do_not() {
+        let mut receipts = Receipts::default();
+        receipts.handle_receipt(receipt(1, None, Some(4)));
+        receipts.handle_receipt(receipt(2, None, Some(5)));
+        receipts.handle_receipt(receipt(3, None, Some(1)));
+        let reach = |receipts: &Receipts, others| {
+            receipts.reach_of_many(conversation(1), Some(user(3)), others).map(|reach| reach.read.get())
+        };
+        assert_eq!((reach(&receipts, 2), reach(&receipts, 3)), (Some(4), Some(0)));
+        let kind = EventKind::Left(shared::conversation::Membership { user: user(1) });
+        let left = |number| Event {
+            conversation: conversation(1),
+            seq: seq(number),
+            at: Timestamp::default(),
+            sender: user(1),
+            kind: kind.clone(),
+        };
+        assert!(!receipts.handle_event(&left(3)), "back since");
+        assert!(receipts.handle_event(&left(4)));
+        assert_eq!(reach(&receipts, 1), Some(5));
     }
 
     #[test]

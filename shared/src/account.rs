@@ -30,6 +30,14 @@ pub struct User {
     pub email: Option<String>,
 }
 
+/// `person`: somebody one shares a conversation with is called, looks or says something else of themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PersonChanged {
+    /// How they are seen from now on.
+    pub user: User,
+}
+
 /// What others are not told of somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

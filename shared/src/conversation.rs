@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::ids::{AttachmentId, ConversationId, Cursor, Timestamp, UserId};
 #[cfg(feature = "schema")]
 use crate::limits;
+use crate::limits::SUMMARY_MEMBERS_MAX;
 use serde::{Deserialize, Serialize};
 
 /// What kind of conversation it is.
@@ -43,9 +44,13 @@ pub struct Summary {
     /// Its picture, which its members may have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avatar: Option<AttachmentId>,
-    /// Who is in it; direct and group only.
+    /// Those in it who have had their accounts for longest, in the order of their ids, 8 at most; direct and group only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = limits::SUMMARY_MEMBERS_MAX)))]
     pub members: Option<Vec<User>>,
+    /// How many are in it; not told of the one for everyone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member_count: Option<u64>,
     /// The number of its newest event, 0 if there is none.
     pub last_seq: Cursor,
     /// How far one has read.
@@ -58,6 +63,15 @@ pub struct Summary {
     /// What one wants of it; left out while that is nothing in particular.
     #[serde(default, skip_serializing_if = "Preferences::are_usual")]
     pub preferences: Preferences,
+}
+
+impl Summary {
+    /// All members, if all of them are named here.
+    #[must_use]
+    pub fn all_members(&self) -> Option<&[User]> {
+        let members = self.members.as_deref()?;
+        self.member_count.is_none_or(|count| count == members.len() as u64).then_some(members)
+    }
 }
 
 /// What somebody wants of a conversation. It is theirs alone: nobody else is told.
@@ -157,7 +171,7 @@ impl ChangePreferences {
     }
 }
 
-/// `conversation`: new to you, or its name, members or your own read position changed.
+/// `conversation`: new to you, or your own read position or preferences changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -176,8 +190,22 @@ pub struct Created {
     /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Who was in it then.
+    /// Those who were in it then, in the order of their ids, 8 at most.
+    #[cfg_attr(feature = "schema", schemars(length(max = limits::SUMMARY_MEMBERS_MAX)))]
     pub members: Vec<UserId>,
+    /// How many were in it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member_count: Option<u64>,
+}
+
+impl Created {
+    /// Names so many members as are told of, and counts all. (Older entries of the log name all of them.)
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        self.member_count = self.member_count.or(Some(self.members.len() as u64));
+        self.members.truncate(SUMMARY_MEMBERS_MAX);
+        self
+    }
 }
 
 /// The log's note that it has another name.

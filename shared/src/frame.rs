@@ -3,6 +3,7 @@
 //! To add a frame: a payload type in its feature's file, one line here, a golden file under
 //! `tests/golden/`. The switches over these enums then do not compile until they handle it.
 
+use crate::account::PersonChanged;
 use crate::code::{Code, ErrorFrame, Rejected, Rejection};
 use crate::conversation::ConversationChanged;
 use crate::event::Event;
@@ -184,7 +185,9 @@ frames! {
         Typing(UserTyping) = "typing",
         /// Somebody else came or went.
         Presence(Presence) = "presence",
-        /// A conversation is new or has changed.
+        /// Somebody has another name, picture or status.
+        Person(Box<PersonChanged>) = "person",
+        /// A conversation is new, or oneself stands differently in it.
         Conversation(Box<ConversationChanged>) = "conversation",
         /// The answer to `ping`.
         Pong(Ping) = "pong",

@@ -69,8 +69,18 @@ pub const TOKEN_DAYS_DEFAULT: u16 = 90;
 pub const TOKEN_DAYS_MAX: u16 = 365;
 /// People whose presence one is told.
 pub const CONTACTS_MAX: u32 = 1_000;
-/// People named under one reaction.
-pub const REACTION_USERS_MAX: usize = 1_000;
+/// People named under one reaction; of the others their number is told.
+pub const REACTION_USERS_MAX: usize = 20;
+/// Members named in a summary, and in the note that a conversation was made; of the others their number is told. A title
+/// names four people, and one of the eight may be the reader.
+pub const SUMMARY_MEMBERS_MAX: usize = 8;
+/// Bytes of a page of conversations, about: the first one may be larger.
+pub const LIST_BYTES_MAX: usize = 128 * 1024;
+/// Bytes of a `welcome`: a page of conversations, or one large conversation (up to 130 KiB), and the presence of a
+/// thousand people (up to 100 KiB).
+pub const WELCOME_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a page of events, about: the first one may be larger.
+pub const EVENTS_BYTES_MAX: usize = 1024 * 1024;
 /// How often somebody who writes says so, in milliseconds.
 pub const TYPING_EACH_MS: u64 = 3_000;
 /// Cursors in one `resume`; what is above it is answered with `resync`.

@@ -47,9 +47,25 @@ pub struct Reaction {
     /// Which reaction.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = EMOJI_BYTES_MAX)))]
     pub emoji: String,
-    /// Who gave it; the first 1,000.
+    /// Who gave it: the first 20, the reader among them if they did.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = crate::limits::REACTION_USERS_MAX)))]
     pub users: Vec<UserId>,
+    /// How many others gave it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u64,
+}
+
+impl Reaction {
+    /// How many people gave it.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.users.len() as u64 + self.more
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Whether this may be a reaction: one grapheme (UAX #29) that can be seen, at most 64 bytes.

@@ -1,17 +1,18 @@
 //! Accounts that end, as others notice it.
 
 use super::message::refusal;
-use super::{conversation, session};
+use super::{conversation, person, session};
 use crate::app::App;
 use shared::code::Rejection;
 use shared::ids::{SessionId, UserId};
+use std::sync::Arc;
 
 /// `by` is the session it is asked with. Leaves all groups and channels, signs out everywhere and forgets name and address. Those who talked
-/// with them see at once that the account is deleted.
+/// with them see within a second that the account is deleted.
 ///
 /// # Errors
 /// When the database fails; some groups may have been left.
-pub async fn delete(app: &App, user: UserId, by: SessionId) -> Result<(), Rejection> {
+pub async fn delete(app: &Arc<App>, user: UserId, by: SessionId) -> Result<(), Rejection> {
     let ended = loop {
         conversation::leave_all(app, user).await?;
         // Somebody may have brought them into another group meanwhile.
@@ -20,9 +21,6 @@ pub async fn delete(app: &App, user: UserId, by: SessionId) -> Result<(), Reject
         }
     };
     session::end(app, user, &ended);
-    if let Err(error) = conversation::tell_contacts(app, user).await {
-        // It is deleted all the same; others see so when they load the conversation again.
-        tracing::warn!(%error, "account.tell_failed");
-    }
+    person::tell(app, user);
     Ok(())
 }

@@ -3,9 +3,8 @@
 
 use super::deliver::{Answer, Asker};
 use crate::app::App;
-use crate::clock;
+use crate::store::SessionRow;
 use crate::store::writer::{Change, Description};
-use crate::store::{self, SessionRow};
 use shared::code::{Code, Rejection};
 use shared::conversation::{ChangeConversation, ChangePreferences, ConversationKind, CreateConversation, Role};
 use shared::ids::{ConversationId, UserId};
@@ -117,7 +116,7 @@ pub async fn prefer(
     if !changed.map_err(|error| super::message::refusal(&error))? {
         return Err(Rejection::not_found());
     }
-    super::deliver::tell_of(&app.store, &app.registry, vec![session.user.id], id, None);
+    super::deliver::tell_own(&app.store, &app.registry, session.user.id, id, None);
     Ok(())
 }
 
@@ -135,22 +134,6 @@ pub async fn leave_all(app: &App, user: UserId) -> Result<(), Rejection> {
             queue(app, user, Change::Remove(id, user)).await?;
         }
     }
-}
-
-/// Tells those who share a conversation with somebody how it stands now, after the person's name has
-/// changed. Only the most recent conversations; the others show the new name when they are loaded.
-///
-/// # Errors
-/// When the database fails.
-pub async fn tell_contacts(app: &App, user: UserId) -> Result<(), store::Error> {
-    // What was committed before has the old name and may not be delivered yet: it must not come after this.
-    app.writer.flushed(|| Asker::Nobody, clock::id(UserId::v7)).await;
-    for summary in app.store.conversations(user, None, PAGE_MAX).await?.conversations {
-        let members: Vec<_> = summary.members.iter().flatten().map(|member| member.id).collect();
-        let connected = app.registry.connected(&members);
-        super::deliver::tell_of(&app.store, &app.registry, connected, summary.id, None);
-    }
-    Ok(())
 }
 
 async fn change(app: &App, session: &SessionRow, change: Change) -> Result<Answer, Rejection> {

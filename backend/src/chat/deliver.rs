@@ -78,7 +78,7 @@ fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Arc<Registry>) {
         Effect::Stored(stored) => {
             let place = stored.place;
             store.note_growth();
-            event(store, registry, asker.socket(), user, stored);
+            event(registry, asker.socket(), user, stored);
             // Last, so that who is told of it may rely on it being on its way to everybody else.
             answer(asker, Ok(Answer::Stored(place)));
         }
@@ -90,7 +90,7 @@ fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Arc<Registry>) {
                 others(registry, members, user, &ServerFrame::Receipt(receipt), conversation);
             }
             if read.is_some() && registry.has_other(user, asker.socket()) {
-                tell_of(store, registry, vec![user], conversation, asker.socket());
+                tell_own(store, registry, user, conversation, asker.socket());
             }
         }
         Effect::Refused(rejection) => answer(asker, Err(rejection)),
@@ -103,25 +103,16 @@ fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Arc<Registry>) {
 }
 
 /// A new event: `conversation` to those who do not know it yet, and the event's bytes, made once, to
-/// every other socket it concerns. Whose list looks different now is told so afterwards.
-fn event(store: &Store, registry: &Arc<Registry>, socket: Option<SocketId>, sender: UserId, stored: Stored) {
+/// every other socket it concerns. What it means for a list follows from the event: nobody is told more.
+fn event(registry: &Registry, socket: Option<SocketId>, sender: UserId, stored: Stored) {
     let Stored { place, kind, audience, news } = stored;
-    let mut changed = Vec::new();
     let mut leaver = None;
     if let Audience::Members(members) = &audience {
-        let others_than = |user| members.iter().copied().filter(|member| *member != user).collect();
         match news {
             News::None => {}
             News::Made(summary) => registry.push_each(members.iter(), &new_item(*summary), None),
-            News::Joined(user, summary) => {
-                registry.push(user, &new_item(*summary), None);
-                changed = others_than(user);
-            }
-            News::Left(user) => {
-                leaver = Some(user);
-                changed = others_than(user);
-            }
-            News::Changed => changed = members.to_vec(),
+            News::Joined(user, summary) => registry.push(user, &new_item(*summary), None),
+            News::Left(user) => leaver = Some(user),
         }
     }
     let item = Item {
@@ -136,10 +127,6 @@ fn event(store: &Store, registry: &Arc<Registry>, socket: Option<SocketId>, send
     }
     if let Some(leaver) = leaver {
         registry.push(leaver, &Item { about: About::Left(place.conversation, place.seq), ..item }, socket);
-    }
-    let changed = registry.connected(&changed);
-    if !changed.is_empty() {
-        tell_of(store, registry, changed, place.conversation, None);
     }
 }
 
@@ -180,25 +167,23 @@ fn others(registry: &Registry, members: &[UserId], user: UserId, frame: &ServerF
     registry.push_each(members.iter().filter(|member| **member != user), &item, None);
 }
 
-/// Tells people how a conversation stands now, each on all their sockets but one.
+/// Tells somebody how a conversation stands for them now, on all their sockets but one. It is read once.
 ///
 /// Read on a task of its own: delivery does not wait for the database. A summary says of which moment
 /// it is, so it may arrive late. Who is no member any more is told nothing.
-pub(super) fn tell_of(
+pub(super) fn tell_own(
     store: &Store,
     registry: &Arc<Registry>,
-    users: Vec<UserId>,
+    user: UserId,
     conversation: ConversationId,
     except: Option<SocketId>,
 ) {
     let (store, registry) = (store.clone(), registry.clone());
     tokio::spawn(async move {
-        for user in users {
-            match store.summary(user, conversation).await {
-                Ok(Some(summary)) => registry.push(user, &summary_item(summary), except),
-                Ok(None) => {}
-                Err(error) => tracing::error!(%error, "deliver.summary_failed"),
-            }
+        match store.summary(user, conversation).await {
+            Ok(Some(summary)) => registry.push(user, &summary_item(summary), except),
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "deliver.summary_failed"),
         }
     });
 }

@@ -5,6 +5,7 @@ pub mod conversation;
 pub mod deliver;
 pub mod flush;
 pub mod message;
+pub mod person;
 pub mod presence;
 pub mod receipt;
 pub mod resume;

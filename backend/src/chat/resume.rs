@@ -43,6 +43,7 @@ async fn replay(app: &Arc<App>, socket: &Socket) -> Result<(), Error> {
             for conversation in socket.queue.take_stale() {
                 tell(app, socket, conversation).await?;
             }
+            super::person::tell_again(app, socket, socket.queue.take_stale_people()).await?;
             let cursors = socket.queue.replays();
             if cursors.is_empty() {
                 break;

@@ -120,7 +120,7 @@ pub async fn change(
     }
     chat::session::end(&app, user.id, &ended);
     if is_new_face {
-        chat::conversation::tell_contacts(&app, user.id).await?;
+        chat::person::tell(&app, user.id);
     }
     Ok(match is_new_secret {
         true => session::answer(&app, StatusCode::OK, user, &secret),

@@ -4,6 +4,7 @@ use super::error::Refused;
 use super::extract::SignedIn;
 use crate::app::App;
 use crate::chat;
+use crate::store::size;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
@@ -36,6 +37,9 @@ pub async fn list(
     let mut query = chat::search::parse(&query)?;
     query.conversation = conversation;
     query.before = query.before.into_iter().chain(before).min();
-    let (results, more) = app.store.search(session.user.id, query, limits::page(limit)).await?;
+    let (mut results, more) = app.store.search(session.user.id, query, limits::page(limit)).await?;
+    let fitting = size::fitting(&results, limits::EVENTS_BYTES_MAX, |result| size::event(&result.event));
+    let more = more || fitting < results.len();
+    results.truncate(fitting);
     Ok(axum::Json(SearchResults { results, more }).into_response())
 }

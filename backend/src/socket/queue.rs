@@ -16,7 +16,7 @@
 use super::backlog::Backlog;
 use axum::extract::ws::Utf8Bytes;
 use shared::frame::ServerFrame;
-use shared::ids::{ConversationId, Cursor, Seq};
+use shared::ids::{ConversationId, Cursor, Seq, UserId};
 use shared::limits::CURSORS_MAX;
 use shared::resume::{Resumed, Resync};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -30,7 +30,7 @@ pub const FRAMES_MAX: usize = 4_096;
 /// Bytes that may wait for one socket: one reader that sleeps costs at most this much memory, and one
 /// page of a replay.
 pub const BYTES_MAX: usize = 1 << 20;
-/// Conversations a slow socket may miss something of before it has to start over.
+/// Conversations, and people, a slow socket may miss something of before it has to start over.
 const MISSED_MAX: usize = CURSORS_MAX;
 /// How much [`FrameQueue::take`] hands out at once: what one write carries.
 const TAKE_BYTES: usize = 32 * 1024;
@@ -63,6 +63,8 @@ pub enum About {
     New(ConversationId),
     /// How a conversation stands, or somebody in it.
     Conversation(ConversationId),
+    /// How somebody is seen: told anew when there is room.
+    Person(UserId),
     /// Somebody writes: dropped when there is no room.
     Typing(ConversationId),
     /// Somebody comes or goes: dropped when there is no room.
@@ -105,6 +107,8 @@ struct State {
     floors: HashMap<ConversationId, Cursor>,
     /// Conversations whose state the reader has to be told anew.
     stale: BTreeSet<ConversationId>,
+    /// People of whom the reader has to be told anew.
+    stale_people: BTreeSet<UserId>,
     /// Conversations the reader has left: what was on its way to be said of them is not said.
     left: BTreeSet<ConversationId>,
     /// Whether somebody replays.
@@ -288,7 +292,7 @@ impl FrameQueue {
     #[must_use]
     pub fn claim(&self) -> bool {
         let mut state = self.lock();
-        let is_needed = !(state.is_replaying || state.replays.is_empty() && state.stale.is_empty());
+        let is_needed = !state.is_replaying && state.has_missed();
         state.is_replaying |= is_needed;
         is_needed
     }
@@ -328,6 +332,12 @@ impl FrameQueue {
         std::mem::take(&mut self.lock().stale)
     }
 
+    /// Takes the people of whom the reader has to be told anew.
+    #[must_use]
+    pub fn take_stale_people(&self) -> BTreeSet<UserId> {
+        std::mem::take(&mut self.lock().stale_people)
+    }
+
     /// Queues a page that was read from `from` on; it is ignored if the replay has begun anew since.
     pub fn replay(&self, conversation: ConversationId, from: Cursor, page: Page) {
         let mut state = self.lock();
@@ -342,7 +352,7 @@ impl FrameQueue {
     #[must_use]
     pub fn finish(&self) -> bool {
         let mut state = self.lock();
-        if !state.replays.is_empty() || !state.stale.is_empty() {
+        if state.has_missed() {
             return state.close.is_some();
         }
         state.is_replaying = false;
@@ -424,6 +434,14 @@ impl State {
                     self.add(item);
                 }
             }
+            About::Person(user) => {
+                if self.is_full(&item) {
+                    self.stale_people.insert(user);
+                    self.close_if_too_much();
+                } else {
+                    self.add(item);
+                }
+            }
             About::Typing(conversation) => {
                 if !self.is_full(&item) && !self.left.contains(&conversation) {
                     self.add(item);
@@ -469,8 +487,13 @@ impl State {
         self.items.len() < ROOM_FRAMES && self.items.iter().map(|item| item.frame.len()).sum::<usize>() < ROOM_BYTES
     }
 
+    /// Whether something of the log, or how something stands, is to be told once there is room.
+    fn has_missed(&self) -> bool {
+        !(self.replays.is_empty() && self.stale.is_empty() && self.stale_people.is_empty())
+    }
+
     fn close_if_too_much(&mut self) {
-        if self.replays.len() > MISSED_MAX || self.stale.len() > MISSED_MAX {
+        if [self.replays.len(), self.stale.len(), self.stale_people.len()].iter().any(|missed| *missed > MISSED_MAX) {
             self.close = Some(shared::close::SLOW_CONSUMER);
         }
     }

@@ -17,6 +17,7 @@ mod journal;
 mod preferences;
 pub mod push;
 pub mod search;
+pub mod size;
 mod tail;
 pub mod writer;
 
@@ -148,6 +149,7 @@ pub struct Store {
 pub struct Member {
     key: i64,
     conversation: ConversationId,
+    user: UserId,
 }
 
 impl Member {
@@ -468,7 +470,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn receipts(&self, member: &Member, user: UserId) -> Result<Vec<Receipt>, Error> {
-        let Member { key, conversation } = *member;
+        let Member { key, conversation, .. } = *member;
         self.read_all(move |database| match sqlite::conversation::kind(database, key)? {
             ConversationKind::Everyone => Ok(Vec::new()),
             _ => sqlite::conversation::receipts(database, key, conversation, user, MEMBERS_MAX),
@@ -505,6 +507,19 @@ impl Store {
         self.readers.read(move |database| sqlite::account::users_by_id(database, &ids)).await
     }
 
+    /// Somebody as others see them, and those who are shown that: everybody they share one of their newest conversations
+    /// with, themselves among them. `None`: there is no such person.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn shown_to(&self, user: UserId) -> Result<Option<(User, Vec<UserId>)>, Error> {
+        self.read_all(move |database| {
+            let Some(person) = sqlite::account::users_by_id(database, &[user])?.pop() else { return Ok(None) };
+            Ok(Some((person, sqlite::summary::people_of_newest(database, user)?)))
+        })
+        .await
+    }
+
     /// Proof that `user` may read `conversation`; `None` if it is not there or not theirs.
     ///
     /// # Errors
@@ -513,13 +528,14 @@ impl Store {
         self.readers.read(move |database| sqlite::conversation::member(database, user, conversation)).await
     }
 
-    /// A part of a log in `seq` order, and whether there is more in the asked direction.
+    /// A part of a log in `seq` order, and whether there is more in the asked direction: as many events as are asked for
+    /// and fit into [`shared::limits::EVENTS_BYTES_MAX`], at least one.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn events(&self, member: &Member, range: Range, limit: u32) -> Result<(Vec<Event>, bool), Error> {
-        let Member { key, conversation } = *member;
-        self.read_all(move |database| sqlite::event::range(database, key, conversation, range, limit)).await
+        let member = *member;
+        self.read_all(move |database| sqlite::event::range(database, member, range, limit)).await
     }
 
     /// One conversation as `user` sees it; `None` if it is not there or not theirs.
@@ -530,7 +546,8 @@ impl Store {
         self.read_all(move |database| sqlite::summary::find(database, user, conversation)).await
     }
 
-    /// The conversations of `user`, most recent first, after the one named `before`.
+    /// The conversations of `user`, most recent first, after the one named `before`: as many as are asked for and fit into
+    /// [`shared::limits::LIST_BYTES_MAX`], at least one.
     ///
     /// # Errors
     /// When the database fails.

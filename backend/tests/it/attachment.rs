@@ -456,7 +456,10 @@ async fn a_groups_picture_is_seen_by_its_members_and_the_one_before_goes() {
     assert_eq!((status, &body["conversation"]["avatar"]), (200, &json!(first)), "{body}");
     let told = socket
         .until(|frame| match frame {
-            shared::frame::ServerFrame::Conversation(changed) => changed.summary.avatar,
+            shared::frame::ServerFrame::Event(event) => match event.kind {
+                shared::event::EventKind::Described(described) => described.avatar,
+                _ => None,
+            },
             _ => None,
         })
         .await;
@@ -504,11 +507,11 @@ async fn a_person_s_picture_is_seen_by_everybody_and_the_one_before_goes() {
     assert_eq!((status, &body["user"]["avatar"], &body["user"]["status"]), (200, &json!(first), &json!("At lunch")));
     let told = socket
         .until(|frame| match frame {
-            shared::frame::ServerFrame::Conversation(changed) => changed.summary.members,
+            shared::frame::ServerFrame::Person(changed) => Some(changed.user),
             _ => None,
         })
         .await;
-    let told = told.into_iter().find(|user| user.id == ada.id).unwrap();
+    assert_eq!(told.id, ada.id);
     assert_eq!((told.avatar.map(|id| id.to_string()), told.status.as_deref()), (Some(first.clone()), Some("At lunch")));
     let (_, found) = stranger.get(&format!("/api/users?ids={}", ada.id)).await;
     assert_eq!(found["users"][0]["avatar"], json!(first));

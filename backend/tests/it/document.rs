@@ -478,6 +478,8 @@ async fn the_socket_speaks_as_its_schema_says() {
     schemas.until(&mut a, &["receipt"]).await;
     schemas.send(&mut b, json!({"type": "typing", "conversation": place})).await;
     schemas.until(&mut a, &["typing"]).await;
+    assert_eq!(ada.request(Method::PATCH, "/api/account", Some(json!({"status": "At lunch"}))).await.0, 200);
+    schemas.until(&mut b, &["person"]).await;
     let about = |kind: &str, more: Value| {
         let mut frame = json!({"type": kind, "id": new_id(), "conversation": place, "target": 1});
         let (Value::Object(frame_map), Value::Object(more)) = (&mut frame, more) else { panic!("objects") };

@@ -13,6 +13,7 @@ mod document;
 mod durability;
 mod errors;
 mod faults;
+mod frames;
 mod fuzz;
 mod group;
 mod handshake;

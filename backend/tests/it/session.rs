@@ -109,13 +109,16 @@ async fn name_and_address_can_be_changed() {
     let (status, body) =
         ada.request(Method::PATCH, "/api/account", Some(json!({"displayName": " Ada Lovelace "}))).await;
     assert_eq!((status, &body["user"]["displayName"]), (200, &json!("Ada Lovelace")));
-    let members = b
-        .until(|frame| match frame {
-            ServerFrame::Conversation(changed) => changed.summary.members,
-            _ => None,
-        })
-        .await;
-    assert!(members.iter().any(|user| user.display_name == "Ada Lovelace"), "who talks with her is told");
+    for socket in [&mut a, &mut b] {
+        let told = socket
+            .until(|frame| match frame {
+                ServerFrame::Person(changed) => Some(changed.user),
+                _ => None,
+            })
+            .await;
+        assert_eq!((told.id, told.display_name.as_str()), (ada.id, "Ada Lovelace"), "who talks with her is told");
+        assert_eq!((told.email, told.privacy), (None, None));
+    }
     let change = |email: &str| json!({"email": email, "currentPassword": "correct horse"});
     assert_eq!(ada.request(Method::PATCH, "/api/account", Some(json!({"email": "x@y"}))).await.0, 422);
     assert_eq!(ada.request(Method::PATCH, "/api/account", Some(change("BEN@example.org"))).await.0, 409);

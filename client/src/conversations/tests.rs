@@ -26,6 +26,7 @@ fn summary(number: u8, last_seq: u64, read_seq: u64) -> Summary {
         kind: ConversationKind::Group,
         name: None,
         members: None,
+        member_count: None,
         last_seq: cursor(last_seq),
         read_seq: cursor(read_seq),
         unread: last_seq - read_seq,
@@ -166,4 +167,101 @@ fn an_unknown_conversation_is_asked_for_and_a_new_one_comes_first() {
     list.handle_older(vec![summary(9, 0, 0), summary(8, 2, 0)], false);
     assert_eq!(list.order().last(), Some(&conversation(8)));
     assert_eq!(list.order().len(), 5);
+}
+
+fn named(number: u8) -> shared::account::User {
+    let display_name = format!("Person {number}");
+    shared::account::User { id: person(number), display_name, avatar: None, status: None, privacy: None, email: None }
+}
+
+/// A group with so many members, of whom the first are named.
+fn group(members: u8, last_seq: u64) -> Summary {
+    let shown = (1..=members.min(8)).map(named).collect();
+    Summary { members: Some(shown), member_count: Some(members.into()), ..summary(1, last_seq, last_seq) }
+}
+
+fn changed(seq: u64, kind: EventKind) -> Event {
+    Event { kind, ..message(1, seq, 9) }
+}
+
+fn joined(seq: u64, user: u8) -> Event {
+    changed(seq, EventKind::Joined(shared::conversation::Membership { user: person(user) }))
+}
+
+fn left(seq: u64, user: u8) -> Event {
+    changed(seq, EventKind::Left(shared::conversation::Membership { user: person(user) }))
+}
+
+fn renamed(seq: u64, name: &str) -> Event {
+    changed(seq, EventKind::Renamed(shared::conversation::Renamed { name: name.into() }))
+}
+
+fn list_of(summary: Summary) -> Conversations {
+    let mut list = Conversations::default();
+    list.handle_welcome(vec![summary], false);
+    list
+}
+
+/// Its name, how many are in it, and how many of them are named.
+fn face(list: &Conversations) -> (Option<&str>, Option<u64>, usize) {
+    let summary = list.get(conversation(1)).expect("known");
+    (summary.name.as_deref(), summary.member_count, summary.members.iter().flatten().count())
+}
+
+#[test]
+fn events_alone_change_the_name_and_the_number_of_members_of_a_large_group() {
+    let mut list = list_of(group(100, 5));
+    for event in [renamed(6, "Walks"), joined(7, 101), joined(8, 102), left(9, 3)] {
+        assert!(list.handle_event(&event, person(1)), "nothing is asked for");
+    }
+    assert_eq!(face(&list), (Some("Walks"), Some(101), 7));
+    let described = shared::conversation::Described { topic: Some("Hills".into()), public: true, avatar: None };
+    assert!(list.handle_event(&changed(10, EventKind::Described(described)), person(1)));
+    assert_eq!(
+        list.get(conversation(1)).map(|known| (known.topic.as_deref(), known.public)),
+        Some((Some("Hills"), true))
+    );
+}
+
+#[test]
+fn a_newcomer_of_a_small_group_is_asked_for_and_a_large_one_keeps_names_for_its_title() {
+    let mut list = list_of(group(2, 5));
+    assert!(!list.handle_event(&joined(6, 3), person(1)));
+    let asking = list.ask(conversation(1)).expect("the first");
+    assert!(!list.handle_event(&joined(7, 4), person(1)), "still");
+    assert!(!list.handle_answer(asking, Some(group(3, 6))), "the answer names too few by now");
+    assert_eq!(face(&list), (None, Some(4), 3));
+    let asking = list.ask(conversation(1)).expect("again");
+    assert!(list.handle_answer(asking, Some(group(4, 7))));
+    let mut list = list_of(group(100, 5));
+    for (seq, user) in (6..).zip(1..=4) {
+        assert!(list.handle_event(&left(seq, user), person(50)), "enough are named");
+    }
+    assert!(!list.handle_event(&left(10, 5), person(50)));
+    assert_eq!(list.uncertain(), [conversation(1)]);
+}
+
+#[test]
+fn an_older_word_takes_back_no_name_and_no_newcomer() {
+    let mut list = list_of(group(100, 5));
+    for event in [joined(6, 101), renamed(7, "Walks")] {
+        list.handle_event(&event, person(1));
+    }
+    list.handle_summary(group(100, 5));
+    assert_eq!(face(&list), (Some("Walks"), Some(101), 8));
+    list.handle_summary(Summary { name: Some("Hills".into()), ..group(90, 8) });
+    assert_eq!(face(&list), (Some("Hills"), Some(90), 8));
+    list.handle_event(&renamed(7, "Walks"), person(1));
+    assert_eq!(face(&list), (Some("Hills"), Some(90), 8), "that was before");
+}
+
+#[test]
+fn a_new_name_of_a_person_shows_wherever_they_are_named() {
+    let mut list = list_of(group(3, 5));
+    list.handle_summary(summary(2, 1, 1));
+    let ada = shared::account::User { display_name: "Ada".into(), ..named(2) };
+    assert_eq!(list.handle_person(&ada), [conversation(1)]);
+    let members = list.get(conversation(1)).and_then(|known| known.members.clone()).expect("a group");
+    assert_eq!(members, [named(1), ada, named(3)]);
+    assert_eq!(list.handle_person(&named(9)), []);
 }

@@ -260,7 +260,7 @@ fn a_row_shows_what_happened_to_it() {
     timeline.handle_event(reacted(6, 1, 2, false));
     let row = timeline.get(seq(1)).expect("loaded");
     assert_eq!((row.content.as_str(), row.edited_at), ("new", Some(at(3))));
-    assert_eq!(row.reactions, [Reaction { emoji: "👍".into(), users: vec![user(3)] }]);
+    assert_eq!(row.reactions, [Reaction { emoji: "👍".into(), users: vec![user(3)], more: 0 }]);
     timeline.handle_event(deleted(7, 1));
     let row = timeline.get(seq(1)).expect("loaded");
     assert_eq!((row.content.as_str(), row.deleted_at, row.reactions.len()), ("", Some(at(7)), 0));
@@ -276,7 +276,7 @@ fn what_happened_to_an_older_message_waits_for_its_page() {
     give(&mut timeline, Load::Before(cursor(5)), page([event(1), event(2), reacted(3, 2, 3, true), event(4)], false));
     let row = timeline.get(seq(2)).expect("loaded");
     assert_eq!((row.content.as_str(), row.edited_at), ("new", Some(at(7))));
-    assert_eq!(row.reactions, [Reaction { emoji: "👍".into(), users: vec![user(3), user(2)] }]);
+    assert_eq!(row.reactions, [Reaction { emoji: "👍".into(), users: vec![user(3), user(2)], more: 0 }]);
 }
 
 #[test]
@@ -383,7 +383,7 @@ fn fresh(log: &[Event]) -> Vec<Row> {
             edited_at: edit.map(|(at, _)| at).filter(|_| is_there),
             deleted_at,
             reactions: if is_there && !users.is_empty() {
-                vec![Reaction { emoji: "👍".into(), users }]
+                vec![Reaction { emoji: "👍".into(), users, more: 0 }]
             } else {
                 vec![]
             },

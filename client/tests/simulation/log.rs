@@ -138,6 +138,7 @@ impl Log {
             kind: self.kind,
             name: None,
             members: None,
+            member_count: Some(self.members.len() as u64),
             last_seq: cursor(self.end()),
             read_seq: cursor(read),
             unread: after.iter().filter(is_unread).count() as u64,
@@ -157,7 +158,7 @@ pub(crate) fn cursor(number: u64) -> Cursor {
 fn fold(reactions: &mut Vec<Reaction>, emoji: &str, user: UserId, on: bool) {
     let index = reactions.iter().position(|reaction| reaction.emoji == emoji);
     match index {
-        None if on => reactions.push(Reaction { emoji: emoji.to_owned(), users: vec![user] }),
+        None if on => reactions.push(Reaction { emoji: emoji.to_owned(), users: vec![user], more: 0 }),
         Some(index) if on => reactions[index].users.push(user),
         Some(index) => {
             reactions[index].users.retain(|other| *other != user);

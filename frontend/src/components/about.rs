@@ -79,7 +79,9 @@ pub(crate) fn About(id: ConversationId, close: Callback<()>) -> impl IntoView {
     let members =
         Members { id, all: RwSignal::new(Vec::new()), has_more: RwSignal::new(false), problem: RwSignal::new(None) };
     let known = summary.clone();
-    let who = memo(move || known.with(|summary| summary.as_ref().map(|summary| summary.members.clone())));
+    let who = memo(move || {
+        known.with(|summary| summary.as_ref().map(|summary| (summary.member_count, summary.members.clone())))
+    });
     // Somebody comes or goes while one looks.
     effect(move || {
         who.track();

@@ -199,8 +199,8 @@ fn reactions(state: State, conversation: ConversationId, row: &Row) -> AnyView {
     }
     let chip = |reaction: &Reaction| {
         let is_own = state.session.me().is_some_and(|me| reaction.users.contains(&me));
-        let count = reaction.users.len();
-        let label = i18n::count(Text::ReactionCount, count as u64, &[("emoji", &reaction.emoji)]);
+        let count = reaction.count();
+        let label = i18n::count(Text::ReactionCount, count, &[("emoji", &reaction.emoji)]);
         let emoji = reaction.emoji.clone();
         let toggle = move |_| state.react(conversation, target, emoji.clone(), !is_own);
         view! {

@@ -16,9 +16,16 @@ pub(crate) fn Readers(conversation: ConversationId, seq: Seq, close: Callback<()
     let people = move || {
         let me = state.session.me();
         let seq = Cursor::from(seq);
-        let others: Vec<_> = summary
+        let mut others: Vec<_> = summary
             .with(|summary| summary.iter().flat_map(|summary| others(summary, me)).map(|user| user.id).collect());
         let mut rows: Vec<_> = state.receipts.known.with(|known| {
+            // Not all members of a large group are named.
+            for (user, _) in known.positions(conversation) {
+                if Some(user) != me && !others.contains(&user) {
+                    state.people.want(user, state);
+                    others.push(user);
+                }
+            }
             let rank = |user| match known.position(conversation, user) {
                 position if position.read >= seq => (0, Text::Read),
                 position if position.delivered >= seq => (1, Text::Delivered),

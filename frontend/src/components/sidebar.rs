@@ -7,7 +7,7 @@ use crate::browser;
 use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, count, tr, with};
 use crate::router::{Address, Router};
-use crate::state::conversation::others;
+use crate::state::conversation::{member_count, others};
 use crate::state::quote::said;
 use crate::state::{Overlay, State};
 use client::connection::Status;
@@ -156,12 +156,13 @@ pub(crate) fn title(state: State, summary: Option<&Summary>) -> String {
     match (summary.kind, &others[..]) {
         (ConversationKind::Everyone, _) => tr(Text::Everyone).into(),
         (ConversationKind::Direct, []) => tr(Text::Notes).into(),
-        (_, []) => tr(Text::JustYou).into(),
+        (_, []) if member_count(summary) < 2 => tr(Text::JustYou).into(),
+        (_, []) => count(Text::People, member_count(summary), &[]),
         (_, others) => {
             let names: Vec<_> = others.iter().take(4).map(|user| user.display_name.as_str()).collect();
-            let rest = others.len().saturating_sub(names.len());
+            let rest = member_count(summary).saturating_sub(names.len() as u64 + 1);
             let names = names.join(", ");
-            if rest == 0 { names } else { count(Text::AndMore, rest as u64, &[("names", &names)]) }
+            if rest == 0 { names } else { count(Text::AndMore, rest, &[("names", &names)]) }
         }
     }
 }

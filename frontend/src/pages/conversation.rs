@@ -13,7 +13,7 @@ use crate::components::typing::TypingLine;
 use crate::dynamic::{effect, part_if, text};
 use crate::i18n::{Text, count, tr, with};
 use crate::router::{Address, Router};
-use crate::state::conversation::others;
+use crate::state::conversation::{member_count, others};
 use crate::state::draft::Purpose;
 use crate::state::session::Session;
 use crate::state::{Overlay, State};
@@ -139,7 +139,7 @@ fn is_inside(event: &web_sys::DragEvent, target: &web_sys::EventTarget) -> bool 
 fn detail(state: State, summary: &Summary) -> String {
     let me = state.session.me();
     let other = others(summary, me).next();
-    let members = summary.members.as_ref().map_or(0, Vec::len);
+    let members = member_count(summary);
     match summary.kind {
         ConversationKind::Everyone => tr(Text::EverybodyHere).into(),
         ConversationKind::Direct if members < 2 => tr(Text::OnlyYou).into(),
@@ -149,7 +149,7 @@ fn detail(state: State, summary: &Summary) -> String {
                 if status.is_empty() { presence } else { format!("{presence} · {status}") }
             })
             .unwrap_or_default(),
-        ConversationKind::Group => count(Text::People, members as u64, &[]),
+        ConversationKind::Group => count(Text::People, members, &[]),
         ConversationKind::Channel => summary.topic.clone().unwrap_or_else(|| tr(Text::Channel).into()),
     }
 }

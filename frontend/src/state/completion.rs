@@ -6,6 +6,7 @@ use crate::dynamic::memo;
 use crate::{api, browser};
 use leptos::prelude::*;
 use shared::account::User;
+use shared::conversation::Summary;
 use shared::ids::ConversationId;
 use std::time::Duration;
 
@@ -133,7 +134,7 @@ impl Completion {
         let knows_all = state
             .conversations
             .get(id)
-            .with_untracked(|summary| summary.as_ref().is_some_and(|summary| summary.members.is_some()));
+            .with_untracked(|summary| summary.as_ref().is_some_and(|summary| summary.all_members().is_some()));
         if knows_all {
             return;
         }
@@ -176,7 +177,7 @@ fn names(state: State, conversation: Option<ConversationId>, typed: &str, found:
         })
     };
     state.conversations.get(id).with(|summary| {
-        let known = summary.as_ref().and_then(|summary| summary.members.as_deref()).unwrap_or(found);
+        let known = summary.as_ref().and_then(Summary::all_members).unwrap_or(found);
         known.iter().filter_map(choice).take(SHOWN_MAX).collect()
     })
 }

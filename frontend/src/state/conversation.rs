@@ -105,6 +105,12 @@ impl ConversationState {
         self.change(vec![summary.id], |list| list.handle_summary(summary))
     }
 
+    /// Somebody has another name, picture or status.
+    pub(crate) fn person(self, user: &User) {
+        let touched = self.list.try_update_value(|list| list.handle_person(user));
+        self.change(touched.unwrap_or_default(), |_| ());
+    }
+
     /// Those whose unread count is not certain.
     pub(crate) fn uncertain(self) -> Vec<ConversationId> {
         self.list.with_value(Conversations::uncertain)
@@ -206,7 +212,12 @@ fn wants(list: &Conversations, id: ConversationId) -> Preferences {
     list.get(id).map(|summary| summary.preferences).unwrap_or_default()
 }
 
-/// Those who are in a conversation beside oneself, where that is told: in direct ones and groups.
+/// How many are in a conversation, as far as that is known.
+pub(crate) fn member_count(summary: &Summary) -> u64 {
+    summary.member_count.unwrap_or(summary.members.as_ref().map_or(0, Vec::len) as u64)
+}
+
+/// Those who are in a conversation beside oneself, where that is told: in direct ones and groups, the first of them.
 pub(crate) fn others(summary: &Summary, me: Option<UserId>) -> impl Iterator<Item = &User> {
     summary.members.iter().flatten().filter(move |user| Some(user.id) != me)
 }

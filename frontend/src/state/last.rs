@@ -2,7 +2,7 @@
 
 use super::State;
 use super::session::Session;
-use client::kept::{CONVERSATIONS_MAX, KeptState, MEMBERS_MAX, PEOPLE_MAX, latest};
+use client::kept::{CONVERSATIONS_MAX, KeptState, PEOPLE_MAX, latest};
 use client::timeline::KeptTimeline;
 use leptos::prelude::*;
 use shared::ids::ConversationId;
@@ -13,7 +13,7 @@ impl State {
     pub(crate) fn kept(self, timelines: &[ConversationId]) -> Option<(KeptState, Vec<ConversationId>)> {
         let user = self.session.session.with_untracked(|session| session.account().cloned())?;
         let epoch = self.link.drive(self, |machine| machine.epoch().cloned())?;
-        let (mut conversations, more) = self.conversations.kept(CONVERSATIONS_MAX);
+        let (conversations, more) = self.conversations.kept(CONVERSATIONS_MAX);
         let opened = self.timelines.opened();
         let newest = conversations.iter().map(|summary| summary.id).filter(|id| opened.contains(id));
         let (mut timelines, mut let_go) = latest(newest, timelines);
@@ -21,11 +21,6 @@ impl State {
         if !more {
             let is_there = |id: &ConversationId| conversations.iter().any(|summary| summary.id == *id);
             let_go.extend(timelines.extract_if(.., |id| !is_there(id)));
-        }
-        for summary in &mut conversations {
-            if let Some(members) = &mut summary.members {
-                members.truncate(MEMBERS_MAX);
-            }
         }
         let people = self.people.kept(PEOPLE_MAX);
         let limits = self.limits.get_untracked();

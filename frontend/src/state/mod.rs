@@ -178,6 +178,10 @@ impl State {
                 self.presence.typing(typing);
             }
             ServerFrame::Presence(presence) => self.presence.presence(presence),
+            ServerFrame::Person(changed) => {
+                self.people.learn([&changed.user]);
+                self.conversations.person(&changed.user);
+            }
             ServerFrame::Receipt(receipt) => self.receipt(receipt),
             // Handled by the connection.
             ServerFrame::Rejected(_) | ServerFrame::Pong(_) | ServerFrame::Draining(_) => {}
@@ -241,8 +245,12 @@ impl State {
         if !self.conversations.event(&event, me) {
             self.ask_for(event.conversation);
         }
+        if matches!(event.kind, EventKind::Described(_)) {
+            let summary = self.conversations.get(event.conversation);
+            summary.with_untracked(|summary| summary.iter().for_each(|summary| self.people.learn_of(summary)));
+        }
         self.presence.event(&event);
-        if event.sender != me {
+        if event.sender != me || matches!(event.kind, EventKind::Left(_)) {
             self.receipt_of(&event);
         }
         self.quotes.event(&event);

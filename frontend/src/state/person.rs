@@ -181,7 +181,7 @@ impl State {
         let members = self.conversations.get(event.conversation);
         let is_there = |user: &UserId| {
             members.with_untracked(|summary| {
-                let members = summary.as_ref().and_then(|summary| summary.members.as_ref());
+                let members = summary.as_ref().and_then(Summary::all_members);
                 members.is_none_or(|members| members.iter().any(|member| member.id == *user))
             })
         };

@@ -2,7 +2,7 @@
 //! further.
 
 use super::State;
-use super::conversation::others;
+use super::conversation::{member_count, others};
 use crate::api;
 use client::receipt::{Position, Receipts};
 use leptos::prelude::*;
@@ -55,8 +55,12 @@ impl State {
         let me = self.session.me();
         let summary = self.conversations.get(id);
         let reach = summary.with_untracked(|summary| {
-            let others: Vec<_> = summary.iter().flat_map(|summary| others(summary, me)).map(|user| user.id).collect();
-            self.receipts.known.with_untracked(|known| known.reach(id, others))
+            let summary = summary.as_ref()?;
+            let all = others(summary, me).map(|user| user.id);
+            self.receipts.known.with_untracked(|known| match (summary.all_members(), &summary.members) {
+                (None, Some(_)) => known.reach_of_many(id, me, member_count(summary).saturating_sub(1)),
+                _ => known.reach(id, all),
+            })
         });
         let signal = self.receipts.reach(id);
         if signal.get_untracked() != reach {

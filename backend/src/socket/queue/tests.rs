@@ -273,3 +273,23 @@ fn a_replay_begun_anew_beyond_an_answer_loses_no_answer() {
     assert_eq!(drain(&queue)[..2], ["11", "own 12"]);
     assert_eq!(queue.lock().bytes, 0);
 }
+
+#[test]
+fn people_whose_new_names_did_not_fit_are_told_of_once_there_is_room() {
+    let queue = FrameQueue::default();
+    let one = conversation();
+    let ada = clock::id(UserId::v7);
+    let person = |text: &str| Item { frame: text.into(), about: About::Person(ada) };
+    for number in 1..=(FRAMES_MAX as u64) {
+        queue.push(event(one, number, 1));
+    }
+    queue.push(person("Ada"));
+    queue.push(person("Ada Lovelace"));
+    assert!(queue.claim());
+    assert_eq!(drain(&queue).len(), FRAMES_MAX);
+    assert!(!queue.finish(), "she is to be told of");
+    assert_eq!(queue.take_stale_people(), [ada].into());
+    queue.push(person("Ada King"));
+    assert_eq!(drain(&queue), ["Ada King"]);
+    assert!(queue.finish());
+}

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use shared::account::User;
 use shared::conversation::{self, Channel, ConversationKind, Preferences, Role};
 use shared::ids::{AttachmentId, ConversationId, Timestamp, UserId};
+use shared::limits::SUMMARY_MEMBERS_MAX;
 use shared::receipt::Receipt;
 
 pub(in crate::store) fn member(
@@ -19,7 +20,9 @@ pub(in crate::store) fn member(
         "SELECT key FROM conversation JOIN member ON member.conversation = key WHERE id = ?1 AND member.user = ?2",
     )?;
     Ok(statement
-        .query_row(params![Sql(conversation), Sql(user)], |found| Ok(Member { key: found.get("key")?, conversation }))
+        .query_row(params![Sql(conversation), Sql(user)], |found| {
+            Ok(Member { key: found.get("key")?, conversation, user })
+        })
         .optional()?)
 }
 
@@ -30,6 +33,21 @@ pub(in crate::store) fn members(database: &Connection, key: i64) -> Result<Vec<U
          ORDER BY user.id",
     )?;
     row::all(statement.query_map([key], row::user)?)
+}
+
+/// The members a summary names: the first in the order of their ids, which are those with the oldest accounts.
+pub(in crate::store) fn first_members(database: &Connection, key: i64) -> Result<Vec<User>, Error> {
+    let mut statement = database.prepare_cached(
+        "SELECT user.id, display_name, user.avatar, status FROM member JOIN user ON user.id = member.user WHERE conversation = ?1
+         ORDER BY member.user LIMIT ?2",
+    )?;
+    row::all(statement.query_map(params![key, SUMMARY_MEMBERS_MAX as i64], row::user)?)
+}
+
+/// How many members it has.
+pub(in crate::store) fn count_members(database: &Connection, key: i64) -> Result<u64, Error> {
+    let mut statement = database.prepare_cached("SELECT count(*) AS members FROM member WHERE conversation = ?1")?;
+    Ok(statement.query_row([key], |found| row::count(found, "members"))?)
 }
 
 /// Names a set of people, whatever their order.

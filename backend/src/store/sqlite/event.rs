@@ -3,10 +3,11 @@
 use super::command::Fingerprint;
 use super::reaction;
 use super::row::{self, Sql};
-use crate::store::{Error, Range};
+use crate::store::{Error, Member, Range, size};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::event::{Event, EventKind};
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
+use shared::limits::EVENTS_BYTES_MAX;
 use shared::message::Message;
 
 /// A new entry of the log; its `position`, `seq` and `message_count` are decided by the writer.
@@ -128,34 +129,44 @@ pub(in crate::store) fn message_count(database: &Connection, conversation: i64, 
         .query_row(params![conversation, Sql(seq)], |found| row::count(found, "message_count"))?)
 }
 
+/// A part of a log, as many events as are asked for and fit into a page, and whether there is more.
 pub(in crate::store) fn range(
     database: &Connection,
-    key: i64,
-    conversation: ConversationId,
+    member: Member,
     range: Range,
     limit: u32,
 ) -> Result<(Vec<Event>, bool), Error> {
+    let size = Size { count: limit, bytes: EVENTS_BYTES_MAX };
     match range {
-        Range::After(cursor) => after(database, key, conversation, cursor, limit),
-        Range::Before(cursor) => before(database, key, conversation, cursor, limit),
-        Range::Newest => before(database, key, conversation, top(), limit),
+        Range::After(cursor) => after(database, member, cursor, size),
+        Range::Before(cursor) => before(database, member, cursor, size),
+        Range::Newest => before(database, member, top(), size),
         Range::At(at) => {
-            let before = last_before(database, key, at)?;
-            after(database, key, conversation, before, limit)
+            let before = last_before(database, member.key, at)?;
+            after(database, member, before, size)
         }
         Range::Around(cursor) => {
             // Half of them, at least the one asked for, from it on; what room is left goes before it.
             let from = Cursor::new(cursor.get().saturating_sub(1)).unwrap_or_default();
-            let (mut later, more_after) = after(database, key, conversation, from, limit - limit / 2)?;
-            let room = limit - u32::try_from(later.len()).unwrap_or(limit);
-            if room == 0 {
+            let later = Size { count: limit - limit / 2, bytes: EVENTS_BYTES_MAX / 2 };
+            let (mut later, more_after) = after(database, member, from, later)?;
+            let count = limit - u32::try_from(later.len()).unwrap_or(limit);
+            if count == 0 {
                 return Ok((later, more_after));
             }
-            let (mut events, more_before) = before(database, key, conversation, cursor, room)?;
+            let (mut events, more_before) =
+                before(database, member, cursor, Size { count, bytes: EVENTS_BYTES_MAX / 2 })?;
             events.append(&mut later);
             Ok((events, more_before || more_after))
         }
     }
+}
+
+/// How much of a log is read at once.
+#[derive(Clone, Copy)]
+struct Size {
+    count: u32,
+    bytes: usize,
 }
 
 /// The last event before a moment. The log is in the order of time but for clocks that were set back; halving it finds a
@@ -181,24 +192,12 @@ fn top() -> Cursor {
     Cursor::new(shared::ids::INTEGER_END - 1).unwrap_or_default()
 }
 
-fn after(
-    database: &Connection,
-    key: i64,
-    conversation: ConversationId,
-    cursor: Cursor,
-    limit: u32,
-) -> Result<(Vec<Event>, bool), Error> {
-    page(database, key, conversation, "seq > ?2 ORDER BY seq", cursor, limit)
+fn after(database: &Connection, member: Member, cursor: Cursor, size: Size) -> Result<(Vec<Event>, bool), Error> {
+    page(database, member, "seq > ?2 ORDER BY seq", cursor, size)
 }
 
-fn before(
-    database: &Connection,
-    key: i64,
-    conversation: ConversationId,
-    cursor: Cursor,
-    limit: u32,
-) -> Result<(Vec<Event>, bool), Error> {
-    let (mut events, more) = page(database, key, conversation, "seq < ?2 ORDER BY seq DESC", cursor, limit)?;
+fn before(database: &Connection, member: Member, cursor: Cursor, size: Size) -> Result<(Vec<Event>, bool), Error> {
+    let (mut events, more) = page(database, member, "seq < ?2 ORDER BY seq DESC", cursor, size)?;
     events.reverse();
     Ok((events, more))
 }
@@ -206,39 +205,48 @@ fn before(
 /// The events nearest to a bound, in the order asked for, and whether there are more of them.
 fn page(
     database: &Connection,
-    key: i64,
-    conversation: ConversationId,
+    member: Member,
     bound: &'static str,
     cursor: Cursor,
-    limit: u32,
+    most: Size,
 ) -> Result<(Vec<Event>, bool), Error> {
+    let Member { key, conversation, .. } = member;
     let mut statement = database.prepare_cached(&format!(
         "SELECT seq, at, sender, kind FROM event WHERE conversation = ?1 AND {bound} LIMIT ?3"
     ))?;
-    let rows = statement.query_map(params![key, Sql(cursor), limit + 1], |found| read(found, conversation))?;
-    let mut events = row::all(rows)?;
-    let more = events.len() > limit as usize;
-    events.truncate(limit as usize);
-    fold(database, key, &mut events)?;
+    let mut rows = statement.query(params![key, Sql(cursor), most.count + 1])?;
+    let mut events = Vec::new();
+    let mut bytes = 0;
+    // What does not fit is not read: one more than fits, so that it is known whether there is more.
+    while bytes <= most.bytes
+        && let Some(found) = rows.next()?
+    {
+        let event = read(found, conversation)?;
+        bytes += size::event(&event);
+        events.push(event);
+    }
+    drop(rows);
+    let read = events.len();
+    events.truncate(most.count as usize);
+    fold(database, member, &mut events)?;
+    events.truncate(size::fitting(&events, most.bytes, size::event));
+    let more = events.len() < read;
     Ok((events, more))
 }
 
 /// Adds their reactions to the messages among these events of one log.
-fn fold(database: &Connection, key: i64, events: &mut [Event]) -> Result<(), Error> {
+fn fold(database: &Connection, member: Member, events: &mut [Event]) -> Result<(), Error> {
     let seqs = || events.iter().map(|event| event.seq.get());
     let (Some(first), Some(last)) = (seqs().min(), seqs().max()) else { return Ok(()) };
-    let mut folded = reaction::spans(database, &format!("[[{key},{first},{last}]]"))?;
+    let key = member.key;
+    let mut folded = reaction::spans(database, &format!("[[{key},{first},{last}]]"), member.user)?;
     reaction::fold(events, key, &mut folded);
     Ok(())
 }
 
 /// The newest event of a log, if there is any.
-pub(in crate::store) fn last(
-    database: &Connection,
-    key: i64,
-    conversation: ConversationId,
-) -> Result<Option<Event>, Error> {
-    Ok(before(database, key, conversation, top(), 1)?.0.pop())
+pub(in crate::store) fn last(database: &Connection, member: Member) -> Result<Option<Event>, Error> {
+    Ok(before(database, member, top(), Size { count: 1, bytes: EVENTS_BYTES_MAX })?.0.pop())
 }
 
 /// One row as an event. A kind that cannot be read (bit rot, a later version) must not take the rest
@@ -249,5 +257,9 @@ pub(super) fn read(found: &Row<'_>, conversation: ConversationId) -> rusqlite::R
         tracing::error!(%conversation, %seq, %error, "event.unreadable");
         EventKind::Unknown
     });
+    let kind = match kind {
+        EventKind::Created(created) => EventKind::Created(created.bounded()),
+        kind => kind,
+    };
     Ok(Event { conversation, seq, at: row::get(found, "at")?, sender: row::get(found, "sender")?, kind })
 }

@@ -97,8 +97,12 @@ pub(in crate::store) fn fold(events: &mut [Event], conversation: i64, found: &mu
 
 /// The reactions of the messages in these spans, a JSON list of `[conversation, first, last]`: by
 /// message, in the order in which each kind was first given, and its people in the order they gave
-/// it, the first [`REACTION_USERS_MAX`] of them.
-pub(in crate::store) fn spans(database: &Connection, spans: &str) -> Result<HashMap<(i64, Seq), Vec<Reaction>>, Error> {
+/// it: the first [`REACTION_USERS_MAX`] of them, the last of whom gives way to the reader. The others are counted.
+pub(in crate::store) fn spans(
+    database: &Connection,
+    spans: &str,
+    reader: UserId,
+) -> Result<HashMap<(i64, Seq), Vec<Reaction>>, Error> {
     let mut statement = database.prepare_cached(
         "SELECT conversation, target, emoji, user FROM json_each(?1) AS span
          JOIN reaction ON conversation = span.value ->> 0 AND target BETWEEN span.value ->> 1 AND span.value ->> 2
@@ -106,7 +110,7 @@ pub(in crate::store) fn spans(database: &Connection, spans: &str) -> Result<Hash
     )?;
     let found = |found: &Row<'_>| {
         let message = (found.get("conversation")?, row::get(found, "target")?);
-        Ok((message, found.get("emoji")?, row::get(found, "user")?))
+        Ok((message, found.get::<_, String>("emoji")?, row::get(found, "user")?))
     };
     let mut folded: HashMap<(i64, Seq), Vec<Reaction>> = HashMap::new();
     for next in statement.query_map([spans], found)? {
@@ -114,8 +118,13 @@ pub(in crate::store) fn spans(database: &Connection, spans: &str) -> Result<Hash
         let reactions = folded.entry(message).or_default();
         match reactions.iter_mut().find(|reaction| reaction.emoji == emoji) {
             Some(reaction) if reaction.users.len() < REACTION_USERS_MAX => reaction.users.push(user),
-            Some(_) => {}
-            None => reactions.push(Reaction { emoji, users: vec![user] }),
+            Some(reaction) => {
+                reaction.more += 1;
+                if user == reader {
+                    reaction.users[REACTION_USERS_MAX - 1] = reader;
+                }
+            }
+            None => reactions.push(Reaction { emoji, users: vec![user], more: 0 }),
         }
     }
     Ok(folded)

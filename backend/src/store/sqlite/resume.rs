@@ -4,11 +4,11 @@
 //! reader stands and what there is, the events, and their reactions.
 
 use super::{event, reaction, row};
-use crate::store::{Error, Missed, MissedPage};
+use crate::store::{Error, Missed, MissedPage, size};
 use rusqlite::{Connection, params};
 use shared::event::Event;
 use shared::ids::{ConversationId, Cursor, UserId};
-use shared::limits::REPLAY_MAX;
+use shared::limits::{EVENTS_BYTES_MAX, REPLAY_MAX};
 use std::collections::HashMap;
 
 /// Bytes of events in one page, about.
@@ -41,7 +41,7 @@ pub(in crate::store) fn page(
     if wanted.is_empty() {
         return Ok(page);
     }
-    events(transaction, &wanted, &mut page)?;
+    events(transaction, user, &wanted, &mut page)?;
     Ok(page)
 }
 
@@ -76,6 +76,7 @@ struct Stretch {
 /// Reads what fits into a page. Logs have no gaps, so how many events there are is known before.
 fn events(
     database: &Connection,
+    user: UserId,
     wanted: &[(ConversationId, i64, Cursor, Cursor)],
     page: &mut MissedPage,
 ) -> Result<(), Error> {
@@ -114,9 +115,16 @@ fn events(
         .zip(&lists)
         .filter_map(|(stretch, list)| Some((stretch.key, list.first()?.seq.get(), list.last()?.seq.get())))
         .collect();
-    let mut folded = reaction::spans(database, &row::json(&spans)?)?;
+    let mut folded = reaction::spans(database, &row::json(&spans)?, user)?;
+    let mut bytes = 0;
     for (Stretch { conversation, key, last_seq, .. }, mut list) in stretches.into_iter().zip(lists) {
         reaction::fold(&mut list, key, &mut folded);
+        // With their reactions they may be many times as large.
+        if bytes > 0 && bytes >= EVENTS_BYTES_MAX {
+            break;
+        }
+        list.truncate(size::fitting(&list, EVENTS_BYTES_MAX - bytes.min(EVENTS_BYTES_MAX), size::event));
+        bytes += list.iter().map(size::event).sum::<usize>();
         let is_whole = list.last().is_some_and(|event| Cursor::from(event.seq) == last_seq);
         page.conversations.push((conversation, if is_whole { Missed::All(list) } else { Missed::Some(list) }));
     }

@@ -5,12 +5,13 @@
 
 use super::row::{self, Sql};
 use super::{conversation, event, reaction};
-use crate::store::{Error, Snapshot, cut, kind_of};
+use crate::store::{Error, Snapshot, cut, kind_of, size};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::account::User;
 use shared::conversation::{ConversationKind, Summary};
 use shared::event::{Event, EventKind};
 use shared::ids::{ConversationId, UserId};
+use shared::limits::{LIST_BYTES_MAX, PAGE_MAX, SUMMARY_MEMBERS_MAX};
 
 /// Up to so many conversations of somebody are looked at, and sorted, to find the newest.
 const SORTED_MAX: u32 = 200;
@@ -55,7 +56,32 @@ pub(in crate::store) fn list_in(
     };
     let mut found = newest(transaction, user, before, limit + 1)?;
     let more = cut(&mut found, limit);
-    Ok(Snapshot { conversations: read(transaction, user, &found)?, more })
+    let mut conversations = read(transaction, user, &found)?;
+    let fitting = size::fitting(&conversations, LIST_BYTES_MAX, size::summary);
+    let more = more || fitting < conversations.len();
+    conversations.truncate(fitting);
+    Ok(Snapshot { conversations, more })
+}
+
+/// Rows looked at to find the people of somebody's newest conversations.
+const PEOPLE_ROWS_MAX: u32 = 100_000;
+
+/// Everybody in somebody's newest conversations, but the one for everyone; themselves among them.
+pub(in crate::store) fn people_of_newest(database: &Connection, user: UserId) -> Result<Vec<UserId>, Error> {
+    let newest = newest(database, user, Place { position: i64::MAX, key: i64::MAX }, PAGE_MAX)?;
+    let keys: Vec<_> = newest.iter().map(|place| place.key).collect();
+    let mut statement = database.prepare_cached(
+        "SELECT DISTINCT user FROM (
+           SELECT member.user FROM json_each(?1) AS asked
+           CROSS JOIN conversation ON conversation.key = asked.value AND kind <> 'everyone'
+           CROSS JOIN member ON member.conversation = conversation.key LIMIT ?2)",
+    )?;
+    let mut people =
+        row::all(statement.query_map(params![row::json(&keys)?, PEOPLE_ROWS_MAX], |found| row::get(found, "user"))?)?;
+    if !people.contains(&user) {
+        people.push(user);
+    }
+    Ok(people)
 }
 
 /// A conversation's place in lists: its newest event's position, and its key among those that have none.
@@ -131,7 +157,9 @@ fn read(database: &Connection, user: UserId, places: &[Place]) -> Result<Vec<Sum
     let keys: Vec<_> = places.iter().map(|place| place.key).collect();
     let mut statement = database.prepare_cached(
         "SELECT asked.key AS number, conversation.id, conversation.kind AS conversation_kind, name, topic, is_public, avatar, last_seq,
-           conversation.message_count, read_seq, read_count, preferences, position, seq, at, sender, event.kind
+           conversation.message_count, read_seq, read_count, preferences, position, seq, at, sender, event.kind,
+           CASE conversation.kind WHEN 'everyone' THEN NULL ELSE
+             (SELECT count(*) FROM member AS every WHERE every.conversation = conversation.key) END AS member_count
          FROM json_each(?1) AS asked
          CROSS JOIN conversation ON conversation.key = asked.value
          CROSS JOIN member ON member.conversation = conversation.key AND member.user = ?2
@@ -146,7 +174,7 @@ fn read(database: &Connection, user: UserId, places: &[Place]) -> Result<Vec<Sum
     }
     drop(rows);
     add_members(database, &keys, &mut list)?;
-    add_reactions(database, &keys, &mut list)?;
+    add_reactions(database, user, &keys, &mut list)?;
     Ok(list.into_iter().flatten().collect())
 }
 
@@ -166,6 +194,7 @@ fn columns(found: &Row<'_>) -> Result<Summary, Error> {
         public: found.get("is_public")?,
         avatar: row::avatar(found)?,
         members: None,
+        member_count: found.get::<_, Option<i64>>("member_count")?.map(|count| u64::try_from(count).unwrap_or(0)),
         last_seq: row::get(found, "last_seq")?,
         read_seq: row::get(found, "read_seq")?,
         unread: row::count(found, "message_count")?.saturating_sub(row::count(found, "read_count")?),
@@ -174,7 +203,7 @@ fn columns(found: &Row<'_>) -> Result<Summary, Error> {
     })
 }
 
-/// Adds who is in them, where that is told, in the order of their ids.
+/// Adds the first of those who are in them, where that is told, in the order of their ids.
 fn add_members(database: &Connection, keys: &[i64], list: &mut [Option<Summary>]) -> Result<(), Error> {
     let is_told = |summary: &Summary| matches!(summary.kind, ConversationKind::Direct | ConversationKind::Group);
     // Those that tell nobody keep their places, and no conversation has this key.
@@ -190,10 +219,11 @@ fn add_members(database: &Connection, keys: &[i64], list: &mut [Option<Summary>]
     }
     let mut statement = database.prepare_cached(
         "SELECT asked.key AS number, user.id, display_name, user.avatar, status FROM json_each(?1) AS asked
-         CROSS JOIN member ON member.conversation = asked.value
+         CROSS JOIN member ON member.conversation = asked.value AND member.user IN
+           (SELECT user FROM member AS first WHERE first.conversation = asked.value ORDER BY user LIMIT ?2)
          CROSS JOIN user ON user.id = member.user",
     )?;
-    let mut rows = statement.query([row::json(&asked)?])?;
+    let mut rows = statement.query(params![row::json(&asked)?, SUMMARY_MEMBERS_MAX as i64])?;
     while let Some(found) = rows.next()? {
         let summary = list.get_mut(number(found)?).and_then(Option::as_mut);
         if let Some(members) = summary.and_then(|summary| summary.members.as_mut()) {
@@ -207,7 +237,7 @@ fn add_members(database: &Connection, keys: &[i64], list: &mut [Option<Summary>]
 }
 
 /// Adds their reactions to the newest events.
-fn add_reactions(database: &Connection, keys: &[i64], list: &mut [Option<Summary>]) -> Result<(), Error> {
+fn add_reactions(database: &Connection, user: UserId, keys: &[i64], list: &mut [Option<Summary>]) -> Result<(), Error> {
     let is_message = |event: &&Event| matches!(event.kind, EventKind::Message(_));
     let newest = |summary: &Option<Summary>| {
         let event = summary.as_ref()?.last_event.as_ref().filter(is_message)?;
@@ -218,7 +248,7 @@ fn add_reactions(database: &Connection, keys: &[i64], list: &mut [Option<Summary
     if spans.is_empty() {
         return Ok(());
     }
-    let mut folded = reaction::spans(database, &row::json(&spans)?)?;
+    let mut folded = reaction::spans(database, &row::json(&spans)?, user)?;
     for (key, summary) in keys.iter().zip(list) {
         let event = summary.as_mut().and_then(|summary| summary.last_event.as_mut());
         reaction::fold(event.map(std::slice::from_mut).unwrap_or_default(), *key, &mut folded);

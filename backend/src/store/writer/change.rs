@@ -9,7 +9,7 @@ use crate::store::access;
 use crate::store::attachment::no_picture;
 use crate::store::sqlite::attachment;
 use crate::store::sqlite::conversation::{self, Face, NewConversation};
-use crate::store::{Error, sqlite};
+use crate::store::{Error, Member, sqlite};
 use shared::code::{Code, Rejection};
 use shared::conversation::{ConversationKind, Created, Described, Membership, Renamed, Role, Summary};
 use shared::event::EventKind;
@@ -47,7 +47,7 @@ impl State {
         let new = NewConversation { id, kind, face, set: None, owner: user, members, at };
         let key = conversation::insert(&self.database, &new)?;
         let summary = self.first_summary(key, kind)?;
-        let event = EventKind::Created(Created { kind, name, members: members.to_vec() });
+        let event = EventKind::Created(Created { kind, name, members: members.to_vec(), member_count: None }.bounded());
         self.store(user, key, &event, News::Made(summary))
     }
 
@@ -61,7 +61,7 @@ impl State {
             return Ok(Effect::Unchanged);
         }
         conversation::set_face(&self.database, key, &Face { name: Some(name.clone()), ..face })?;
-        self.store(user, key, &EventKind::Renamed(Renamed { name }), News::Changed)
+        self.store(user, key, &EventKind::Renamed(Renamed { name }), News::None)
     }
 
     fn describe(&mut self, user: UserId, id: ConversationId, description: Description) -> Result<Effect, Error> {
@@ -98,7 +98,7 @@ impl State {
         }
         conversation::set_face(&self.database, key, &face)?;
         let described = Described { topic, public: is_public, avatar };
-        self.store(user, key, &EventKind::Described(described), News::Changed)
+        self.store(user, key, &EventKind::Described(described), News::None)
     }
 
     fn add(&mut self, user: UserId, id: ConversationId, member: UserId) -> Result<Effect, Error> {
@@ -125,14 +125,16 @@ impl State {
         // What was said before can be read, and is not unread.
         let head = self.head(key)?;
         let (last_seq, read_count) = (head.last_seq, head.message_count);
+        // As it stood before: whoever comes is not among its members yet, the event that follows brings them in.
+        let before = self.first_summary(key, self.heads[&key].kind)?;
         conversation::insert_member(&self.database, key, member, Role::Member, clock::now())?;
         self.positions.insert((key, member), Position { delivered: last_seq, read: last_seq, read_count });
         let event = EventKind::Joined(Membership { user: member });
         let summary = Box::new(Summary {
             last_seq,
             read_seq: last_seq,
-            last_event: sqlite::event::last(&self.database, key, id)?,
-            ..*self.first_summary(key, self.heads[&key].kind)?
+            last_event: sqlite::event::last(&self.database, Member { key, conversation: id, user: member })?,
+            ..*before
         });
         self.reload_audience(key)?;
         self.store(user, key, &event, News::Joined(member, summary))

@@ -192,12 +192,10 @@ pub enum News {
     None,
     /// The conversation is new to its whole audience; it stood like this before the event.
     Made(Box<Summary>),
-    /// It is new to this person; to the others its members have changed.
+    /// It is new to this person; it stood like this before the event.
     Joined(UserId, Box<Summary>),
-    /// This person has left, and hears of nothing after it; to the others its members have changed.
+    /// This person has left, and hears of nothing after it.
     Left(UserId),
-    /// Its name has changed.
-    Changed,
 }
 
 /// Who hears of an event.

@@ -117,8 +117,14 @@ impl State {
     pub(super) fn first_summary(&mut self, key: i64, kind: ConversationKind) -> Result<Box<Summary>, Error> {
         let Face { name, topic, is_public, avatar } = conversation::face(&self.database, key)?;
         let members = match kind {
-            ConversationKind::Direct | ConversationKind::Group => Some(conversation::members(&self.database, key)?),
+            ConversationKind::Direct | ConversationKind::Group => {
+                Some(conversation::first_members(&self.database, key)?)
+            }
             ConversationKind::Channel | ConversationKind::Everyone => None,
+        };
+        let member_count = match kind {
+            ConversationKind::Everyone => None,
+            _ => Some(conversation::count_members(&self.database, key)?),
         };
         Ok(Box::new(Summary {
             id: self.head(key)?.id,
@@ -128,6 +134,7 @@ impl State {
             public: is_public,
             avatar,
             members,
+            member_count,
             last_seq: Cursor::START,
             read_seq: Cursor::START,
             unread: 0,

@@ -348,6 +348,7 @@ impl Device {
             ServerFrame::Receipt(receipt) => _ = self.receipts.handle_receipt(receipt),
             ServerFrame::Typing(typing) => self.typing.handle_typing(typing, now),
             ServerFrame::Presence(presence) => _ = self.presence.handle_presence(presence),
+            ServerFrame::Person(changed) => _ = self.list.handle_person(&changed.user),
             _ => {}
         }
     }

@@ -172,7 +172,7 @@ impl Person {
     pub(super) async fn is_now_called(&self, name: &str) {
         let change = AccountChange { display_name: Some(name.to_owned()), ..AccountChange::default() };
         self.app.writer.change_account(self.id(), self.here().session.id, change).await.unwrap();
-        chat::conversation::tell_contacts(&self.app, self.id()).await.unwrap();
+        chat::person::tell(&self.app, self.id());
         name.clone_into(&mut self.user.borrow_mut().display_name);
     }
 

@@ -26,7 +26,8 @@ impl World {
                     }
                     continue;
                 };
-                let numbers = |summary: &Summary| (summary.last_seq, summary.read_seq, summary.unread);
+                let numbers =
+                    |summary: &Summary| (summary.last_seq, summary.read_seq, summary.unread, summary.member_count);
                 if fresh.as_ref().map(numbers) != Some(numbers(shown)) {
                     return Err(format!("{index} shows {shown:?} instead of {fresh:?}"));
                 }
