@@ -391,3 +391,23 @@ pub struct EventList {
     /// Whether there are further ones in the asked direction.
     pub more: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_note_that_names_all_members_names_the_first_and_counts_all() {
+        let person = |number| UserId::v7(Timestamp::from_millis(1), [number; 10]);
+        let old = Created {
+            kind: ConversationKind::Group,
+            name: None,
+            members: (1..=20).map(person).collect(),
+            member_count: None,
+        };
+        let bounded = old.bounded();
+        assert_eq!((bounded.members.len(), bounded.member_count), (SUMMARY_MEMBERS_MAX, Some(20)));
+        assert_eq!(bounded.members[0], person(1));
+        assert_eq!(bounded.clone().bounded(), bounded);
+    }
+}
