@@ -4,7 +4,8 @@
 //! `no_flush` leaves flushing to the operating system, `trust_log` believes a log that a killed process
 //! left, `retry_writes` goes on writing to a disk that has failed, `hide_full` calls a full disk ready,
 //! `restore_epoch` restores a backup as if nothing had happened since, `read_tables_alone` does not wait for
-//! what is in the journal only, `keep_set` lets a set of people find a group whose members have changed.
+//! what is in the journal only, `keep_set` lets a set of people find a group whose members have changed,
+//! `search_everywhere` looks for messages in all conversations and drops afterwards those that the reader may not read.
 //! `temporary_files` keeps SQLite's temporary data in files. `panic_when_asked` panics at a
 //! `ping` with the nonce `panic` and at an HTTP query `?panic`; `slow_welcome` takes three seconds for
 //! every welcome.

@@ -4,11 +4,13 @@ use super::error::Refused;
 use super::extract::SignedIn;
 use crate::app::App;
 use crate::chat;
+use crate::store::search::Found;
 use crate::store::size;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use shared::code::{Code, Rejection};
 use shared::ids::{ConversationId, Timestamp};
 use shared::limits;
 use shared::search::SearchResults;
@@ -37,9 +39,17 @@ pub async fn list(
     let mut query = chat::search::parse(&query)?;
     query.conversation = conversation;
     query.before = query.before.into_iter().chain(before).min();
-    let (mut results, more) = app.store.search(session.user.id, query, limits::page(limit)).await?;
-    let fitting = size::fitting(&results, limits::EVENTS_BYTES_MAX, |result| size::event(&result.event));
-    let more = more || fitting < results.len();
-    results.truncate(fitting);
-    Ok(axum::Json(SearchResults { results, more }).into_response())
+    match app.store.search(session.user.id, query, limits::page(limit)).await? {
+        Found::Page { mut results, more } => {
+            let fitting = size::fitting(&results, limits::EVENTS_BYTES_MAX, |result| size::event(&result.event));
+            let more = more || fitting < results.len();
+            results.truncate(fitting);
+            Ok(axum::Json(SearchResults { results, more }).into_response())
+        }
+        Found::TooMuch => {
+            let message = "These are too many conversations or people to search at once. Search in one conversation, \
+                 or write more of the name behind from:";
+            Err(Rejection::new(Code::Invalid, message).field("query").into())
+        }
+    }
 }

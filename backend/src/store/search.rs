@@ -81,6 +81,20 @@ impl Has {
     }
 }
 
+/// What a search comes to. Nothing of it depends on what the reader may not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Messages.
+    Page {
+        /// The newest first.
+        results: Vec<SearchResult>,
+        /// Whether there are more.
+        more: bool,
+    },
+    /// More conversations, or more people of a name, than are searched at once: it has to be narrowed.
+    TooMuch,
+}
+
 /// The index, shared by whoever fills and whoever asks it.
 #[derive(Debug, Clone)]
 pub(super) struct Index(Arc<Inner>);
@@ -116,9 +130,10 @@ impl Index {
         })))
     }
 
-    fn apply(&self, changes: &[search::Change], position: i64) -> Result<(), Error> {
-        search::apply(&self.0.filling.lock().unwrap_or_else(PoisonError::into_inner), changes, position)?;
-        self.0.position.send_replace(position);
+    /// Brings changes into it, up to and including the event at `last`.
+    fn apply(&self, changes: &search::Changes, last: i64) -> Result<(), Error> {
+        search::apply(&self.0.filling.lock().unwrap_or_else(PoisonError::into_inner), changes)?;
+        self.0.position.send_replace(last);
         Ok(())
     }
 
@@ -182,8 +197,8 @@ impl Store {
         loop {
             let (index, after) = (self.index.clone(), *self.index.0.position.borrow());
             let is_done = self.readers.read(move |database| {
-                let (changes, last) = search::changes(database, after, PORTION)?;
-                let Some(last) = last else { return Ok(true) };
+                let changes = search::changes(database, after, PORTION)?;
+                let Some(last) = changes.last() else { return Ok(true) };
                 index.apply(&changes, last)?;
                 Ok(false)
             });
@@ -193,16 +208,11 @@ impl Store {
         }
     }
 
-    /// Messages that `user` may read and that are as asked, the newest first, and whether there are more.
+    /// Messages that `user` may read and that are as asked.
     ///
     /// # Errors
     /// When the database fails, or the index is not ready in good time.
-    pub async fn search(
-        &self,
-        user: UserId,
-        query: SearchQuery,
-        limit: u32,
-    ) -> Result<(Vec<SearchResult>, bool), Error> {
+    pub async fn search(&self, user: UserId, query: SearchQuery, limit: u32) -> Result<Found, Error> {
         self.tail.caught_up().await?;
         let end = self.readers.read(event::last_position).await?;
         let mut position = self.index.0.position.subscribe();
@@ -213,6 +223,8 @@ impl Store {
         }
         let _turn = self.index.0.searches.acquire().await.map_err(|_| Error::Closed)?;
         let index = self.index.clone();
-        self.readers.read(move |database| index.ask(|index| search::find(index, database, user, &query, limit))).await
+        self.readers
+            .read(move |database| index.ask(|index| search::find(index, database, user, &query, limit as usize)))
+            .await
     }
 }

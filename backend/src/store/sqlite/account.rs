@@ -38,6 +38,15 @@ pub(in crate::store) fn users(database: &Connection, key: &str, limit: u32) -> R
     row::all(statement.query_map(params![key, limit], row::user)?)
 }
 
+/// Everybody with such a name, as [`users`] finds them.
+pub(in crate::store) fn ids_named(database: &Connection, key: &str) -> Result<Vec<UserId>, Error> {
+    let mut statement = database.prepare_cached(
+        "SELECT id FROM user WHERE deleted_at IS NULL AND (instr(name_key, ?1) = 1 OR instr(name_key, ' ' || ?1) > 0)
+         ORDER BY id",
+    )?;
+    row::all(statement.query_map([key], |found| row::get(found, "id"))?)
+}
+
 pub(in crate::store) fn users_by_id(database: &Connection, ids: &[UserId]) -> Result<Vec<User>, Error> {
     let mut statement = database.prepare_cached("SELECT id, display_name, avatar, status FROM user WHERE id = ?1")?;
     let mut users = Vec::with_capacity(ids.len());

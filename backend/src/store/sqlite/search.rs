@@ -1,7 +1,12 @@
 //! The index of words: a file beside the database, filled behind it.
+//!
+//! The index is asked only for the places that the reader may read: messages of other places reach no limit, no count and
+//! no order of an answer. Many places, and many people of a name, are asked for in portions ([`NAMED_MAX`]); a search
+//! that needs more than [`ASKS_MAX`] of them is refused and never answered in part.
 
 use super::row::{self, Sql};
 use super::{connection, event, pool};
+use crate::store::search::Found;
 use crate::store::{Error, SearchQuery, kind_of};
 use rusqlite::{Connection, OptionalExtension, params};
 use shared::conversation::ConversationKind;
@@ -12,14 +17,11 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The version of the file; one of another is made anew.
-const VERSION: u32 = 2;
-/// Whoever is in more conversations searches without naming them to the index: what is found is looked at one by one.
-const NAMED_MAX: u32 = 500;
-/// So many hits are looked at for one page.
-const LOOKED_AT_MAX: usize = 5_000;
-/// Hits that are looked at together.
-const STEP: usize = 200;
-
+const VERSION: u32 = 3;
+/// Conversations, and people of a name, in one question to the index: it holds a cursor for each of them.
+const NAMED_MAX: usize = 500;
+/// Questions to the index for one search, of two milliseconds or so each. It is refused if it needs more.
+const ASKS_MAX: usize = 200;
 /// The file's name in a data folder.
 pub(super) fn path(folder: &Path) -> PathBuf {
     folder.join("search.db")
@@ -49,6 +51,7 @@ pub(in crate::store) fn open(folder: &Path, epoch: &Epoch) -> Result<Connection,
     }
     let database = connect(&path)?;
     database.execute_batch(include_str!("../../../migrations/search/0001_first.sql"))?;
+    database.execute_batch(include_str!("../../../migrations/search/0002_disorder.sql"))?;
     database.execute("INSERT INTO state (epoch, position) VALUES (?1, 0)", [epoch.as_str()])?;
     database.pragma_update(None, "user_version", VERSION)?;
     Ok(database)
@@ -86,28 +89,66 @@ pub(in crate::store) struct Change {
     is_amended: bool,
 }
 
-/// The changes that the events after this position ask for, at most so many events', and the last of them.
-pub(in crate::store) fn changes(
-    database: &Connection,
-    after: i64,
-    limit: u32,
-) -> Result<(Vec<Change>, Option<i64>), Error> {
+/// What the events of a stretch of the log come to.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Changes {
+    list: Vec<Change>,
+    /// The position of the last event; `None` if there is no event.
+    last: Option<i64>,
+    times: Times,
+}
+
+impl Changes {
+    /// The last event.
+    pub(in crate::store) fn last(&self) -> Option<i64> {
+        self.last
+    }
+}
+
+/// The times of the events of a stretch of the log, in milliseconds.
+#[derive(Debug)]
+struct Times {
+    oldest: i64,
+    newest: i64,
+    /// The most by which one is before an earlier one.
+    disorder: i64,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { oldest: i64::MAX, newest: 0, disorder: 0 }
+    }
+}
+
+impl Times {
+    fn add(&mut self, at: Timestamp) {
+        let at = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
+        self.oldest = self.oldest.min(at);
+        self.newest = self.newest.max(at);
+        self.disorder = self.disorder.max(self.newest - at);
+    }
+}
+
+/// The changes that the events after this position ask for, of at most so many events.
+pub(in crate::store) fn changes(database: &Connection, after: i64, limit: u32) -> Result<Changes, Error> {
     let mut statement = database.prepare_cached(
-        "SELECT event.position, event.target IS NOT NULL AS is_amended, message.position AS message_position, event.conversation, message.sender, message.kind
+        "SELECT event.position, event.target IS NOT NULL AS is_amended, event.at, message.position AS message_position,
+           event.conversation, message.sender, message.kind
          FROM event LEFT JOIN event AS message ON message.conversation = event.conversation
            AND message.seq = coalesce(event.target, event.seq)
          WHERE event.position > ?1 ORDER BY event.position LIMIT ?2",
     )?;
     let mut rows = statement.query(params![after, limit])?;
-    let (mut changes, mut last) = (Vec::new(), None);
+    let mut changes = Changes::default();
     while let Some(found) = rows.next()? {
-        last = Some(found.get("position")?);
+        changes.last = Some(found.get("position")?);
+        changes.times.add(row::get(found, "at")?);
         let kind = found.get_ref("kind")?.as_bytes_or_null().map_err(rusqlite::Error::from)?;
         // What cannot be read cannot be found.
         let Some(Ok(EventKind::Message(message))) = kind.map(serde_json::from_slice) else { continue };
         let (position, is_amended) = (found.get("message_position")?, found.get("is_amended")?);
         if message.deleted_at.is_some() {
-            changes.push(Change { position, entry: None, is_amended });
+            changes.list.push(Change { position, entry: None, is_amended });
             continue;
         }
         let mut text = words(&message.content);
@@ -123,27 +164,32 @@ pub(in crate::store) fn changes(
         if has_link(&message.content) {
             place.push_str(" hlink");
         }
-        changes.push(Change { position, entry: Some((text, place)), is_amended });
+        changes.list.push(Change { position, entry: Some((text, place)), is_amended });
     }
-    Ok((changes, last))
+    Ok(changes)
 }
 
-/// Brings changes into the index, up to and including the event at `position`.
-pub(in crate::store) fn apply(index: &Connection, changes: &[Change], position: i64) -> Result<(), Error> {
+/// Brings changes into the index.
+pub(in crate::store) fn apply(index: &Connection, changes: &Changes) -> Result<(), Error> {
     let transaction = index.unchecked_transaction()?;
     let mut remove = transaction.prepare_cached("DELETE FROM message WHERE rowid = ?1")?;
     let mut add =
         transaction.prepare_cached("INSERT OR REPLACE INTO message (rowid, text, place) VALUES (?1, ?2, ?3)")?;
-    for change in changes {
+    for change in &changes.list {
         match &change.entry {
             Some((text, place)) => add.execute(params![change.position, text, place])?,
             None => remove.execute([change.position])?,
         };
     }
     drop((remove, add));
-    transaction.execute("UPDATE state SET position = ?1", [position])?;
+    let Times { oldest, newest, disorder } = changes.times;
+    transaction.execute(
+        "UPDATE state SET position = coalesce(?1, position), newest = max(newest, ?2),
+           disorder = max(disorder, newest - ?3, ?4)",
+        params![changes.last, newest, oldest, disorder],
+    )?;
     transaction.commit()?;
-    if changes.iter().any(|change| change.is_amended) {
+    if changes.list.iter().any(|change| change.is_amended) {
         // What it said is in SQLite's own log until that is folded. If somebody reads just now, the next time will do.
         index.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     }
@@ -156,27 +202,94 @@ pub(in crate::store) fn find(
     database: &Connection,
     user: UserId,
     query: &SearchQuery,
-    limit: u32,
-) -> Result<(Vec<SearchResult>, bool), Error> {
-    // One moment for who may read what and what is read.
-    let database = database.unchecked_transaction()?;
-    let Some(places) = places(&database, user, query)? else { return Ok((Vec::new(), false)) };
-    let Some(expression) = expression(query, &places, &senders(&database, query)?) else {
-        return Ok((Vec::new(), false));
-    };
-    let end = position_at(&database, query.before)?.unwrap_or(i64::MAX);
-    let begin = position_at(&database, query.after)?.unwrap_or(0);
-    let mut statement = index.prepare_cached(
-        "SELECT rowid FROM message WHERE message MATCH ?1 AND rowid >= ?2 AND rowid < ?3 ORDER BY rowid DESC",
-    )?;
-    let hits = statement.query_map(params![expression, begin, end], |found| found.get::<_, i64>(0))?;
-    let mut hits = hits.take(LOOKED_AT_MAX).peekable();
-    let mut results = Vec::new();
-    while results.len() <= limit as usize && hits.peek().is_some() {
-        let step = row::all(hits.by_ref().take(STEP.min(limit as usize + 1)))?;
-        results.extend(read(&database, user, query, &step)?);
+    limit: usize,
+) -> Result<Found, Error> {
+    // One moment for who may read what and what is read, and one for all questions to the index.
+    let (database, index) = (database.unchecked_transaction()?, index.unchecked_transaction()?);
+    let Some(asks) = asks(&database, user, query)? else { return Ok(Found::TooMuch) };
+    let disorder = disorder(&index)?;
+    let (begin, mut end) = bounds(&index, &database, query, disorder)?;
+    let count = limit + 1;
+    // Where clocks were set back, a few more: then the first round tells that no other is needed.
+    let step = if disorder == 0 { count } else { count + 16 };
+    let mut results: Vec<(i64, SearchResult)> = Vec::new();
+    loop {
+        let hits = newest(&index, &asks, begin, end, step)?;
+        let read = read(&database, user, query, &hits)?;
+        let oldest = read.last().map(|(_, result)| result.event.at.as_millis());
+        results.extend(read);
+        results.sort_by_key(|(position, result)| std::cmp::Reverse((result.event.at, *position)));
+        results.truncate(count);
+        match hits.last() {
+            Some(last) if hits.len() == step => end = *last,
+            _ => break,
+        }
+        #[cfg(debug_assertions)]
+        if crate::fault::is_on("search_everywhere") {
+            break;
+        }
+        // Enough are found once none that comes before the last hit in the log can be newer than them.
+        let least = results.get(limit).map(|(_, result)| result.event.at.as_millis());
+        if let (Some(oldest), Some(least)) = (oldest, least)
+            && oldest.saturating_add(disorder) <= least
+        {
+            break;
+        }
     }
-    Ok(page(results, limit as usize))
+    let (results, more) = page(results.into_iter().map(|(_, result)| result).collect(), limit);
+    Ok(Found::Page { results, more })
+}
+
+/// The most by which an event's time is before that of an earlier event, in milliseconds.
+fn disorder(index: &Connection) -> Result<u64, Error> {
+    let disorder: i64 = index.prepare_cached("SELECT disorder FROM state")?.query_row([], |found| found.get(0))?;
+    Ok(u64::try_from(disorder).unwrap_or_default())
+}
+
+/// Positions in the log between which all is that was written at the times asked for. They only save looking at what was
+/// written at other times: whatever others have written in between, no result depends on them.
+fn bounds(index: &Connection, database: &Connection, query: &SearchQuery, disorder: u64) -> Result<(i64, i64), Error> {
+    let top = position(index)? + 1;
+    let begin = match query.after {
+        Some(after) => passed(database, after.as_millis().saturating_sub(disorder), top)?,
+        None => 0,
+    };
+    let end = match query.before {
+        Some(before) => passed(database, before.as_millis().saturating_add(disorder), top)?,
+        None => i64::MAX,
+    };
+    Ok((begin, end))
+}
+
+/// What the index is asked for, one question for each portion of places and people; `None` if it is too much.
+fn asks(database: &Connection, user: UserId, query: &SearchQuery) -> Result<Option<Vec<String>>, Error> {
+    let Some(places) = places(database, user, query)? else { return Ok(None) };
+    let senders = query.from.as_deref().map(|from| senders(database, from)).transpose()?;
+    // Nobody in particular is one portion without a name.
+    let senders = senders.as_ref().map_or(vec![None], |senders| senders.chunks(NAMED_MAX).map(Some).collect());
+    if places.len().div_ceil(NAMED_MAX) * senders.len() > ASKS_MAX {
+        return Ok(None);
+    }
+    let portions = places.chunks(NAMED_MAX).flat_map(|places| senders.iter().map(move |senders| (places, *senders)));
+    Ok(Some(portions.filter_map(|(places, senders)| expression(query, places, senders)).collect()))
+}
+
+/// The newest of all that these questions find, at most so many.
+fn newest(index: &Connection, asks: &[String], begin: i64, end: i64, count: usize) -> Result<Vec<i64>, Error> {
+    let mut statement = index.prepare_cached(
+        "SELECT rowid FROM message WHERE message MATCH ?1 AND rowid >= ?2 AND rowid < ?3 ORDER BY rowid DESC LIMIT ?4",
+    )?;
+    let mut newest: Vec<i64> = Vec::new();
+    for ask in asks {
+        // What is older than enough others need not be found.
+        let begin = newest.get(count - 1).copied().unwrap_or(begin);
+        newest.extend(row::all(
+            statement.query_map(params![ask, begin, end, count as i64], |found| found.get::<_, i64>(0))?,
+        )?);
+        newest.sort_unstable_by(|one, other| other.cmp(one));
+        newest.truncate(count);
+    }
+    Ok(newest)
 }
 
 /// As many as were asked for. Who asks for what comes before the last one names its time, so messages of one
@@ -190,33 +303,32 @@ fn page(mut results: Vec<SearchResult>, limit: usize) -> (Vec<SearchResult>, boo
     (results, true)
 }
 
-/// The words for the conversations that are searched: `Some(empty)` stands for all of somebody who is in very many,
-/// `None` for none.
+/// The words for the conversations that are searched, those with the newest events first; `None` if they are too many.
 fn places(database: &Connection, user: UserId, query: &SearchQuery) -> Result<Option<Vec<String>>, Error> {
     let mut statement = database.prepare_cached(
-        "SELECT key, id, kind, name FROM member CROSS JOIN conversation ON conversation.key = member.conversation
-         WHERE member.user = ?1 AND (?2 IS NULL OR id = ?2) LIMIT ?3",
+        "SELECT key, id, kind, name, last_position FROM member
+         CROSS JOIN conversation ON conversation.key = member.conversation
+         WHERE member.user = ?1 AND (?2 IS NULL OR id = ?2)",
     )?;
-    let mut rows = statement.query(params![Sql(user), query.conversation.map(Sql), 20 * NAMED_MAX])?;
-    let mut places = Vec::new();
+    let mut rows = statement.query(params![Sql(user), query.conversation.map(Sql)])?;
+    let (mut places, mut count) = (Vec::new(), 0);
     while let Some(found) = rows.next()? {
+        count += 1;
+        if count > ASKS_MAX * NAMED_MAX {
+            return Ok(None);
+        }
         let key: i64 = found.get("key")?;
         let is_meant = match &query.within {
             None => true,
             Some(within) => is_called(database, user, key, found, within)?,
         };
         if is_meant {
-            places.push(format!("c{key}"));
+            places.push((found.get::<_, i64>("last_position")?, key));
         }
     }
-    if places.is_empty() {
-        return Ok(None);
-    }
-    if places.len() > NAMED_MAX as usize && query.within.is_none() {
-        places.clear();
-    }
-    places.truncate(NAMED_MAX as usize);
-    Ok(Some(places))
+    // Then most of what is told is found by the first questions, and the others have little to look at.
+    places.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(Some(places.into_iter().map(|(_, key)| format!("c{key}")).collect()))
 }
 
 /// Whether a conversation has this name for somebody, or is with a person who has.
@@ -243,17 +355,15 @@ fn is_called(
     }
 }
 
-/// The words for the people who are meant by `from`; `None` if nobody in particular is.
-fn senders(database: &Connection, query: &SearchQuery) -> Result<Option<Vec<String>>, Error> {
-    let Some(from) = &query.from else { return Ok(None) };
-    let people = super::account::users(database, from, NAMED_MAX)?;
-    let mut words = Vec::with_capacity(people.len());
-    for person in people {
+/// The words for the people who have a name like this.
+fn senders(database: &Connection, from: &str) -> Result<Vec<String>, Error> {
+    let people = super::account::ids_named(database, from)?;
+    let word = |person| {
         let mut word = String::new();
-        push_sender(&mut word, person.id);
-        words.push(word.trim_start().to_owned());
-    }
-    Ok(Some(words))
+        push_sender(&mut word, person);
+        word.trim_start().to_owned()
+    };
+    Ok(people.into_iter().map(word).collect())
 }
 
 fn push_sender(place: &mut String, sender: UserId) {
@@ -264,8 +374,9 @@ fn push_sender(place: &mut String, sender: UserId) {
     }
 }
 
-/// What the index is asked; `None` if nothing can be found. Everything people typed stands in quotes.
-fn expression(query: &SearchQuery, places: &[String], senders: &Option<Vec<String>>) -> Option<String> {
+/// What the index is asked about these places and people; `None` if nothing can be found. Everything people typed stands
+/// in quotes.
+fn expression(query: &SearchQuery, places: &[String], senders: Option<&[String]>) -> Option<String> {
     let mut parts = Vec::new();
     for term in &query.terms {
         let words = words(&term.text);
@@ -279,62 +390,59 @@ fn expression(query: &SearchQuery, places: &[String], senders: &Option<Vec<Strin
         format!("{{place}} : ({})", quoted.join(" OR "))
     };
     parts.extend(query.has.iter().map(|has| place(&[format!("h{}", has.word())])));
-    if let Some(senders) = senders {
-        if senders.is_empty() {
-            return None;
-        }
-        parts.push(place(senders));
-    }
+    parts.extend(senders.map(place));
     if parts.is_empty() {
         return None;
     }
-    if !places.is_empty() {
-        parts.push(place(places));
+    #[cfg(debug_assertions)]
+    if crate::fault::is_on("search_everywhere") {
+        return Some(parts.join(" AND "));
     }
+    parts.push(place(places));
     Some(parts.join(" AND "))
 }
 
-/// The first event of this time or later. Events are in the order in which they were stored; a clock that was set
-/// back makes this a little wrong.
-fn position_at(database: &Connection, time: Option<Timestamp>) -> Result<Option<i64>, Error> {
-    let Some(time) = time else { return Ok(None) };
+/// A position, at most `top`, where this time passes: the event there is of this time or later, the one before it is of
+/// an earlier time. There are several where a clock was set back.
+fn passed(database: &Connection, millis: u64, top: i64) -> Result<i64, Error> {
     let mut statement =
         database.prepare_cached("SELECT position, at FROM event WHERE position >= ?1 ORDER BY position LIMIT 1")?;
-    let (mut low, mut high) = (0, event::last_position(database)? + 1);
+    let (mut low, mut high) = (0, top);
     while low < high {
         let middle = low + (high - low) / 2;
         let found: Option<(i64, Sql<Timestamp>)> =
             statement.query_row([middle], |found| Ok((found.get(0)?, found.get(1)?))).optional()?;
         match found {
-            Some((position, Sql(at))) if at < time => low = position + 1,
+            Some((position, Sql(at))) if at.as_millis() < millis => low = position + 1,
             _ => high = middle,
         }
     }
-    Ok(Some(low))
+    Ok(low)
 }
 
-/// The messages at these positions that somebody may read, in this order.
+/// Those of the messages at these positions that somebody may read, in this order.
 fn read(
     database: &Connection,
     user: UserId,
     query: &SearchQuery,
     positions: &[i64],
-) -> Result<Vec<SearchResult>, Error> {
+) -> Result<Vec<(i64, SearchResult)>, Error> {
     let mut statement = database.prepare_cached(
         "SELECT conversation.id, seq, at, sender, event.kind FROM event
          JOIN conversation ON conversation.key = event.conversation
          JOIN member ON member.conversation = event.conversation AND member.user = ?2
-         WHERE position = ?1",
+         WHERE position = ?1 AND (?3 IS NULL OR at < ?3) AND (?4 IS NULL OR at >= ?4)",
     )?;
+    let (before, after) = (query.before.map(Sql), query.after.map(Sql));
     let mut results = Vec::new();
     for position in positions {
-        let mut rows = statement.query(params![position, Sql(user)])?;
+        let mut rows = statement.query(params![position, Sql(user), before, after])?;
         let Some(found) = rows.next()? else { continue };
         let conversation = row::get(found, "id")?;
         let event = event::read(found, conversation)?;
-        let is_there = event.kind.as_message().is_some_and(|message| message.deleted_at.is_none());
-        if is_there && query.before.is_none_or(|before| event.at < before) {
-            results.push(SearchResult { conversation, event });
+        // It may have been deleted since the index was filled.
+        if event.kind.as_message().is_some_and(|message| message.deleted_at.is_none()) {
+            results.push((*position, SearchResult { conversation, event }));
         }
     }
     Ok(results)
