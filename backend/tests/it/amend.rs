@@ -7,7 +7,7 @@ use shared::frame::ServerFrame;
 use shared::ids::ConversationId;
 
 struct Scene {
-    _server: Server,
+    server: Server,
     ada: Person,
     ben: Person,
     a: Socket,
@@ -23,7 +23,7 @@ async fn scene() -> Scene {
     let id = a.says(json!({"user": ben.id}), "first").await;
     let (place, _) = a.accepted(id).await;
     b.sees().await;
-    Scene { _server: server, ada, ben, a, b, place }
+    Scene { server, ada, ben, a, b, place }
 }
 
 impl Scene {
@@ -78,6 +78,59 @@ async fn a_deleted_text_is_nowhere_any_more() {
     assert_eq!(s.a.asks(s.delete(1)).await, Ok((s.place, 4)), "it is deleted already");
     assert_eq!(s.a.asks(s.edit(1, "again")).await, Err("bad_reference".into()));
     assert_eq!(s.a.asks(s.react(1, "👍", true)).await, Err("bad_reference".into()));
+}
+
+/// The rows of an event and of a command that have any of these fingerprints.
+fn rows_with(database: &rusqlite::Connection, fingerprints: &[Vec<u8>]) -> usize {
+    let rows = |table: &str| -> Vec<Vec<u8>> {
+        let sql = format!("SELECT fingerprint FROM {table} WHERE fingerprint IS NOT NULL");
+        let mut statement = database.prepare(&sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    rows("event").into_iter().chain(rows("command")).filter(|row| fingerprints.contains(row)).count()
+}
+
+#[tokio::test]
+async fn a_deleted_text_cannot_be_guessed_at_in_the_database_and_its_commands_are_answered_as_before() {
+    let mut s = scene().await;
+    let (send, edit) = (new_id(), new_id());
+    let mut commands = [
+        json!({"type": "send", "id": send, "to": {"conversation": s.place}, "content": "a secret"}),
+        json!({"type": "edit", "id": edit, "conversation": s.place, "target": 2, "content": "another secret"}),
+    ];
+    for (command, id, seq) in [(&commands[0], send, 2), (&commands[1], edit, 3)] {
+        s.a.send(command.clone()).await;
+        assert_eq!(s.a.accepted(id).await, (s.place, seq));
+    }
+    let path = s.server.data().join("confab.db");
+    let open = || rusqlite::Connection::open(&path).unwrap();
+    let prints = || -> Vec<Vec<u8>> {
+        let database = open();
+        let mut statement = database.prepare("SELECT fingerprint FROM event WHERE seq IN (2, 3)").unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    crate::faults::until("both are in the tables", async || prints().len() == 2).await;
+    let secrets = prints();
+    // As it stands in a database from before fingerprints were in the rows of events.
+    open()
+        .execute_batch(
+            "INSERT INTO command SELECT sender, command, fingerprint, conversation, seq, at FROM event WHERE seq IN (2, 3);
+             UPDATE event SET command = NULL, fingerprint = NULL WHERE seq = 3;",
+        )
+        .unwrap();
+    assert_eq!(rows_with(&open(), &secrets), 3);
+    assert_eq!(s.a.asks(s.delete(2)).await, Ok((s.place, 4)));
+    assert_eq!(rows_with(&open(), &secrets), 0);
+    for (command, id, seq) in [(&commands[0], send, 2), (&commands[1], edit, 3)] {
+        s.a.send(command.clone()).await;
+        assert_eq!(s.a.accepted(id).await, (s.place, seq), "a retry is answered as the first time");
+    }
+    commands[0]["to"] = json!("everyone");
+    commands[1]["target"] = json!(1);
+    for (command, id) in [(&commands[0], send), (&commands[1], edit)] {
+        s.a.send(command.clone()).await;
+        assert_eq!(s.a.rejected(id).await, "conflict", "another command of this id");
+    }
 }
 
 #[tokio::test]
@@ -154,8 +207,12 @@ async fn a_retried_amendment_is_done_once_and_an_id_is_one_command() {
     s.a.asks(s.delete(1)).await.unwrap();
     s.a.send(edit.clone()).await;
     assert_eq!(s.a.accepted(id).await, (s.place, 2), "also after the message has gone");
+    let mut other = s.edit(1, "third");
+    other["id"] = json!(id);
+    s.a.send(other).await;
+    assert_eq!(s.a.accepted(id).await, (s.place, 2), "then no text is left to compare");
     for mut other in [
-        s.edit(1, "third"),
+        s.edit(2, "second"),
         s.delete(1),
         s.react(1, "x", true),
         json!({"type": "send", "to": "everyone", "content": "x"}),

@@ -7,7 +7,7 @@ use super::row::Sql;
 use crate::store::Error;
 use crate::store::writer::Place;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use shared::ids::{CommandId, UserId};
+use shared::ids::{CommandId, Seq, UserId};
 
 /// Tells two commands with the same id apart: the first half of SHA-256 over all their fields.
 pub(in crate::store) type Fingerprint = [u8; 16];
@@ -51,6 +51,40 @@ pub(in crate::store) fn insert(
             "INSERT INTO command (user, id, fingerprint, conversation, seq, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute(params![Sql(user), Sql(id), fingerprint, conversation, Sql(place.seq), Sql(place.at)])?;
+    Ok(())
+}
+
+/// Writes other fingerprints over those of a message, sent by this person with this id, and of its edits.
+pub(in crate::store) fn blank(
+    database: &Connection,
+    conversation: i64,
+    target: Seq,
+    (sender, id): (UserId, CommandId),
+    sent: &Fingerprint,
+    edited: &Fingerprint,
+) -> Result<(), Error> {
+    const EDITS: &str = "event.conversation = ?1 AND target = ?2 AND kind LIKE '{\"edited\":%'";
+    database
+        .prepare_cached(
+            "UPDATE event SET fingerprint = ?3 WHERE conversation = ?1 AND seq = ?2 AND fingerprint IS NOT NULL",
+        )?
+        .execute(params![conversation, Sql(target), sent])?;
+    database
+        .prepare_cached(&format!("UPDATE event SET fingerprint = ?3 WHERE fingerprint IS NOT NULL AND {EDITS}"))?
+        .execute(params![conversation, Sql(target), edited])?;
+    // Those from before fingerprints stood in the rows of events.
+    database.prepare_cached("UPDATE command SET fingerprint = ?3 WHERE user = ?1 AND id = ?2")?.execute(params![
+        Sql(sender),
+        Sql(id),
+        sent
+    ])?;
+    // The table has no index for this: it is looked through only for edits that old.
+    let old = format!("SELECT seq FROM event WHERE command IS NULL AND {EDITS}");
+    if database.prepare_cached(&old)?.exists(params![conversation, Sql(target)])? {
+        database
+            .prepare_cached(&format!("UPDATE command SET fingerprint = ?3 WHERE conversation = ?1 AND seq IN ({old})"))?
+            .execute(params![conversation, Sql(target), edited])?;
+    }
     Ok(())
 }
 

@@ -7,14 +7,14 @@
 use super::batch::State;
 use super::head::New;
 use super::job::{Action, Amendment, Effect, News, Place, Stored};
-use super::send::{conflict, print, to_json};
+use super::send::{self, conflict, print, to_json};
 use crate::clock;
 use crate::store::sqlite::command::{self, Fingerprint};
 use crate::store::sqlite::{attachment, conversation, event, reaction};
 use crate::store::{Error, access};
 use shared::code::{Code, Rejection};
 use shared::event::EventKind;
-use shared::ids::{Seq, Timestamp, UserId};
+use shared::ids::{ConversationId, Seq, Timestamp, UserId};
 use shared::limits::REACTIONS_MAX;
 use shared::message::{Deleted, Edited, Message};
 use shared::reaction::Reacted;
@@ -32,8 +32,10 @@ enum Amended {
 /// The message that is to be amended, and by whom.
 struct Subject {
     key: i64,
+    conversation: ConversationId,
     target: Seq,
     message: Message,
+    sender: UserId,
     /// When it was written.
     written_at: Timestamp,
     user: UserId,
@@ -49,7 +51,11 @@ impl State {
         // Asked first: a retry is answered like the first time, whatever has happened to the message
         // or the membership since.
         if let Some((stored, place)) = self.stored(user, amendment.id)? {
-            return Ok(if stored == print { Effect::Repeated(place) } else { Effect::Refused(conflict()) });
+            return Ok(if stored == print || stored == without_text(amendment) {
+                Effect::Repeated(place)
+            } else {
+                Effect::Refused(conflict())
+            });
         }
         let Amendment { id, conversation, target, ref action } = *amendment;
         let Some(key) = self.key_of_member(user, conversation)? else {
@@ -59,7 +65,8 @@ impl State {
             return Ok(Effect::Refused(bad_reference()));
         };
         let at = clock::now();
-        let subject = Subject { key, target, message, written_at, user, is_own: sender == user, at };
+        let subject =
+            Subject { key, conversation, target, message, sender, written_at, user, is_own: sender == user, at };
         let amended = match action {
             Action::Edit(content) => self.edit(subject, content)?,
             Action::Delete => self.delete(subject)?,
@@ -104,7 +111,7 @@ impl State {
     }
 
     fn delete(&self, subject: Subject) -> Result<Amended, Error> {
-        let Subject { key, target, message, user, is_own, at, .. } = subject;
+        let Subject { key, conversation: place, target, message, sender, user, is_own, at, .. } = subject;
         let role = conversation::role(&self.database, key, user)?;
         if let Err(rejection) = access::may_delete(is_own, role) {
             return Ok(Amended::Refused(rejection));
@@ -118,6 +125,9 @@ impl State {
         event::set_kind(&self.database, key, target, &to_json(&EventKind::Message(left))?)?;
         let edited = Edited { target, content: String::new(), mentions: Vec::new() };
         event::blank_edits(&self.database, key, target, &to_json(&EventKind::Edited(edited))?)?;
+        // A fingerprint of the text would confirm a guess at it.
+        let sent = send::without_text(&place, message.reply_to);
+        command::blank(&self.database, key, target, (sender, message.id), &sent, &edit_without_text(&place, target))?;
         reaction::clear(&self.database, key, target)?;
         attachment::remove_of(&self.database, key, target, at)?;
         Ok(Amended::Event(EventKind::Deleted(Deleted { target })))
@@ -144,6 +154,20 @@ impl State {
 
 fn bad_reference() -> Rejection {
     Rejection::new(Code::BadReference, "There is no such message in this conversation").field("target")
+}
+
+/// The fingerprint of an amendment whose message was deleted.
+fn without_text(amendment: &Amendment) -> Fingerprint {
+    match amendment.action {
+        Action::Edit(_) => edit_without_text(&amendment.conversation, amendment.target),
+        // It has no text.
+        Action::Delete | Action::React { .. } => fingerprint(amendment),
+    }
+}
+
+/// This form is in people's databases: it must not change.
+fn edit_without_text(conversation: &ConversationId, target: Seq) -> Fingerprint {
+    print(&[b"edit without its text", conversation.as_bytes(), &target.get().to_be_bytes()])
 }
 
 fn fingerprint(amendment: &Amendment) -> Fingerprint {

@@ -37,9 +37,9 @@ impl State {
             ));
         }
         let head = self.head(key)?;
-        let print = fingerprint(&head.id, &message);
+        let prints = prints(&head.id, &message);
         if self.stored(user, message.id)?.is_some() {
-            return self.repeated(user, message.id, Some(&print));
+            return self.repeated(user, message.id, Some(&prints));
         }
         let Some(attachments) = attachment::unsent(&self.database, user, &message.attachments)? else {
             return Ok(Effect::Refused(no_such_file()));
@@ -48,7 +48,7 @@ impl State {
         let mentions = self.mentions(key, &content)?;
         let message = Message { mentions, attachments, ..Message::new(command, content, reply_to) };
         let kind = to_json(&EventKind::Message(message.clone()))?;
-        let command = Some((command, print));
+        let command = Some((command, prints[0]));
         let place = self.append(key, New { sender: user, at, kind: &kind, target: None, is_message: true, command })?;
         attachment::bind(&self.database, &message.attachments, key, place.seq)?;
         audience::note_writer(&self.database, key, user)?;
@@ -78,8 +78,8 @@ impl State {
             return Ok(Ok((key, None)));
         }
         // Somebody who has left may still ask what came of a command from before.
-        let print = fingerprint(&self.head(key)?.id, message);
-        self.repeated(user, message.id, Some(&print)).map(Err)
+        let prints = prints(&self.head(key)?.id, message);
+        self.repeated(user, message.id, Some(&prints)).map(Err)
     }
 
     fn make(
@@ -144,12 +144,17 @@ impl State {
     }
 
     /// The answer to a command whose id was used before: the same as then if it is the same command.
-    /// Without a fingerprint to compare, the id being used at all is a conflict; an id never used is
+    /// Without fingerprints to compare, the id being used at all is a conflict; an id never used is
     /// `not_found`.
-    pub(super) fn repeated(&self, user: UserId, id: CommandId, print: Option<&Fingerprint>) -> Result<Effect, Error> {
-        Ok(match (self.stored(user, id)?, print) {
+    pub(super) fn repeated(
+        &self,
+        user: UserId,
+        id: CommandId,
+        prints: Option<&[Fingerprint; 2]>,
+    ) -> Result<Effect, Error> {
+        Ok(match (self.stored(user, id)?, prints) {
             (None, _) => Effect::Refused(Rejection::not_found()),
-            (Some((stored, place)), Some(print)) if stored == *print => Effect::Repeated(place),
+            (Some((stored, place)), Some(prints)) if prints.contains(&stored) => Effect::Repeated(place),
             (Some(_), _) => Effect::Refused(conflict()),
         })
     }
@@ -179,6 +184,16 @@ pub(super) fn print(fields: &[&[u8]]) -> Fingerprint {
         hash.update(field);
     }
     half(hash)
+}
+
+/// The fingerprints that a message may have: the first is its own, the other that of one whose text was deleted.
+fn prints(conversation: &ConversationId, message: &NewMessage) -> [Fingerprint; 2] {
+    [fingerprint(conversation, message), without_text(conversation, message.reply_to)]
+}
+
+/// The fingerprint of a message whose text was deleted. This form is in people's databases: it must not change.
+pub(super) fn without_text(conversation: &ConversationId, reply_to: Option<Seq>) -> Fingerprint {
+    print(&[b"send without its text", conversation.as_bytes(), &reply_to.map_or(0, Seq::get).to_be_bytes()])
 }
 
 /// This form is in people's databases: it must not change.
