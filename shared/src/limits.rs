@@ -87,6 +87,8 @@ pub const TYPING_EACH_MS: u64 = 3_000;
 pub const CURSORS_MAX: usize = 1_000;
 /// A search text, in characters.
 pub const SEARCH_CHARS_MAX: usize = 256;
+/// Results of a search that are left out of a page; `before` leads further.
+pub const SEARCH_SKIP_MAX: u32 = 1_000;
 
 /// The length of a list: what was asked for, clamped to 1–100; 50 when nothing was.
 #[must_use]

@@ -5,14 +5,13 @@ use super::extract::SignedIn;
 use crate::app::App;
 use crate::chat;
 use crate::store::search::Found;
-use crate::store::size;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use shared::code::{Code, Rejection};
 use shared::ids::{ConversationId, Timestamp};
-use shared::limits;
+use shared::limits::{self, SEARCH_SKIP_MAX};
 use shared::search::SearchResults;
 use std::sync::Arc;
 
@@ -22,11 +21,14 @@ pub struct Search {
     query: String,
     conversation: Option<ConversationId>,
     before: Option<Timestamp>,
+    #[serde(default)]
+    skip: u32,
     limit: Option<i64>,
 }
 
-/// `GET /api/search?query=&conversation=&before=&limit=`: messages one may read, the newest first;
-/// `before` is the time of the last one of the page before.
+/// `GET /api/search?query=&conversation=&before=&skip=&limit=`: messages one may read, the newest first;
+/// `before` is the time of the last one of the page before. Where a page has messages of one time only, `skip` leads to
+/// the rest of them.
 ///
 /// # Errors
 /// 401 without a session, 422 for what cannot be searched for.
@@ -35,17 +37,16 @@ pub async fn list(
     SignedIn { session }: SignedIn,
     query: Result<Query<Search>, QueryRejection>,
 ) -> Result<Response, Refused> {
-    let Query(Search { query, conversation, before, limit }) = query.map_err(super::conversation::bad_query)?;
+    let Query(Search { query, conversation, before, skip, limit }) = query.map_err(super::conversation::bad_query)?;
+    if skip > SEARCH_SKIP_MAX {
+        let message = format!("At most {SEARCH_SKIP_MAX} results can be skipped. Name a time with before");
+        return Err(Rejection::new(Code::Invalid, message).field("skip").into());
+    }
     let mut query = chat::search::parse(&query)?;
     query.conversation = conversation;
     query.before = query.before.into_iter().chain(before).min();
-    match app.store.search(session.user.id, query, limits::page(limit)).await? {
-        Found::Page { mut results, more } => {
-            let fitting = size::fitting(&results, limits::EVENTS_BYTES_MAX, |result| size::event(&result.event));
-            let more = more || fitting < results.len();
-            results.truncate(fitting);
-            Ok(axum::Json(SearchResults { results, more }).into_response())
-        }
+    match app.store.search(session.user.id, query, skip, limits::page(limit)).await? {
+        Found::Page { results, more } => Ok(axum::Json(SearchResults { results, more }).into_response()),
         Found::TooMuch => {
             let message = "These are too many conversations or people to search at once. Search in one conversation, \
                  or write more of the name behind from:";

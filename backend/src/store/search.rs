@@ -208,11 +208,11 @@ impl Store {
         }
     }
 
-    /// Messages that `user` may read and that are as asked.
+    /// Messages that `user` may read and that are as asked, after the first `skip`.
     ///
     /// # Errors
     /// When the database fails, or the index is not ready in good time.
-    pub async fn search(&self, user: UserId, query: SearchQuery, limit: u32) -> Result<Found, Error> {
+    pub async fn search(&self, user: UserId, query: SearchQuery, skip: u32, limit: u32) -> Result<Found, Error> {
         self.tail.caught_up().await?;
         let end = self.readers.read(event::last_position).await?;
         let mut position = self.index.0.position.subscribe();
@@ -224,7 +224,9 @@ impl Store {
         let _turn = self.index.0.searches.acquire().await.map_err(|_| Error::Closed)?;
         let index = self.index.clone();
         self.readers
-            .read(move |database| index.ask(|index| search::find(index, database, user, &query, limit as usize)))
+            .read(move |database| {
+                index.ask(|index| search::find(index, database, user, &query, skip as usize, limit as usize))
+            })
             .await
     }
 }

@@ -199,6 +199,13 @@ impl Person {
         (status, answer.json().await.unwrap_or(Value::Null))
     }
 
+    /// The status and the bytes of an answer.
+    pub(crate) async fn get_bytes(&self, path: &str) -> (u16, String) {
+        let request = self.http.get(format!("{}{path}", self.origin)).header(header::COOKIE, &self.cookie);
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
     /// Makes a group of this name with these people; its id.
     pub(crate) async fn makes_group(&self, name: &str, members: &[&Person]) -> String {
         let members: Vec<_> = members.iter().map(|person| person.id).collect();

@@ -13,7 +13,7 @@ use shared::conversation::{
     CreateConversation, EventList, MemberList,
 };
 use shared::ids::{AttachmentId, ConversationId, Cursor, SessionId, Timestamp, TokenId, UserId};
-use shared::limits::{PAGE_DEFAULT, PAGE_MAX};
+use shared::limits::{PAGE_DEFAULT, PAGE_MAX, SEARCH_SKIP_MAX};
 use shared::message::{Accepted, PostMessage};
 use shared::push::{PushKey, PushSubscription};
 use shared::receipt::ReceiptList;
@@ -297,6 +297,11 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
             .query("query", "What to look for.", json!({"type": "string"}))
             .query("conversation", "Only there.", conversation())
             .query("before", "Only what was written before; the time of the last one of the page before.", types.read::<Timestamp>())
+            .query(
+                "skip",
+                "How many of the newest are left out: leads through more messages of one time than a page has.",
+                json!({"type": "integer", "minimum": 0, "maximum": SEARCH_SKIP_MAX, "default": 0}),
+            )
             .query("limit", limit_text, limit())
             .answers(200, "Messages one may read, the newest first.", types.written::<SearchResults>()),
         Operation::new("server", Anybody, ("GET", "/api/openapi.json"), "showOpenapi", "This document")

@@ -7,11 +7,12 @@
 use super::row::{self, Sql};
 use super::{connection, event, pool};
 use crate::store::search::Found;
-use crate::store::{Error, SearchQuery, kind_of};
+use crate::store::{Error, SearchQuery, kind_of, size};
 use rusqlite::{Connection, OptionalExtension, params};
 use shared::conversation::ConversationKind;
 use shared::event::EventKind;
 use shared::ids::{Epoch, Timestamp, UserId};
+use shared::limits::EVENTS_BYTES_MAX;
 use shared::search::SearchResult;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -196,12 +197,13 @@ pub(in crate::store) fn apply(index: &Connection, changes: &Changes) -> Result<(
     Ok(())
 }
 
-/// What somebody may read and asks for, the newest first, and whether there is more.
+/// What somebody may read and asks for after the first `skip`, the newest first, and whether there is more.
 pub(in crate::store) fn find(
     index: &Connection,
     database: &Connection,
     user: UserId,
     query: &SearchQuery,
+    skip: usize,
     limit: usize,
 ) -> Result<Found, Error> {
     // One moment for who may read what and what is read, and one for all questions to the index.
@@ -209,7 +211,7 @@ pub(in crate::store) fn find(
     let Some(asks) = asks(&database, user, query)? else { return Ok(Found::TooMuch) };
     let disorder = disorder(&index)?;
     let (begin, mut end) = bounds(&index, &database, query, disorder)?;
-    let count = limit + 1;
+    let count = skip + limit + 1;
     // Where clocks were set back, a few more: then the first round tells that no other is needed.
     let step = if disorder == 0 { count } else { count + 16 };
     let mut results: Vec<(i64, SearchResult)> = Vec::new();
@@ -229,14 +231,14 @@ pub(in crate::store) fn find(
             break;
         }
         // Enough are found once none that comes before the last hit in the log can be newer than them.
-        let least = results.get(limit).map(|(_, result)| result.event.at.as_millis());
+        let least = results.get(count - 1).map(|(_, result)| result.event.at.as_millis());
         if let (Some(oldest), Some(least)) = (oldest, least)
             && oldest.saturating_add(disorder) <= least
         {
             break;
         }
     }
-    let (results, more) = page(results.into_iter().map(|(_, result)| result).collect(), limit);
+    let (results, more) = page(results.into_iter().skip(skip).map(|(_, result)| result).collect(), limit);
     Ok(Found::Page { results, more })
 }
 
@@ -292,9 +294,10 @@ fn newest(index: &Connection, asks: &[String], begin: i64, end: i64, count: usiz
     Ok(newest)
 }
 
-/// As many as were asked for. Who asks for what comes before the last one names its time, so messages of one
-/// millisecond are not torn apart.
+/// As many as were asked for and fit into a page. Who asks for what comes before the last one names its time, so messages of one
+/// millisecond are not torn apart, unless a page is not enough for them.
 fn page(mut results: Vec<SearchResult>, limit: usize) -> (Vec<SearchResult>, bool) {
+    let limit = limit.min(size::fitting(&results, EVENTS_BYTES_MAX, |result| size::event(&result.event)));
     let Some(next) = results.get(limit).map(|next| next.event.at) else { return (results, false) };
     results.truncate(limit);
     if let Some(last) = results.iter().rposition(|result| result.event.at != next) {
