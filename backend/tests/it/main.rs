@@ -33,4 +33,5 @@ mod slow;
 mod storm;
 mod support;
 mod support_raw;
+mod unseen;
 mod world;

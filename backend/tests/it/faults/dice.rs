@@ -2,19 +2,19 @@
 
 /// A small generator (splitmix64): enough for choosing places to break something.
 #[derive(Debug, Clone)]
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
     /// A new seed each time, printed; it is shown when the test fails.
     #[expect(clippy::print_stdout, reason = "shown when the test fails")]
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let given = std::env::var("CONFAB_TEST_SEED").ok().map(|seed| seed.parse().expect("a number"));
         let seed = given.unwrap_or_else(|| u64::from_be_bytes(backend::clock::random()));
         println!("CONFAB_TEST_SEED={seed}");
         Self(seed)
     }
 
-    pub(super) fn roll(&mut self) -> u64 {
+    pub(crate) fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,7 +23,7 @@ impl Dice {
     }
 
     /// A number from `0` up to, not including, `end`.
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.roll() % u64::try_from(end).unwrap()).unwrap()
     }
 }

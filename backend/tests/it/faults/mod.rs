@@ -7,7 +7,7 @@ mod audience;
 mod backup;
 mod clock;
 mod crowd;
-mod dice;
+pub(crate) mod dice;
 mod disk;
 mod failing;
 mod journal;
