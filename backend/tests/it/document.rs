@@ -283,7 +283,7 @@ async fn tokens(walk: &mut Walk) {
             201,
             "POST /api/tokens",
             "/api/tokens",
-            Some(json!({"name": "bot", "currentPassword": "correct horse"})),
+            Some(json!({"name": "bot", "currentPassword": "battery staple"})),
         )
         .await;
     walk.expect(422, "POST /api/tokens", "/api/tokens", Some(json!({"name": ""}))).await;

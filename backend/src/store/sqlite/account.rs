@@ -193,14 +193,16 @@ const CONTACT_ROWS_MAX: usize = 20_000;
 /// [`CONTACT_ROWS_MAX`] members who have written where one has written oneself: what others make alone, or fill with
 /// people, adds nobody and takes nobody's place.
 pub(in crate::store) fn contacts(database: &Connection, user: UserId) -> Result<Contacts, Error> {
-    // The order of the joins is said, so that it stops as soon as there are enough.
+    // The order of the joins is said, so that it stops as soon as there are enough, and so is the index: it has nobody
+    // who has not written, and no columns to skip.
     let mut others = database.prepare_cached(
         "SELECT other.user FROM (
            SELECT conversation FROM member WHERE user = ?1
              AND conversation <> (SELECT key FROM conversation WHERE kind = 'everyone') LIMIT ?2
          ) AS own
-         CROSS JOIN member AS self ON self.conversation = own.conversation AND self.user = ?1 AND self.has_written = 1
-         CROSS JOIN member AS other
+         CROSS JOIN member AS self INDEXED BY member_written
+           ON self.conversation = own.conversation AND self.user = ?1 AND self.has_written = 1
+         CROSS JOIN member AS other INDEXED BY member_written
            ON other.conversation = own.conversation AND other.has_written = 1 AND other.user <> ?1",
     )?;
     let mut person = database.prepare_cached("SELECT last_seen_at FROM user WHERE id = ?1 AND deleted_at IS NULL")?;
