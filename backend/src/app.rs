@@ -8,13 +8,14 @@ use crate::chat::flush::Flushes;
 use crate::chat::person::ChangedPeople;
 use crate::chat::presence::{self, Presences};
 use crate::chat::session;
-use crate::config::{Config, Switch};
+use crate::config::{Config, GroupInvites, Switch};
 use crate::ledger::Ledger;
 use crate::push::{self, Services};
 use crate::rate::{self, Known, Limiter, Rate};
 use crate::registry::Registry;
 use crate::server::descriptors::Descriptors;
 use crate::server::pressure::Pressure;
+use crate::store::writer::Invites;
 use crate::store::{OpenError, Store, Writer};
 use crate::task::{self, Part};
 use shared::code::Rejection;
@@ -160,7 +161,7 @@ impl App {
     /// See [`OpenError`].
     pub fn start(config: Config) -> Result<Arc<Self>, OpenError> {
         let (outcomes, delivery) = mpsc::channel(OUTCOME_BATCHES_MAX);
-        let (store, writer) = Store::open(&config.data, config.write_queue, outcomes)?;
+        let (store, writer) = Store::open_with(&config.data, config.write_queue, invites(&config), outcomes)?;
         let attachments = Attachments::open(&config.data)
             .map_err(|source| OpenError::Folder { path: config.data.clone(), source })?;
         let registry = Registry::new(config.sockets_per_user);
@@ -192,5 +193,14 @@ impl App {
         let (store, stopping) = (app.store.clone(), app.stopping.clone());
         task::spawn(&app.store, Part::Index, async move { store.follow_log(stopping).await });
         Ok(app)
+    }
+}
+
+/// Who may put whom into groups and channels, as the settings say.
+fn invites(config: &Config) -> Invites {
+    let rate = || Rate::new(config.group_invite_burst, config.group_invites_in_an_hour, Duration::from_secs(60 * 60));
+    Invites {
+        is_known_only: config.group_invites == GroupInvites::Known,
+        rate: (config.rate_limits == Switch::On).then(|| (config.group_invite_burst, Limiter::new(rate()))),
     }
 }

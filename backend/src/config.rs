@@ -129,6 +129,15 @@ pub struct Settings {
     /// Accounts made from one address, or one /48 of IPv6, in a day [default: 30]
     #[arg(long, value_name = "N", env = "CONFAB_SIGN_UPS_IN_A_DAY")]
     sign_ups_in_a_day: Option<u32>,
+    /// Whom a person may put into groups and channels: anyone, or known: those they have talked with [default: anyone]
+    #[arg(long, value_name = "anyone|known", env = "CONFAB_GROUP_INVITES")]
+    group_invites: Option<GroupInvites>,
+    /// People a person may put into groups and channels at once [default: 200]
+    #[arg(long, value_name = "N", env = "CONFAB_GROUP_INVITE_BURST")]
+    group_invite_burst: Option<u32>,
+    /// People a person may go on to put into groups and channels in each hour [default: 500]
+    #[arg(long, value_name = "N", env = "CONFAB_GROUP_INVITES_IN_AN_HOUR")]
+    group_invites_in_an_hour: Option<u32>,
     /// The longest message, in bytes [default: 16384]
     #[arg(long, value_name = "BYTES", env = "CONFAB_CONTENT_BYTES")]
     content_bytes: Option<u32>,
@@ -196,6 +205,16 @@ pub enum Switch {
     Off,
 }
 
+/// Whom a person may put into groups and channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupInvites {
+    /// Anybody with an account.
+    Anyone,
+    /// Those they have talked with.
+    Known,
+}
+
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -245,6 +264,12 @@ pub struct Config {
     pub sign_ups_in_15_min: u32,
     /// Accounts made from one address, or /48, in a day.
     pub sign_ups_in_a_day: u32,
+    /// Whom a user may put into groups and channels.
+    pub group_invites: GroupInvites,
+    /// Members a user may bring in at once.
+    pub group_invite_burst: u32,
+    /// Members a user may go on to bring in in each hour.
+    pub group_invites_in_an_hour: u32,
     /// The longest message, in bytes.
     pub content_bytes: u32,
     /// The longest frame, in bytes.
@@ -340,6 +365,9 @@ impl Config {
             requests_in_10_s: pick!(requests_in_10_s, 1_000),
             sign_ups_in_15_min: pick!(sign_ups_in_15_min, 10),
             sign_ups_in_a_day: pick!(sign_ups_in_a_day, 30),
+            group_invites: pick!(group_invites, GroupInvites::Anyone),
+            group_invite_burst: pick!(group_invite_burst, 200),
+            group_invites_in_an_hour: pick!(group_invites_in_an_hour, 500),
             content_bytes: pick!(content_bytes, limits.content_bytes),
             frame_bytes: pick!(frame_bytes, limits.frame_bytes),
             attachment_bytes: pick!(attachment_bytes, limits.attachment_bytes),
@@ -374,6 +402,8 @@ impl Config {
             ("requests-in-10-s", u64::from(config.requests_in_10_s)),
             ("sign-ups-in-15-min", u64::from(config.sign_ups_in_15_min)),
             ("sign-ups-in-a-day", u64::from(config.sign_ups_in_a_day)),
+            ("group-invite-burst", u64::from(config.group_invite_burst)),
+            ("group-invites-in-an-hour", u64::from(config.group_invites_in_an_hour)),
             ("content-bytes", u64::from(config.content_bytes)),
             ("attachment-bytes", config.attachment_bytes),
             ("attachment-mib-per-user", config.attachment_mib_per_user),

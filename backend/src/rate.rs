@@ -29,7 +29,12 @@ impl Rate {
 
     /// When the bucket is full again after one more token is taken, or how long there is none.
     fn after(self, full_at: Instant, now: Instant) -> Result<Instant, Duration> {
-        let next = full_at.max(now) + self.each;
+        self.after_many(full_at, 1, now)
+    }
+
+    /// When the bucket is full again after so many tokens are taken, or how long there are not so many.
+    fn after_many(self, full_at: Instant, count: u32, now: Instant) -> Result<Instant, Duration> {
+        let next = full_at.max(now) + self.each * count;
         let wait = (next - now).saturating_sub(self.each * self.burst);
         if wait.is_zero() { Ok(next) } else { Err(wait) }
     }
@@ -83,8 +88,16 @@ impl<K: Hash + Eq> Limiter<K> {
     /// # Errors
     /// How long until there is one.
     pub fn take(&self, key: K, now: Instant) -> Result<(), Duration> {
+        self.take_many(key, 1, now)
+    }
+
+    /// Takes so many tokens, or none. More than the rate's burst are never there at once.
+    ///
+    /// # Errors
+    /// How long until there are so many.
+    pub fn take_many(&self, key: K, count: u32, now: Instant) -> Result<(), Duration> {
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = self.rate.after(*full_at.get(&key).unwrap_or(&now), now)?;
+        let next = self.rate.after_many(*full_at.get(&key).unwrap_or(&now), count, now)?;
         if full_at.len() >= KEYS_MAX && !full_at.contains_key(&key) {
             full_at.retain(|_, moment| *moment > now);
             if full_at.len() >= KEYS_MAX {
@@ -173,6 +186,20 @@ mod tests {
         assert_eq!(limiter.peek(&1, now), Err(SECOND));
         limiter.give_back(&1);
         assert_eq!(limiter.take(1, now), Ok(()));
+    }
+
+    #[test]
+    fn many_are_taken_at_once_or_none() {
+        let limiter = Limiter::new(Rate::new(10, 5, 10 * SECOND));
+        let start = Instant::now();
+        assert_eq!(limiter.take_many("ada", 8, start), Ok(()));
+        assert_eq!(
+            limiter.take_many("ada", 4, start),
+            Err(4 * SECOND),
+            "two are there, and two more take four seconds"
+        );
+        assert_eq!(limiter.take_many("ada", 2, start), Ok(()), "what was refused took nothing");
+        assert_eq!(limiter.take_many("ada", 4, start + 8 * SECOND), Ok(()));
     }
 
     #[test]

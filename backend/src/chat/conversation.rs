@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 /// Makes a group or channel, and gives its id.
 ///
 /// # Errors
-/// `invalid` with the field at fault.
+/// `invalid` with the field at fault, `forbidden` or `rate_limited`.
 pub async fn create(app: &App, session: &SessionRow, body: CreateConversation) -> Result<ConversationId, Rejection> {
     let CreateConversation { kind, name, topic, public: is_public, mut members } = body;
     let topic = topic.as_deref().map(checked_topic).transpose()?.filter(|topic| !topic.is_empty());
@@ -71,15 +71,15 @@ pub async fn change_face(
     Ok(())
 }
 
-/// Brings somebody in, or joins a public channel.
+/// Brings somebody in, joins a public channel, or comes back to what was left.
 ///
 /// # Errors
-/// `not_found` or `conflict`.
+/// `not_found`, `conflict`, `forbidden` or `rate_limited`.
 pub async fn add(app: &App, session: &SessionRow, id: ConversationId, member: UserId) -> Result<(), Rejection> {
     change(app, session, Change::Add(id, member)).await.map(drop)
 }
 
-/// Sends somebody away, or leaves.
+/// Sends somebody away, leaves, or ends that somebody who has left may come back.
 ///
 /// # Errors
 /// `not_found`, `forbidden` or `conflict`.

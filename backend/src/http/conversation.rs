@@ -55,7 +55,8 @@ pub async fn show(
 /// `POST /api/conversations`: makes a group or channel.
 ///
 /// # Errors
-/// 401 without a session, 422 with the field at fault.
+/// 401 without a session, 403 for people one may not put into conversations, 422 with the field at fault, 429 for too
+/// many people.
 pub async fn create(
     State(app): State<Arc<App>>,
     SignedIn { session }: SignedIn,

@@ -52,11 +52,12 @@ pub async fn list(
     Ok(axum::Json(page).into_response())
 }
 
-/// `PUT /api/conversations/{id}/members/{userId}`: any member brings somebody in.
+/// `PUT /api/conversations/{id}/members/{userId}`: any member brings somebody in; anybody joins a public channel or
+/// comes back to what they have left.
 ///
 /// # Errors
-/// 401 without a session, 404 if the conversation or the person is not there or not yours, 409 if its
-/// members are fixed or too many.
+/// 401 without a session, 403 for somebody one may not put into conversations, 404 if the conversation or the person is
+/// not there or not yours, 409 if its members are fixed or too many, or the person has left it, 429 for too many people.
 pub async fn add(
     State(app): State<Arc<App>>,
     SignedIn { session }: SignedIn,
@@ -66,7 +67,8 @@ pub async fn add(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `DELETE /api/conversations/{id}/members/{userId}`: anybody leaves, owners and moderators send away.
+/// `DELETE /api/conversations/{id}/members/{userId}`: anybody leaves, owners and moderators send away, and end that
+/// somebody who has left may come back.
 ///
 /// # Errors
 /// 401 without a session, 403 if one may not, 404 if the conversation or the member is not there or

@@ -254,8 +254,22 @@ impl Store {
         queue_max: usize,
         outcomes: tokio::sync::mpsc::Sender<Vec<writer::Outcome<A>>>,
     ) -> Result<(Self, Writer<A>), OpenError> {
+        Self::open_with(folder, queue_max, writer::Invites::default(), outcomes)
+    }
+
+    /// Opens the data folder as [`Store::open`] does; `invites` says who may put whom into groups.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_with<A: Send + 'static>(
+        folder: &Path,
+        queue_max: usize,
+        invites: writer::Invites,
+        outcomes: tokio::sync::mpsc::Sender<Vec<writer::Outcome<A>>>,
+    ) -> Result<(Self, Writer<A>), OpenError> {
         let opened = sqlite::open::open(folder)?;
-        let parts = writer::Parts { database: opened.connection, second: opened.second, journal: opened.journal };
+        let (database, second, journal) = (opened.connection, opened.second, opened.journal);
+        let parts = writer::Parts { database, second, journal, invites };
         let (writer, tail) = Writer::start(parts, opened.lock, queue_max, outcomes)
             .map_err(|source| OpenError::Database { path: folder.to_owned(), source })?;
         let index = search::Index::open(folder, &opened.epoch)

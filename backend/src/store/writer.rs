@@ -19,9 +19,11 @@ mod amend;
 mod batch;
 mod change;
 mod head;
+mod invite;
 mod job;
 mod send;
 
+pub use invite::Invites;
 pub use job::{
     Action, Amendment, Audience, Change, Description, Effect, NewMessage, News, Outcome, Place, Progress, Recipients,
     Stored,
@@ -210,15 +212,17 @@ pub(super) struct Parts {
     /// Another connection, for what is applied behind the writer's back.
     pub(super) second: Connection,
     pub(super) journal: Journal,
+    pub(super) invites: Invites,
 }
 
 impl Parts {
     fn start(self, health: &Gauge) -> Result<(batch::State, Tail, JoinHandle<()>), Error> {
-        let Self { database, second, journal } = self;
+        let Self { database, second, journal, invites } = self;
         let next_position = event::last_position(&database)? + 1;
         let forgotten = accept::Highest::new(command::highest(&database)?);
         let (tail, applying) = Tail::start(second, apply::applied(&database)?, health.clone());
-        let state = batch::State::new(database, journal, tail.clone(), health.clone(), next_position, forgotten);
+        let mut state = batch::State::new(database, journal, tail.clone(), health.clone(), next_position, forgotten);
+        state.invites = invites;
         Ok((state, tail, applying))
     }
 }

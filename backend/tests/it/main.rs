@@ -17,6 +17,7 @@ mod frames;
 mod fuzz;
 mod group;
 mod handshake;
+mod invite;
 mod ledger;
 mod mention;
 mod page;

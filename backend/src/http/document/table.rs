@@ -175,7 +175,10 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
             "addMember",
             "Bring somebody in",
         )
-        .about("Any member may. 404: the conversation or the person is not there. 409: its members are fixed, or too many.")
+        .about(
+            "Any member may; oneself one brings into a public channel, and back to what one has left. 404: the \
+             conversation or the person is not there. 409: its members are fixed, or too many, or the person has left.",
+        )
         .path("id", "Which conversation.", conversation())
         .path("user", "Whom.", types.read::<UserId>())
         .answers_nothing(204, "They are a member.")
@@ -200,7 +203,10 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
             "removeMember",
             "Leave, or send somebody away",
         )
-        .about("Anybody leaves; owners and moderators send others away, but no owner. 409: its members are fixed.")
+        .about(
+            "Anybody leaves; owners and moderators send others away, but no owner, and keep somebody who has left from \
+             coming back. 409: its members are fixed.",
+        )
         .path("id", "Which conversation.", conversation())
         .path("user", "Whom.", types.read::<UserId>())
         .answers_nothing(204, "They are no member any more.")

@@ -1,7 +1,7 @@
 //! Accounts.
 
-use super::attachment;
 use super::row::{self, Sql};
+use super::{attachment, audience};
 use crate::store::{Contacts, Credentials, Error};
 use foldhash::{HashSet, HashSetExt};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -166,6 +166,7 @@ pub(in crate::store) fn set_last_seen(database: &Connection, people: &[(UserId, 
 /// Takes away all that says who it was. The row stays, because messages name it.
 pub(in crate::store) fn delete(database: &Connection, user: UserId, at: Timestamp) -> Result<(), Error> {
     set_avatar(database, user, None, at)?;
+    audience::forget_departures(database, user)?;
     // What stands in place of the address can be nobody's: it has no `@`.
     database
         .prepare_cached(
@@ -190,8 +191,8 @@ const CONTACT_ROWS_MAX: usize = 20_000;
 
 /// Those one has talked with, and when they were last there: both have written in a direct conversation, group or
 /// channel they share. At most [`CONTACTS_MAX`], of the first [`CONTACT_CONVERSATIONS_MAX`] conversations and
-/// [`CONTACT_ROWS_MAX`] members who have written where one has written oneself: what others make alone, or fill with
-/// people, adds nobody and takes nobody's place.
+/// [`CONTACT_ROWS_MAX`] members who have written where one has written oneself: what others make alone adds
+/// nobody.
 pub(in crate::store) fn contacts(database: &Connection, user: UserId) -> Result<Contacts, Error> {
     // The order of the joins is said, so that it stops as soon as there are enough, and so is the index: it has nobody
     // who has not written, and no columns to skip.

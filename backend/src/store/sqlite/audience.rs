@@ -1,12 +1,12 @@
-//! The sets of people that find a conversation, and the migration to what is known of members.
+//! The sets of people that find a conversation, those who have left one, and the migration to both.
 //!
 //! The writer asks inside its transactions. Always holds: a set of people finds a conversation only while the members
-//! of that conversation are exactly that set.
+//! of that conversation are exactly that set; who has left a conversation is no member of it.
 
 use super::row::{self, Sql};
 use super::{conversation, event};
 use crate::store::Error;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use shared::ids::{ConversationId, UserId};
 
 /// SHA-256 over the ids of a set of people; see [`conversation::member_set`].
@@ -43,6 +43,52 @@ pub(in crate::store) fn note_writer(database: &Connection, key: i64, user: UserI
     database
         .prepare_cached("UPDATE member SET has_written = 1 WHERE conversation = ?1 AND user = ?2 AND has_written = 0")?
         .execute(params![key, Sql(user)])?;
+    Ok(())
+}
+
+/// Whether both of two people have written in their direct conversation.
+pub(in crate::store) fn have_talked_directly(database: &Connection, one: UserId, other: UserId) -> Result<bool, Error> {
+    let set = conversation::member_set(&[one.min(other), one.max(other)]);
+    let Some(key) = conversation::find_by_set(database, &set)? else { return Ok(false) };
+    let mut statement =
+        database.prepare_cached("SELECT count(*) FROM member WHERE conversation = ?1 AND has_written = 1")?;
+    Ok(statement.query_row([key], |found| found.get::<_, i64>(0))? == 2)
+}
+
+/// Somebody has left a group or channel by themselves, and may come back by themselves.
+pub(in crate::store) fn depart(database: &Connection, key: i64, user: UserId) -> Result<(), Error> {
+    database
+        .prepare_cached("INSERT OR REPLACE INTO departure (user, conversation) VALUES (?1, ?2)")?
+        .execute(params![Sql(user), key])?;
+    Ok(())
+}
+
+/// Whether somebody who has left may come back by themselves; `None` if they have not left.
+pub(in crate::store) fn departed(database: &Connection, key: i64, user: UserId) -> Result<Option<bool>, Error> {
+    let mut statement =
+        database.prepare_cached("SELECT may_return FROM departure WHERE user = ?1 AND conversation = ?2")?;
+    Ok(statement.query_row(params![Sql(user), key], |found| found.get(0)).optional()?)
+}
+
+/// Somebody who has left does not come back by themselves any more. `Ok(false)`: they have not left.
+pub(in crate::store) fn shut_out(database: &Connection, key: i64, user: UserId) -> Result<bool, Error> {
+    let changed = database
+        .prepare_cached("UPDATE departure SET may_return = 0 WHERE user = ?1 AND conversation = ?2")?
+        .execute(params![Sql(user), key])?;
+    Ok(changed == 1)
+}
+
+/// Somebody is back.
+pub(in crate::store) fn forget_departure(database: &Connection, key: i64, user: UserId) -> Result<(), Error> {
+    database
+        .prepare_cached("DELETE FROM departure WHERE user = ?1 AND conversation = ?2")?
+        .execute(params![Sql(user), key])?;
+    Ok(())
+}
+
+/// An account is deleted: it comes back nowhere.
+pub(super) fn forget_departures(database: &Connection, user: UserId) -> Result<(), Error> {
+    database.prepare_cached("DELETE FROM departure WHERE user = ?1")?.execute([Sql(user)])?;
     Ok(())
 }
 

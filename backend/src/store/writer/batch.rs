@@ -2,6 +2,7 @@
 
 use super::accept::{Highest, Recent};
 use super::head::{HEADS_MAX, Head, Position};
+use super::invite::Invites;
 use super::job::{Effect, Job, Outcome};
 use super::{BATCH_MAX, Call};
 use crate::store::health::{Cause, Gauge};
@@ -27,6 +28,7 @@ pub(super) struct State {
     journal: Journal,
     tail: Tail,
     health: Gauge,
+    pub(super) invites: Invites,
     pub(super) heads: HashMap<i64, Head>,
     /// The heads that are not in the database as they are here.
     pub(super) dirty: Vec<i64>,
@@ -66,6 +68,7 @@ impl State {
             journal,
             tail,
             health,
+            invites: Invites::default(),
             heads: HashMap::new(),
             dirty: Vec::new(),
             keys: HashMap::new(),

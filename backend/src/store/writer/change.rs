@@ -7,8 +7,8 @@ use super::send::to_json;
 use crate::clock;
 use crate::store::access;
 use crate::store::attachment::no_picture;
-use crate::store::sqlite::attachment;
 use crate::store::sqlite::conversation::{self, Face, NewConversation};
+use crate::store::sqlite::{attachment, audience};
 use crate::store::{Error, Member, sqlite};
 use shared::code::{Code, Rejection};
 use shared::conversation::{ConversationKind, Created, Described, Membership, Renamed, Role, Summary};
@@ -40,6 +40,9 @@ impl State {
         if !conversation::all_exist(&self.database, members)? {
             let rejection = Rejection::new(Code::Invalid, "Not all of these people have an account here");
             return Ok(Effect::Refused(rejection.field("members")));
+        }
+        if let Some(refusal) = self.invite(user, members)? {
+            return Ok(refusal);
         }
         let at = clock::now();
         let id = clock::id(ConversationId::v7);
@@ -103,8 +106,8 @@ impl State {
 
     fn add(&mut self, user: UserId, id: ConversationId, member: UserId) -> Result<Effect, Error> {
         let key = match self.key_of_member(user, id)? {
-            // Into a public channel everybody brings themselves.
-            None if user == member => self.key_of_public(id)?,
+            // Into a public channel everybody brings themselves, and back to where they have left.
+            None if user == member => self.key_open_to(user, id)?,
             key => key,
         };
         let Some(key) = key else { return Ok(Effect::Refused(Rejection::not_found())) };
@@ -122,12 +125,30 @@ impl State {
             let text = format!("A conversation has at most {MEMBERS_MAX} members");
             return Ok(Effect::Refused(Rejection::new(Code::Conflict, text)));
         }
+        if user != member
+            && let Some(may_return) = audience::departed(&self.database, key, member)?
+        {
+            let text = if may_return {
+                "This person has left the conversation. Nobody else can bring them back; they can come back by themselves"
+            } else {
+                "This person has left the conversation and cannot come back. Make another one to talk with them"
+            };
+            return Ok(Effect::Refused(Rejection::new(Code::Conflict, text)));
+        }
+        if user != member
+            && let Some(refusal) = self.invite(user, &[member])?
+        {
+            return Ok(refusal);
+        }
         // What was said before can be read, and is not unread.
         let head = self.head(key)?;
         let (last_seq, read_count) = (head.last_seq, head.message_count);
         // As it stood before: whoever comes is not among its members yet, the event that follows brings them in.
         let before = self.first_summary(key, self.heads[&key].kind)?;
         conversation::insert_member(&self.database, key, member, Role::Member, clock::now())?;
+        audience::forget_departure(&self.database, key, member)?;
+        // Who comes back to where nobody is left looks after it.
+        conversation::appoint_owner(&self.database, key)?;
         self.positions.insert((key, member), Position { delivered: last_seq, read: last_seq, read_count });
         let event = EventKind::Joined(Membership { user: member });
         let summary = Box::new(Summary {
@@ -149,8 +170,12 @@ impl State {
         if !audience.contains(member) {
             // Who may send nobody away is told that, whoever is meant.
             let own = conversation::role(&self.database, key, user)?;
-            let refusal = access::may_remove(false, own, Role::Member).err().unwrap_or_else(Rejection::not_found);
-            return Ok(Effect::Refused(refusal));
+            if let Err(refusal) = access::may_remove(false, own, Role::Member) {
+                return Ok(Effect::Refused(refusal));
+            }
+            // Who has left may come back; who looks after the conversation can end that.
+            let is_shut_out = audience::shut_out(&self.database, key, member)?;
+            return Ok(if is_shut_out { Effect::Unchanged } else { Effect::Refused(Rejection::not_found()) });
         }
         let role = conversation::role(&self.database, key, member)?;
         let own = conversation::role(&self.database, key, user)?;
@@ -158,6 +183,9 @@ impl State {
             return Ok(Effect::Refused(rejection));
         }
         conversation::delete_member(&self.database, key, member)?;
+        if user == member {
+            audience::depart(&self.database, key, member)?;
+        }
         if role == Role::Owner {
             conversation::appoint_owner(&self.database, key)?;
         }
@@ -191,10 +219,12 @@ impl State {
         Ok(self.is_member(key, user)?.then_some(key))
     }
 
-    /// The key of a channel that everybody may join.
-    fn key_of_public(&mut self, id: ConversationId) -> Result<Option<i64>, Error> {
+    /// The key of a conversation that somebody may enter by themselves: a public channel, or one they have left.
+    fn key_open_to(&mut self, user: UserId, id: ConversationId) -> Result<Option<i64>, Error> {
         let Some(key) = self.key(id)? else { return Ok(None) };
-        Ok(conversation::face(&self.database, key)?.is_public.then_some(key))
+        let is_open = conversation::face(&self.database, key)?.is_public
+            || audience::departed(&self.database, key, user)? == Some(true);
+        Ok(is_open.then_some(key))
     }
 
     /// Direct conversations and the one for everyone are what they are.

@@ -96,6 +96,12 @@ impl State {
         if attachment::unsent(&self.database, user, &message.attachments)?.is_none() {
             return Ok(Err(Effect::Refused(no_such_file())));
         }
+        // Writing to one person is how one gets to know them.
+        if members.len() > 2
+            && let Some(refusal) = self.invite(user, members)?
+        {
+            return Ok(Err(refusal));
+        }
         let id = clock::id(ConversationId::v7);
         let set = conversation::member_set(members);
         let kind = if members.len() <= 2 { ConversationKind::Direct } else { ConversationKind::Group };

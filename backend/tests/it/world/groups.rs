@@ -132,7 +132,8 @@ async fn who_comes_again_sees_everything_and_goes_on() {
     ada.sends(team, "two");
     phone.goes_away();
     world.settles().await;
-    ada.brings_in(team, &ben).await.unwrap();
+    assert!(ada.brings_in(team, &ben).await.is_err(), "who has left comes back by themselves");
+    ben.brings_in(team, &ben).await.unwrap();
     ada.sends(team, "three");
     world.settles().await;
     phone.comes_back();
@@ -153,7 +154,7 @@ async fn leaving_and_coming_again_at_once_ends_well() {
     ada.sends(team, "one");
     world.settles().await;
     ben.leaves(team).await.unwrap();
-    ada.brings_in(team, &ben).await.unwrap();
+    ben.brings_in(team, &ben).await.unwrap();
     ada.sends_away(team, &ben).await.unwrap();
     ada.brings_in(team, &ben).await.unwrap();
     ada.sends(team, "two");

@@ -26,7 +26,7 @@ fn handle(state: &mut State, mut batch: Vec<Job<()>>) -> Vec<Effect> {
 
 fn start(folder: &std::path::Path) -> State {
     let Opened { connection, second, journal, .. } = open::open(folder).expect("opens");
-    let parts = super::super::Parts { database: connection, second, journal };
+    let parts = super::super::Parts { database: connection, second, journal, invites: Invites::default() };
     parts.start(&Gauge::default()).expect("starts").0
 }
 
