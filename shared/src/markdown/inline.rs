@@ -2,8 +2,11 @@
 //!
 //! One pass: marks that may begin something wait on a stack; one that may end something looks for its twin there, and
 //! what was begun in between and not ended becomes text. A mark waits there once of each kind, so the stack is short.
+//!
+//! The work is linear in the text. A search that may fail and be made again further on, for the end of an address, of a
+//! label's target or of code, is made once, and its result is kept: see [`Ahead`].
 
-use super::{Inline, Mark, URL_MAX};
+use super::{Inline, Mark, URL_MAX, steps};
 
 /// What waits for its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +26,9 @@ struct Open {
 
 pub(super) fn parse(text: &str) -> Vec<Inline> {
     let mut parser =
-        Parser { text, at: 0, plain: String::new(), outside: Vec::new(), open: Vec::new(), endless: Vec::new() };
+        Parser { text, at: 0, plain: String::new(), outside: Vec::new(), open: Vec::new(), ahead: Ahead::default() };
     while let Some(next) = parser.rest().chars().next() {
+        steps::took(1);
         parser.step(next);
     }
     parser.end_text();
@@ -43,8 +47,84 @@ struct Parser<'a> {
     outside: Vec<Inline>,
     /// What has been begun, outermost first.
     open: Vec<Open>,
-    /// So many backticks begin no code, because none end it. (Few: each number needs as many of them.)
-    endless: Vec<usize>,
+    ahead: Ahead,
+}
+
+/// What is known of the text ahead of the parser.
+#[derive(Default)]
+struct Ahead {
+    /// Where the run of address characters ends that the parser was in last; and the same where a `]` ends it, too.
+    runs: [usize; 2],
+    /// The round brackets of such a run in their order, each with its twin.
+    brackets: Vec<(usize, Option<usize>)>,
+    /// Up to here the brackets are known.
+    brackets_end: usize,
+    /// Where the last run of so many backticks begins, by their number. Empty: not looked for yet.
+    backticks: Vec<usize>,
+}
+
+impl Ahead {
+    /// Where the address that begins at `from` ends at the latest.
+    fn run_end(&mut self, text: &str, from: usize, is_label: bool) -> usize {
+        let end = &mut self.runs[usize::from(is_label)];
+        // There is no end between an earlier beginning and its end.
+        if from >= *end {
+            let is_end = |c: char| !may_be_in_url(c) || (is_label && c == ']');
+            *end = text[from..].find(is_end).map_or(text.len(), |length| from + length);
+            steps::took(*end - from);
+        }
+        *end
+    }
+
+    /// The twin of the bracket that stands there, if nothing but an address is between them.
+    fn twin(&mut self, text: &str, bracket: usize) -> Option<usize> {
+        if bracket >= self.brackets_end {
+            self.brackets.clear();
+            self.brackets_end = text.len();
+            let mut waiting = Vec::new();
+            for (at, c) in text[bracket..].char_indices().map(|(at, c)| (bracket + at, c)) {
+                steps::took(1);
+                match c {
+                    '(' => {
+                        waiting.push(self.brackets.len());
+                        self.brackets.push((at, None));
+                    }
+                    ')' => {
+                        if let Some(opening) = waiting.pop() {
+                            self.brackets[opening].1 = Some(at);
+                        }
+                    }
+                    c if !may_be_in_url(c) => {
+                        self.brackets_end = at;
+                        break;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let place = self.brackets.binary_search_by_key(&bracket, |(opening, _)| *opening).ok()?;
+        self.brackets[place].1
+    }
+
+    /// Whether so many backticks, and no more, stand together somewhere behind `from`.
+    fn has_backticks(&mut self, text: &str, from: usize, count: usize) -> bool {
+        if self.backticks.is_empty() {
+            let mut at = from;
+            while let Some(begin) = text[at..].find('`').map(|found| at + found) {
+                let length = run(&text[begin..], '`');
+                steps::took(begin + length - at);
+                if self.backticks.len() <= length {
+                    self.backticks.resize(length + 1, 0);
+                }
+                self.backticks[length] = begin;
+                at = begin + length;
+            }
+            steps::took(text.len() - at);
+            // Not empty any more.
+            self.backticks.push(0);
+        }
+        self.backticks.get(count).is_some_and(|last| *last >= from)
+    }
 }
 
 impl<'a> Parser<'a> {
@@ -71,6 +151,7 @@ impl<'a> Parser<'a> {
 
     /// The next bytes are text.
     fn text(&mut self, bytes: usize) {
+        steps::took(bytes);
         self.plain.push_str(&self.rest()[..bytes]);
         self.at += bytes;
     }
@@ -91,6 +172,7 @@ impl<'a> Parser<'a> {
     fn forget(&mut self, place: usize) {
         self.end_text();
         let Open { written, inside, .. } = self.open.remove(place);
+        steps::took(1 + inside.len());
         let around = place.checked_sub(1).map_or(&mut self.outside, |place| &mut self.open[place].inside);
         around.push(Inline::Text(written.to_owned()));
         around.extend(inside);
@@ -130,16 +212,13 @@ impl<'a> Parser<'a> {
         let rest = self.rest();
         let count = run(rest, '`');
         let (mut from, inside) = (count, &rest[count..]);
-        // What had no end before has none now: there is less left.
-        if self.endless.contains(&count) {
+        if !self.ahead.has_backticks(self.text, self.at + count, count) {
             return self.text(count);
         }
         loop {
-            let Some(next) = rest[from..].find('`').map(|at| from + at) else {
-                self.endless.push(count);
-                return self.text(count);
-            };
+            let Some(next) = rest[from..].find('`').map(|at| from + at) else { return self.text(count) };
             let found = run(&rest[next..], '`');
+            steps::took(next + found - from);
             if found == count {
                 let code = &inside[..next - count];
                 // One space on each side lets it begin or end with a backtick.
@@ -215,8 +294,7 @@ impl<'a> Parser<'a> {
 
     fn end_label(&mut self) {
         let Some(place) = self.place(Opener::Label) else { return self.text(1) };
-        let target = self.rest()[1..].strip_prefix('(').and_then(target);
-        let Some(url) = target.filter(|url| is_good(url)) else {
+        let Some(url) = self.target() else {
             self.forget(place);
             return self.text(1);
         };
@@ -231,10 +309,20 @@ impl<'a> Parser<'a> {
         self.at += "](".len() + url.len() + ")".len();
     }
 
+    /// The address behind a label that ends here.
+    fn target(&mut self) -> Option<&'a str> {
+        let (text, bracket) = (self.text, self.at + 1);
+        // Looked at first, so that not every bracket is a reason to look for its twin.
+        let url = text[bracket..].strip_prefix('(').filter(|url| leads(url))?;
+        let length = self.ahead.twin(text, bracket)? - (bracket + 1);
+        (length <= URL_MAX).then(|| &url[..length])
+    }
+
     /// `<https://…>`
     fn bracketed(&mut self) {
         let url = self.rest()[1..].split(|c: char| c == '>' || !may_be_in_url(c)).next().unwrap_or_default();
-        if url.len() <= URL_MAX && is_good(url) && self.rest()[1 + url.len()..].starts_with('>') {
+        steps::took(url.len());
+        if url.len() <= URL_MAX && leads(url) && self.rest()[1 + url.len()..].starts_with('>') {
             self.link(url, 1);
             self.at += 1;
         } else {
@@ -246,18 +334,17 @@ impl<'a> Parser<'a> {
     fn bare(&mut self) {
         let rest = self.rest();
         // Looked at first, so that not every letter is a reason to look for an end.
-        if !SCHEMES[..2].iter().any(|scheme| begins(rest, scheme)) {
+        if !SCHEMES[..2].iter().any(|scheme| begins(rest, scheme)) || !leads(rest) {
             return self.text(1);
         }
         // Within a label its end is not part of the address.
         let is_label = self.place(Opener::Label).is_some();
-        let is_end = |(at, c): &(usize, char)| *at > URL_MAX || !may_be_in_url(*c) || (is_label && *c == ']');
-        let end = rest.char_indices().find(is_end).map_or(rest.len(), |(at, _)| at);
-        let mut url = &rest[..end];
-        // First, so that what is no address is not looked at to its end again and again.
-        if !is_good(url) {
+        let end = self.ahead.run_end(self.text, self.at, is_label) - self.at;
+        if end > URL_MAX {
             return self.text(1);
         }
+        let mut url = &rest[..end];
+        steps::took(end);
         let count = |sign: char| url.matches(sign).count();
         let (mut round, mut square) = ((count('('), count(')')), (count('['), count(']')));
         while let Some(last) = url.chars().next_back() {
@@ -271,16 +358,13 @@ impl<'a> Parser<'a> {
             }
             url = &url[..url.len() - last.len_utf8()];
         }
-        if url.len() <= URL_MAX && is_good(url) {
-            self.link(url, 0);
-        } else {
-            self.text(1);
-        }
+        self.link(url, 0);
     }
 
     /// A link that shows where it leads to.
     fn link(&mut self, url: &str, skip: usize) {
         self.end_text();
+        steps::took(url.len());
         self.put(Inline::Link { url: url.to_owned(), label: vec![Inline::Text(url.to_owned())] });
         self.at += skip + url.len();
     }
@@ -295,23 +379,9 @@ fn take_alone((opening, closing): &mut (usize, usize)) -> bool {
 
 /// How often the sign stands at the beginning.
 fn run(text: &str, sign: char) -> usize {
-    text.bytes().take_while(|byte| char::from(*byte) == sign).count()
-}
-
-/// The address up to the bracket that ends it.
-fn target(text: &str) -> Option<&str> {
-    // Looked at first, so that not every bracket is a reason to look for an end.
-    SCHEMES.iter().find(|scheme| begins(text, scheme))?;
-    let mut depth = 0_usize;
-    for (at, c) in text.char_indices().take_while(|(at, c)| *at <= URL_MAX && may_be_in_url(*c)) {
-        match c {
-            '(' => depth += 1,
-            ')' if depth == 0 => return Some(&text[..at]),
-            ')' => depth -= 1,
-            _ => {}
-        }
-    }
-    None
+    let count = text.bytes().take_while(|byte| char::from(*byte) == sign).count();
+    steps::took(count);
+    count
 }
 
 /// Schemes that do nothing but lead somewhere; those of the web first.
@@ -321,11 +391,10 @@ fn begins(text: &str, scheme: &str) -> bool {
     text.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
 }
 
-/// Whether an address leads somewhere, and does nothing else.
-fn is_good(url: &str) -> bool {
-    let rest = SCHEMES.iter().find(|scheme| begins(url, scheme)).map(|scheme| &url[scheme.len()..]);
+/// Whether a text begins as an address does that leads somewhere, and does nothing else.
+fn leads(text: &str) -> bool {
+    let rest = SCHEMES.iter().find(|scheme| begins(text, scheme)).map(|scheme| &text[scheme.len()..]);
     rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '['))
-        && url.chars().all(may_be_in_url)
 }
 
 /// No spaces, no controls, nothing that cannot be seen or turns the direction of what follows.
@@ -335,8 +404,12 @@ fn may_be_in_url(c: char) -> bool {
 
 /// Whether a reader may take this for an address.
 fn has_address(part: &Inline) -> bool {
+    steps::took(1);
     match part {
-        Inline::Text(text) | Inline::Code(text) => text.contains("://"),
+        Inline::Text(text) | Inline::Code(text) => {
+            steps::took(text.len());
+            text.contains("://")
+        }
         Inline::Marked(_, parts) => parts.iter().any(has_address),
         Inline::Link { .. } => true,
     }
@@ -346,8 +419,12 @@ fn has_address(part: &Inline) -> bool {
 fn join(parts: Vec<Inline>) -> Vec<Inline> {
     let mut joined: Vec<Inline> = Vec::with_capacity(parts.len());
     for part in parts {
+        steps::took(1);
         match (joined.last_mut(), part) {
-            (Some(Inline::Text(text)), Inline::Text(more)) => text.push_str(&more),
+            (Some(Inline::Text(text)), Inline::Text(more)) => {
+                steps::took(more.len());
+                text.push_str(&more);
+            }
             (_, part) => joined.push(part),
         }
     }

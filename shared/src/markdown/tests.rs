@@ -239,57 +239,118 @@ fn lines(blocks: &[Block], see: &mut impl FnMut(&[Inline])) {
     }
 }
 
+/// As long as a message may be.
+const LONG: usize = 16_384;
+
+/// Each, repeated, is a text that makes a careless parser deep or slow.
+const HOSTILE: &[&str] = &[
+    "\\``",
+    ">",
+    "> ",
+    "- ",
+    "  - a\n",
+    "[",
+    "]",
+    "[]",
+    "[](",
+    "](",
+    "[a](b",
+    "[a](https://a",
+    "[a](https://a)",
+    "[](https://a(",
+    "[a](https://a()",
+    "](https://a(",
+    "[x](mailto:a",
+    "*a ",
+    "**a ",
+    "*a **b ",
+    "_a __b ~~c ||d ",
+    "`a",
+    "``a`",
+    "h.",
+    "https://",
+    "http://.",
+    "http://a",
+    "-https://a",
+    "https://a(",
+    "https://a)",
+    "https://a.",
+    "[https://a",
+    "[https://a]",
+    "<h",
+    "<https://",
+    "<https://a",
+    "\\",
+    "[*[_[~~[||[",
+    "*_",
+    "a**b",
+    "**a*b_c**",
+    "[**a](b)*c",
+    "```\n",
+    "```a\n",
+    "1. a\n",
+    "> - > - > - > - a\n",
+    "> > > > > a\n",
+    "\n",
+    "||",
+    "~~ ~~",
+    "(",
+    ")))))",
+    "@",
+    "@a ",
+    "@a b c d e f g h ",
+    "@https://a",
+    "- @a [b](https://c\n",
+    "é*语_",
+];
+
+/// Hostile texts that are more than a repetition.
+fn long_ones() -> Vec<String> {
+    // As many different numbers of backticks as there is room for, and one pair of each.
+    let backticks: String = (1..170).map(|count| format!("{} ", "`".repeat(count))).collect();
+    vec![
+        format!("{}{} ", "https://-".repeat(76), ")".repeat(1_360)).repeat(8),
+        format!("{}{}", "[](https://a".repeat(1_200), ")".repeat(1_200)),
+        format!("{}{}", "[a](https://a(".repeat(600), "))".repeat(600)),
+        format!("https://a{}", ".".repeat(LONG - 9)),
+        format!("{} {}", "https://a".repeat(220), "!".repeat(LONG - 2_000)),
+        backticks,
+    ]
+}
+
+fn hostile() -> impl Iterator<Item = String> {
+    HOSTILE.iter().map(|piece| piece.repeat(LONG / piece.len())).chain(long_ones())
+}
+
+/// Steps for each byte, of showing a text and of looking for names in it, whichever is more.
+fn steps_per_byte(text: &str) -> usize {
+    let shown = steps::count(|| drop(parse(text)));
+    let named = steps::count(|| drop(crate::mention::Names::read(text, str::to_lowercase)));
+    shown.max(named) / text.len().max(1)
+}
+
 #[test]
-fn however_it_is_made_it_is_shallow_and_takes_no_time() {
-    // Each is a text that makes a careless parser deep or slow, as long as a message may be.
-    let begun = std::time::Instant::now();
-    let brackets = format!("{}{} ", "https://-".repeat(76), ")".repeat(1_360));
-    for piece in [
-        &brackets,
-        "\\``",
-        ">",
-        "> ",
-        "- ",
-        "  - a\n",
-        "[",
-        "]",
-        "[]",
-        "[](",
-        "](",
-        "[a](b",
-        "*a ",
-        "**a ",
-        "*a **b ",
-        "_a __b ~~c ||d ",
-        "`a",
-        "``a`",
-        "h.",
-        "http://",
-        "http://.",
-        "https://a(",
-        "https://a)",
-        "<h",
-        "<https://",
-        "\\",
-        "[*[_[~~[||[",
-        "*_",
-        "a**b",
-        "```\n",
-        "1. a\n",
-        "\n",
-        "||",
-        "~~ ~~",
-        "[a](https://b.c(",
-        "(",
-        ")))))",
-    ] {
-        let text = piece.repeat(16_384 / piece.len());
+fn however_it_is_made_it_is_shallow_and_the_work_is_linear() {
+    for text in hostile() {
         let blocks = parse(&text);
-        assert!(depth(&blocks) <= DEPTH_MAX, "{piece:?}");
-        lines(&blocks, &mut |parts| assert!(depth_of_parts(parts) <= 8, "{piece:?}"));
+        let begin: String = text.chars().take(30).collect();
+        assert!(depth(&blocks) <= DEPTH_MAX, "{begin:?}");
+        lines(&blocks, &mut |parts| assert!(depth_of_parts(parts) <= 8, "{begin:?}"));
+        let steps = steps_per_byte(&text);
+        assert!(steps <= steps::PER_BYTE, "{steps} steps for each byte of {begin:?}…");
     }
-    // Each in a few milliseconds; a parser that goes over the text for each sign takes minutes for all.
-    assert!(begun.elapsed().as_secs() < 60);
+}
+
+#[test]
+fn the_count_of_steps_finds_a_walk_that_is_not_linear() {
+    let text = "https://".repeat(LONG / 8);
+    // What looking for the end of each address anew takes.
+    let steps = steps::count(|| {
+        for (at, _) in text.match_indices('h') {
+            steps::took(text.len() - at);
+        }
+    });
+    assert!(steps > text.len() * steps::PER_BYTE);
 }
 
 #[test]
@@ -317,6 +378,17 @@ proptest! {
         for c in shown.chars().filter(|c| !c.is_whitespace()) {
             prop_assert!(written.any(|other| other == c), "{:?} of {:?}", c, text);
         }
+    }
+
+    #[test]
+    fn any_mixture_of_signs_takes_linear_work(
+        pieces in proptest::collection::vec("[*_~|`>\\[\\]()<\\-1. @\na]{1,4}|https://|\\]\\(https://a|@a b c |\\\\|```\n|> - ", 1..40),
+        times in 1_usize..400,
+    ) {
+        let mut text = pieces.concat().repeat(times);
+        text.truncate(text.floor_char_boundary(LONG));
+        // Short texts have costs of their own that do not grow.
+        prop_assert!(steps_per_byte(&text) <= steps::PER_BYTE, "{:?} × {}", pieces, times);
     }
 
     #[test]
