@@ -8,7 +8,7 @@ use backend::clock;
 use backend::registry::Registry;
 use backend::socket::queue::{About, Item};
 use backend::store::account::NewSession;
-use backend::store::writer::{Effect, NewMessage, Outcome, QUEUE_MAX, Recipients};
+use backend::store::writer::{Content, Effect, NewMessage, Outcome, QUEUE_MAX, Recipients};
 use backend::store::{Store, Writer};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use shared::account::User;
@@ -72,7 +72,7 @@ fn message(to: &Recipients) -> NewMessage {
     NewMessage {
         id: clock::id(CommandId::v7),
         to: to.clone(),
-        content: "x".repeat(100),
+        content: Content::new("x".repeat(100)),
         reply_to: None,
         attachments: Vec::new(),
     }

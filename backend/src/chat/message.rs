@@ -7,7 +7,7 @@ use super::deliver::{Answer, Asker};
 use crate::app::App;
 use crate::registry::Socket;
 use crate::store::SessionRow;
-use crate::store::writer::{Action, Amendment, NewMessage, Place, Recipients};
+use crate::store::writer::{Action, Amendment, Content, NewMessage, Place, Recipients};
 use crate::store::{self};
 use shared::code::{Code, Rejected, Rejection};
 use shared::frame::ServerFrame;
@@ -30,28 +30,31 @@ pub fn send(app: &App, socket: &Socket, send: Send) {
 /// An `edit` frame.
 pub fn edit(app: &App, socket: &Socket, edit: Edit) {
     let Edit { id, conversation, target, content } = edit;
-    let action = checked_content(content, app.config.content_bytes as usize).map(Action::Edit);
-    let amendment = action.map(|action| Amendment { id, conversation, target, action });
-    amend(app, socket, id, amendment);
+    amend(app, socket, id, || {
+        let content = checked_content(content, app.config.content_bytes as usize)?;
+        Ok(Amendment { id, conversation, target, action: Action::Edit(Content::new(content)) })
+    });
 }
 
 /// A `delete` frame.
 pub fn delete(app: &App, socket: &Socket, delete: Delete) {
     let Delete { id, conversation, target } = delete;
-    amend(app, socket, id, Ok(Amendment { id, conversation, target, action: Action::Delete }));
+    amend(app, socket, id, || Ok(Amendment { id, conversation, target, action: Action::Delete }));
 }
 
 /// A `react` frame.
 pub fn react(app: &App, socket: &Socket, react: React) {
     let React { id, conversation, target, emoji, on } = react;
-    let checked = check_emoji(&emoji);
-    let amendment = checked.map(|()| Amendment { id, conversation, target, action: Action::React { emoji, on } });
-    amend(app, socket, id, amendment);
+    amend(app, socket, id, || {
+        check_emoji(&emoji)?;
+        Ok(Amendment { id, conversation, target, action: Action::React { emoji, on } })
+    });
 }
 
-fn amend(app: &App, socket: &Socket, id: CommandId, amendment: Result<Amendment, Rejection>) {
+/// Checks after the rate: a refused command costs no reading of its text.
+fn amend(app: &App, socket: &Socket, id: CommandId, check: impl FnOnce() -> Result<Amendment, Rejection>) {
     let queued = take(app, socket).and_then(|()| {
-        let amendment = amendment?;
+        let amendment = check()?;
         app.writer.amend(Asker::Socket(socket.id), socket.user, amendment).map_err(|error| refusal(&error))
     });
     refuse(socket, id, queued);
@@ -108,7 +111,8 @@ fn check(app: &App, user: UserId, send: Send) -> Result<NewMessage, Rejection> {
     };
     check_files(&attachments, app.config.limits().attachments as usize)?;
     let to = recipients(user, to)?;
-    Ok(NewMessage { id, to, content, reply_to, attachments })
+    // Last: reading the names is the dearest of the checks.
+    Ok(NewMessage { id, to, content: Content::new(content), reply_to, attachments })
 }
 
 fn check_files(files: &[AttachmentId], most: usize) -> Result<(), Rejection> {

@@ -33,8 +33,8 @@ pub use writer::Writer;
 
 use self::sqlite::pool::{Lane, Step};
 use crate::accounts::SessionKind;
-use crate::task::Part;
 use crate::clock;
+use crate::task::Part;
 use shared::account::{Privacy, Session, Token, User};
 use shared::conversation::{ChannelList, ConversationKind, MemberList, Summary};
 use shared::event::Event;

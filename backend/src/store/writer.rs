@@ -6,8 +6,12 @@
 //! does not know who reads it. `A`, the asker, is an address that travels with a command and comes
 //! back with its outcome.
 //!
-//! Bounds: the queue holds so many jobs as the settings say ([`QUEUE_MAX`]) and refuses more ([`Error::Overloaded`]); a transaction
-//! has at most [`BATCH_MAX`]; the cache of conversations is bounded where it is kept.
+//! People take turns in the queue (`queue.rs`): a flood of one person's commands holds up their own. The work for one
+//! command does not grow with its text beyond copying it: what has to be read out of a text is read before it is queued
+//! ([`Content`]).
+//!
+//! Bounds: the queue holds so many jobs as the settings say ([`QUEUE_MAX`]), a quarter of them of one person, and refuses more
+//! ([`Error::Overloaded`]); a transaction has at most [`BATCH_MAX`]; the cache of conversations is bounded where it is kept.
 //!
 //! When a transaction fails, nothing of it is in the database and every command in it is refused with
 //! a code that says whether to try again. A job that panics is refused alone where it was to be accepted by the journal,
@@ -21,19 +25,20 @@ mod change;
 mod head;
 mod invite;
 mod job;
+mod queue;
 mod send;
 
 pub use invite::Invites;
 pub use job::{
-    Action, Amendment, Audience, Change, Description, Effect, NewMessage, News, Outcome, Place, Progress, Recipients,
-    Stored,
+    Action, Amendment, Audience, Change, Content, Description, Effect, NewMessage, News, Outcome, Place, Progress,
+    Recipients, Stored,
 };
 
 use super::Error;
 use super::health::{Gauge, Health};
 use super::journal::Journal;
 use super::sqlite::open;
-use super::sqlite::{apply, command, event};
+use super::sqlite::{apply, event};
 use super::tail::Tail;
 use crate::task::Part;
 use job::Job;
@@ -59,7 +64,7 @@ const FLUSH_AGAIN: std::time::Duration = std::time::Duration::from_millis(5);
 /// [`Writer::close`] does.
 #[derive(Debug)]
 pub struct Writer<A> {
-    queue: Mutex<Option<mpsc::Sender<Job<A>>>>,
+    queue: queue::Sender<Job<A>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     health: Gauge,
 }
@@ -71,7 +76,7 @@ impl<A: Send + 'static> Writer<A> {
         queue_max: usize,
         outcomes: mpsc::Sender<Vec<Outcome<A>>>,
     ) -> Result<(Self, Tail), Error> {
-        let (queue, jobs) = mpsc::channel(queue_max);
+        let (queue, jobs) = queue::channel(queue_max);
         let health = Gauge::default();
         let (mut state, tail, applying) = parts.start(&health)?;
         let handle = tail.clone();
@@ -95,7 +100,7 @@ impl<A: Send + 'static> Writer<A> {
                 }
             })
             .expect("a thread can be started at start-up");
-        Ok((Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), health }, handle))
+        Ok((Self { queue, thread: Mutex::new(Some(thread)), health }, handle))
     }
 
     pub(super) fn health(&self) -> Gauge {
@@ -106,12 +111,7 @@ impl<A: Send + 'static> Writer<A> {
         if self.health.is_given_up() {
             return Err(self.health.given_up().unwrap_or(Error::Failed));
         }
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        match queue.as_ref().map(|queue| queue.try_send(job)) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(mpsc::error::TrySendError::Full(_))) => Err(Error::Overloaded),
-            Some(Err(mpsc::error::TrySendError::Closed(_))) | None => Err(Error::Closed),
-        }
+        self.queue.push(job.turn(), job)
     }
 
     /// Queues a message. Its outcome comes through the channel.
@@ -167,7 +167,7 @@ impl<A: Send + 'static> Writer<A> {
         .await
     }
 
-    /// Waits until everything queued so far is committed and its outcomes were handled.
+    /// Waits until everything queued so far is committed and its outcomes were handled, whoever queued it.
     pub async fn flushed(&self, asker: impl Fn() -> A, user: UserId) {
         loop {
             let (done, waiting) = oneshot::channel();
@@ -198,7 +198,7 @@ impl<A: Send + 'static> Writer<A> {
 
     /// Commits what waits, takes nothing more, and closes the database. Blocks until that is done.
     pub fn close(&self) {
-        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.queue.close();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("writer.panicked");
@@ -219,7 +219,7 @@ impl Parts {
     fn start(self, health: &Gauge) -> Result<(batch::State, Tail, JoinHandle<()>), Error> {
         let Self { database, second, journal, invites } = self;
         let next_position = event::last_position(&database)? + 1;
-        let forgotten = accept::Highest::new(command::highest(&database)?);
+        let forgotten = accept::Highest::read(&database)?;
         let (tail, applying) = Tail::start(second, apply::applied(&database)?, health.clone());
         let mut state = batch::State::new(database, journal, tail.clone(), health.clone(), next_position, forgotten);
         state.invites = invites;

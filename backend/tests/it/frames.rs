@@ -9,7 +9,7 @@ use backend::config::{Arguments, Config};
 use backend::registry::Registration;
 use backend::socket::queue::Taken;
 use backend::store::account::{AccountChange, NewSession};
-use backend::store::writer::{Action, Amendment, Change, NewMessage, Recipients};
+use backend::store::writer::{Action, Amendment, Change, Content, NewMessage, Recipients};
 use backend::store::{Range, SessionRow};
 use clap::Parser;
 use shared::account::User;
@@ -60,7 +60,8 @@ impl Place {
         let user = User { id, display_name: name.to_owned(), avatar: None, status: None, privacy: None, email };
         let mut token_hash = [0; 32];
         token_hash[..16].copy_from_slice(id.as_bytes());
-        let new = NewSession { id: clock::id(SessionId::v7), token_hash, user_agent: "frames".into() };
+        let expires_at = clock::after(clock::now(), backend::accounts::SESSION_MAX);
+        let new = NewSession { id: clock::id(SessionId::v7), token_hash, user_agent: "frames".into(), expires_at };
         let session = SessionRow {
             id: new.id,
             user: user.clone(),
@@ -103,6 +104,7 @@ impl Place {
     async fn says(&self, by: UserId, conversation: ConversationId, content: String) -> Seq {
         let (reply, answer) = oneshot::channel();
         let to = Recipients::Conversation(conversation);
+        let content = Content::new(content);
         let message = NewMessage { id: clock::id(CommandId::v7), to, content, reply_to: None, attachments: Vec::new() };
         self.app.writer.send(Asker::Caller(reply), by, message).unwrap();
         match answer.await.unwrap().unwrap() {

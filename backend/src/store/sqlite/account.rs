@@ -56,6 +56,13 @@ pub(in crate::store) fn users_by_id(database: &Connection, ids: &[UserId]) -> Re
     Ok(users)
 }
 
+/// The people of this name, at most so many, in the order of their ids. Names are compared in lower case.
+pub(in crate::store) fn named(database: &Connection, name_key: &str, limit: usize) -> Result<Vec<UserId>, Error> {
+    let mut statement = database
+        .prepare_cached("SELECT id FROM user WHERE name_key = ?1 AND deleted_at IS NULL ORDER BY id LIMIT ?2")?;
+    row::all(statement.query_map(params![name_key, limit as i64], |found| row::get(found, "id"))?)
+}
+
 /// Inserts an account and makes it a member of `everyone`, with nothing unread. `Ok(false)`: the
 /// address is taken.
 pub(in crate::store) fn insert(

@@ -88,10 +88,21 @@ pub(in crate::store) fn blank(
     Ok(())
 }
 
-/// The highest id of all.
-pub(in crate::store) fn highest(database: &Connection) -> Result<Option<CommandId>, Error> {
-    const SQL: &str = "SELECT max((SELECT coalesce(max(command), x'') FROM event WHERE command IS NOT NULL),
-                                  (SELECT coalesce(max(id), x'') FROM command))";
-    let highest: Vec<u8> = database.query_row(SQL, [], |found| found.get(0))?;
-    Ok(<[u8; 16]>::try_from(highest).ok().and_then(CommandId::from_bytes))
+/// The highest id up to this one, and the lowest after it, of all that were used.
+pub(in crate::store) fn around(
+    database: &Connection,
+    id: CommandId,
+) -> Result<(Option<CommandId>, Option<CommandId>), Error> {
+    let find = |sql: &str| -> Result<Option<CommandId>, Error> {
+        let mut statement = database.prepare_cached(sql)?;
+        let found = statement.query_row([Sql(id)], |found| Ok(found.get::<_, Sql<CommandId>>(0)?.0)).optional()?;
+        Ok(found)
+    };
+    let below = find("SELECT command FROM event WHERE command <= ?1 ORDER BY command DESC LIMIT 1")?
+        .max(find("SELECT id FROM command WHERE id <= ?1 ORDER BY id DESC LIMIT 1")?);
+    let above = [
+        find("SELECT command FROM event WHERE command > ?1 ORDER BY command LIMIT 1")?,
+        find("SELECT id FROM command WHERE id > ?1 ORDER BY id LIMIT 1")?,
+    ];
+    Ok((below, above.into_iter().flatten().min()))
 }

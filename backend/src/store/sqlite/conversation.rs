@@ -188,18 +188,28 @@ pub(in crate::store) fn member_page(
     Ok(members)
 }
 
-/// The members of this name, at most so many. Names are compared in lower case.
+/// The members who have one of these names, by name, at most so many of each, in the order of their ids. Names are compared
+/// in lower case. Goes over the members, so people of these names elsewhere are not looked at.
 pub(in crate::store) fn members_named(
     database: &Connection,
     key: i64,
-    name_key: &str,
+    name_keys: &[String],
     limit: usize,
-) -> Result<Vec<UserId>, Error> {
+) -> Result<std::collections::HashMap<String, Vec<UserId>>, Error> {
     let mut statement = database.prepare_cached(
-        "SELECT user.id FROM user CROSS JOIN member ON member.conversation = ?1 AND member.user = user.id
-         WHERE name_key = ?2 AND deleted_at IS NULL LIMIT ?3",
+        "SELECT name_key, user.id FROM member CROSS JOIN user ON user.id = member.user
+         WHERE conversation = ?1 AND deleted_at IS NULL AND name_key IN (SELECT value FROM json_each(?2))
+         ORDER BY member.user",
     )?;
-    row::all(statement.query_map(params![key, name_key, limit as i64], |found| row::get(found, "id"))?)
+    let mut rows = statement.query(params![key, row::json(&name_keys)?])?;
+    let mut named = std::collections::HashMap::<String, Vec<UserId>>::new();
+    while let Some(found) = rows.next()? {
+        let people = named.entry(found.get("name_key")?).or_default();
+        if people.len() < limit {
+            people.push(row::get(found, "id")?);
+        }
+    }
+    Ok(named)
 }
 
 /// How far the members other than this one are, as far as they have come anywhere.

@@ -1,8 +1,8 @@
 //! Opening a data folder: the lock, the pragmas, the migrations, the first rows.
 
-use super::{apply, audience, connection};
 use super::pool::{self, Readers};
 use super::row::Sql;
+use super::{apply, audience, connection};
 use crate::clock;
 use crate::disk::flush_folder;
 use crate::store::journal::{self, Journal};
@@ -23,6 +23,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0006_faces.sql"),
     include_str!("../../../migrations/sqlite/0007_push.sql"),
     include_str!("../../../migrations/sqlite/0008_pictures.sql"),
+    include_str!("../../../migrations/sqlite/0009_names.sql"),
     AUDIENCE,
     include_str!("../../../migrations/sqlite/0012_session_end.sql"),
 ];

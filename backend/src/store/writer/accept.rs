@@ -12,8 +12,9 @@ use crate::clock;
 use crate::store::Error;
 use crate::store::journal::Number;
 use crate::store::journal::entry::{self, Entry};
-use crate::store::sqlite::{conversation, event};
+use crate::store::sqlite::{command, conversation, event};
 use foldhash::HashSet;
+use rusqlite::Connection;
 use shared::code::Rejection;
 use shared::event::EventKind;
 use shared::ids::{CommandId, ConversationId, Seq, UserId};
@@ -66,8 +67,8 @@ impl State {
         let fingerprint = fingerprint(&place.conversation, message);
         let mentions = self.mentions(key, &message.content)?;
         #[cfg(debug_assertions)]
-        crate::fault::panic_at(&message.content);
-        let new = Message::new(message.id, message.content.clone(), message.reply_to);
+        crate::fault::panic_at(message.content.text());
+        let new = Message::new(message.id, message.content.text().to_owned(), message.reply_to);
         let kind = to_json(&EventKind::Message(Message { mentions, ..new }))?;
 
         let (position, seq) = (self.take_position(), place.seq);
@@ -132,30 +133,80 @@ impl State {
         Ok(self.head(key)?.has_message(target) || event::is_message(&self.database, key, target)?)
     }
 
-    /// Whether this person has never used this id. Ids that are made in order are higher than all before, and no
-    /// table has to be asked.
-    fn is_new(&self, user: UserId, id: CommandId) -> Result<bool, Error> {
-        Ok(!self.recent.contains(user, id) && (self.forgotten.is_below(id) || self.stored(user, id)?.is_none()))
+    /// Whether this person has never used this id.
+    fn is_new(&mut self, user: UserId, id: CommandId) -> Result<bool, Error> {
+        if self.recent.contains(user, id) {
+            return Ok(false);
+        }
+        Ok(self.forgotten.is_unused(&self.database, id)? || self.stored(user, id)?.is_none())
     }
 }
 
-/// The highest of some ids.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Highest(Option<CommandId>);
+/// Two marks in the order of ids with no used one between them, so that most new ids need no look into a table: ids that are
+/// made in order are above the lower mark.
+///
+/// Ids from the future move the upper mark alone. One far above the others would else make every id until then be looked up.
+/// With time the upper mark becomes the past; then both are read again.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Highest {
+    past: Option<CommandId>,
+    future: Option<CommandId>,
+    /// How often the marks did not tell.
+    #[cfg(test)]
+    pub(super) lookups: usize,
+}
 
 impl Highest {
-    pub(super) fn new(highest: Option<CommandId>) -> Self {
-        Self(highest)
+    /// The marks of the ids in the tables.
+    pub(super) fn read(database: &Connection) -> Result<Self, Error> {
+        let (past, future) = command::around(database, newest())?;
+        Ok(Self { past, future, ..Self::default() })
     }
 
-    /// One more.
-    pub(super) fn note(&mut self, id: CommandId) {
-        self.0 = self.0.max(Some(id));
+    /// More ids that are in the tables.
+    pub(super) fn note(&mut self, ids: impl IntoIterator<Item = CommandId>) {
+        self.note_at(newest(), ids);
     }
 
-    fn is_below(self, id: CommandId) -> bool {
-        self.0 < Some(id)
+    fn note_at(&mut self, newest: CommandId, ids: impl IntoIterator<Item = CommandId>) {
+        for id in ids {
+            if id <= newest {
+                self.past = self.past.max(Some(id));
+            } else if self.future.is_none_or(|future| id < future) {
+                self.future = Some(id);
+            }
+        }
     }
+
+    /// Whether an id that is not in [`State::recent`] was never used, for certain.
+    fn is_unused(&mut self, database: &Connection, id: CommandId) -> Result<bool, Error> {
+        if !self.is_between(id) {
+            self.catch_up(database, newest())?;
+        }
+        let is_unused = self.is_between(id);
+        #[cfg(test)]
+        {
+            self.lookups += usize::from(!is_unused);
+        }
+        Ok(is_unused)
+    }
+
+    fn is_between(&self, id: CommandId) -> bool {
+        self.past < Some(id) && self.future.is_none_or(|future| id < future)
+    }
+
+    fn catch_up(&mut self, database: &Connection, newest: CommandId) -> Result<(), Error> {
+        if self.future.is_some_and(|future| future <= newest) {
+            let (past, future) = command::around(database, newest)?;
+            (self.past, self.future) = (self.past.max(past), future);
+        }
+        Ok(())
+    }
+}
+
+/// The highest id that can be made by now.
+fn newest() -> CommandId {
+    CommandId::v7(clock::now(), [u8::MAX; 10])
 }
 
 /// Commands that may be in the journal alone: those of the records since some time ago. What has been
@@ -184,24 +235,26 @@ impl Recent {
     pub(super) fn turn(&mut self, accepted: Number, applied: Number, forgotten: &mut Highest) {
         if self.now.len() >= RECENT && self.before_up_to <= applied {
             std::mem::swap(&mut self.now, &mut self.before);
-            self.now.drain().for_each(|(id, _)| forgotten.note(id));
+            forgotten.note(self.now.drain().map(|(id, _)| id));
             self.before_up_to = accepted;
         }
     }
 
     /// Forgets everything: it is in the tables.
     pub(super) fn forget(&mut self, forgotten: &mut Highest) {
-        self.now.drain().chain(self.before.drain()).for_each(|(id, _)| forgotten.note(id));
+        forgotten.note(self.now.drain().chain(self.before.drain()).map(|(id, _)| id));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::sqlite::row::Sql;
+    use shared::ids::Timestamp;
 
     #[test]
     fn a_command_is_remembered_until_it_is_in_the_tables() {
-        let (user, mut recent, mut forgotten) = (clock::id(UserId::v7), Recent::default(), Highest::new(None));
+        let (user, mut recent, mut forgotten) = (clock::id(UserId::v7), Recent::default(), Highest::default());
         let ids: Vec<_> = (0..5 * RECENT).map(|_| clock::id(CommandId::v7)).collect();
         let mut applied = 0;
         for (number, ids) in (1..).zip(ids.chunks(64)) {
@@ -215,6 +268,30 @@ mod tests {
         assert!(ids[known..].iter().all(|id| recent.contains(user, *id)), "what is not applied is known");
         let is_known = |id: &CommandId| recent.contains(user, *id);
         assert!(!ids.iter().all(is_known), "and what was applied long ago is not");
-        assert!(ids.iter().all(|id| is_known(id) || !forgotten.is_below(*id)), "none is taken for new");
+        assert!(ids.iter().all(|id| is_known(id) || !forgotten.is_between(*id)), "none is taken for new");
+    }
+
+    #[test]
+    fn an_id_from_the_future_moves_the_mark_when_its_time_has_come() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = crate::store::sqlite::open::open(folder.path()).expect("opens").connection;
+        let id = |at| CommandId::v7(Timestamp::from_millis(at), [0; 10]);
+        let newest = |at| CommandId::v7(Timestamp::from_millis(at), [u8::MAX; 10]);
+        let insert =
+            "INSERT INTO command (user, id, fingerprint, conversation, seq, at) VALUES (x'00', ?1, x'00', 1, 1, 1)";
+        database.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON").expect("set");
+        let mut marks = Highest::default();
+        for used in [id(100), id(500), id(900)] {
+            database.execute(insert, [Sql(used)]).expect("inserted");
+            marks.note_at(newest(200), [used]);
+        }
+        let unused = |marks: &Highest| [50, 150, 499, 600, 950].map(|at| marks.is_between(id(at)));
+        assert_eq!(unused(&marks), [false, true, true, false, false]);
+        marks.catch_up(&database, newest(400)).expect("read");
+        assert_eq!(unused(&marks), [false, true, true, false, false], "its time has not come");
+        marks.catch_up(&database, newest(700)).expect("read");
+        assert_eq!(unused(&marks), [false, false, false, true, false]);
+        marks.catch_up(&database, newest(1_000)).expect("read");
+        assert_eq!(unused(&marks), [false, false, false, false, true]);
     }
 }

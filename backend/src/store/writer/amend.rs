@@ -6,7 +6,7 @@
 
 use super::batch::State;
 use super::head::New;
-use super::job::{Action, Amendment, Effect, News, Place, Stored};
+use super::job::{Action, Amendment, Content, Effect, News, Place, Stored};
 use super::send::{self, conflict, print, to_json};
 use crate::clock;
 use crate::store::sqlite::command::{self, Fingerprint};
@@ -77,7 +77,7 @@ impl State {
             Amended::Already(seq, at) => {
                 let place = Place { conversation, seq, at };
                 command::insert(&self.database, user, id, &print, key, place)?;
-                self.forgotten.note(id);
+                self.forgotten.note([id]);
                 return Ok(Effect::Repeated(place));
             }
             Amended::Event(kind) => kind,
@@ -93,7 +93,7 @@ impl State {
         Ok(Effect::Stored(Stored { place, kind: json, audience, news: News::None }))
     }
 
-    fn edit(&self, subject: Subject, content: &str) -> Result<Amended, Error> {
+    fn edit(&mut self, subject: Subject, content: &Content) -> Result<Amended, Error> {
         let Subject { key, target, mut message, is_own, at, .. } = subject;
         if let Err(rejection) = access::may_edit(is_own) {
             return Ok(Amended::Refused(rejection));
@@ -102,11 +102,11 @@ impl State {
             return Ok(Amended::Refused(bad_reference()));
         }
         let mentions = self.mentions(key, content)?;
-        content.clone_into(&mut message.content);
+        content.text().clone_into(&mut message.content);
         message.mentions.clone_from(&mentions);
         message.edited_at = Some(at);
         event::set_kind(&self.database, key, target, &to_json(&EventKind::Message(message))?)?;
-        let edited = Edited { target, content: content.to_owned(), mentions };
+        let edited = Edited { target, content: content.text().to_owned(), mentions };
         Ok(Amended::Event(EventKind::Edited(edited)))
     }
 
@@ -175,7 +175,7 @@ fn fingerprint(amendment: &Amendment) -> Fingerprint {
     let target = target.get().to_be_bytes();
     let place: [&[u8]; 2] = [conversation.as_bytes(), &target];
     match action {
-        Action::Edit(content) => print(&[b"edit", place[0], place[1], content.as_bytes()]),
+        Action::Edit(content) => print(&[b"edit", place[0], place[1], content.text().as_bytes()]),
         Action::Delete => print(&[b"delete", place[0], place[1]]),
         Action::React { emoji, on } => print(&[b"react", place[0], place[1], emoji.as_bytes(), &[u8::from(*on)]]),
     }

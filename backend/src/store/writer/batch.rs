@@ -4,7 +4,7 @@ use super::accept::{Highest, Recent};
 use super::head::{HEADS_MAX, Head, Position};
 use super::invite::Invites;
 use super::job::{Effect, Job, Outcome};
-use super::{BATCH_MAX, Call};
+use super::{BATCH_MAX, Call, queue};
 use crate::store::health::{Cause, Gauge};
 use crate::store::journal::{Journal, Record};
 use crate::store::sqlite::apply;
@@ -39,7 +39,7 @@ pub(super) struct State {
     pub(super) positions: HashMap<(i64, UserId), Position>,
     /// The commands that may not be in the tables yet.
     pub(super) recent: Recent,
-    /// The highest id of a command that is not in [`State::recent`].
+    /// The ids of the commands that are not in [`State::recent`], as far as they say which ids are new.
     pub(super) forgotten: Highest,
     /// What the next event's position is.
     pub(super) next_position: i64,
@@ -86,9 +86,9 @@ impl State {
         }
     }
 
-    pub(super) fn run<A: Send>(&mut self, mut jobs: mpsc::Receiver<Job<A>>, outcomes: &mpsc::Sender<Vec<Outcome<A>>>) {
+    pub(super) fn run<A: Send>(&mut self, mut jobs: queue::Receiver<Job<A>>, outcomes: &mpsc::Sender<Vec<Outcome<A>>>) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
-        while jobs.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
+        while jobs.take(&mut batch, BATCH_MAX) > 0 {
             #[cfg(debug_assertions)]
             crate::fault::panic_if_asked(crate::task::Part::Writer);
             #[cfg(debug_assertions)]

@@ -75,7 +75,7 @@ impl State {
         let new = NewEvent { position, conversation: key, seq, at, sender, kind, target, message_count, command };
         event::append(&self.database, &new)?;
         if let Some((id, _)) = command {
-            self.forgotten.note(id);
+            self.forgotten.note([id]);
         }
 
         let head = self.heads.get_mut(&key).ok_or_else(|| Error::Corrupt("a head is missing".into()))?;

@@ -1,9 +1,11 @@
 //! What can be asked of the writer, and what comes of it.
 
 use super::Call;
+use super::queue::Turn;
 use shared::code::Rejection;
 use shared::conversation::{ConversationKind, Role, Summary};
 use shared::ids::{AttachmentId, CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
+use shared::mention::Names;
 use shared::message::Accepted;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -19,7 +21,42 @@ pub enum Recipients {
     Everyone,
 }
 
-/// A message to be stored; its content is checked and trimmed.
+/// A text and the possible names in it. Finding them is the work that grows with the text, so it is done where a
+/// `Content` is made, before it is queued.
+#[derive(Debug)]
+pub struct Content {
+    text: String,
+    /// In a box: most texts have none.
+    names: Option<Box<Names>>,
+}
+
+impl Content {
+    /// Reads the names out of a text that is checked and trimmed. Linear in its length and below a millisecond for the longest
+    /// text a message may have, so it is done on the socket's task: the commands of a socket stay in order.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        let names = Names::read(&text, str::to_lowercase).map(Box::new);
+        Self { text, names }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The possible names in it, in lower case.
+    pub(super) fn names(&self) -> Option<&Names> {
+        self.names.as_deref()
+    }
+
+    /// The text, and the names no more.
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+}
+
+/// A message to be stored.
 #[derive(Debug)]
 pub struct NewMessage {
     /// The command's id.
@@ -27,7 +64,7 @@ pub struct NewMessage {
     /// Whom it is for.
     pub to: Recipients,
     /// Its text.
-    pub content: String,
+    pub content: Content,
     /// The message it answers.
     pub reply_to: Option<Seq>,
     /// Its files, each once.
@@ -51,7 +88,7 @@ pub struct Amendment {
 #[derive(Debug)]
 pub enum Action {
     /// It has this text from now on.
-    Edit(String),
+    Edit(Content),
     /// Its text goes.
     Delete,
     /// A reaction is set or taken back.
@@ -224,4 +261,18 @@ pub(super) enum Job<A> {
     Progress { asker: A, user: UserId, conversation: ConversationId, seq: Seq, progress: Progress },
     Call(Box<dyn Call>),
     Flush { asker: A, user: UserId, done: oneshot::Sender<()> },
+}
+
+impl<A> Job<A> {
+    /// Whose turn it takes.
+    pub(super) fn turn(&self) -> Turn {
+        match self {
+            Job::Send { user, .. }
+            | Job::Amend { user, .. }
+            | Job::Change { user, .. }
+            | Job::Progress { user, .. } => Turn::Person(*user),
+            Job::Call(_) => Turn::Program,
+            Job::Flush { .. } => Turn::Last,
+        }
+    }
 }

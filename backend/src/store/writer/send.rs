@@ -2,19 +2,18 @@
 
 use super::batch::State;
 use super::head::{New, Position};
-use super::job::{Effect, NewMessage, News, Place, Recipients, Stored};
+use super::job::{Audience, Content, Effect, NewMessage, News, Place, Recipients, Stored};
 use crate::clock;
 use crate::store::Error;
 use crate::store::sqlite::command::{self, Fingerprint};
 use crate::store::sqlite::conversation::{Face, NewConversation};
-use crate::store::sqlite::{attachment, audience, conversation, event};
+use crate::store::sqlite::{account, attachment, audience, conversation, event};
 use sha2::{Digest, Sha256};
 use shared::code::{Code, Rejection};
 use shared::conversation::{ConversationKind, Preferences, Summary};
 use shared::event::EventKind;
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::limits::MENTIONS_MAX;
-use shared::mention;
 use shared::message::Message;
 
 /// The conversation a message is for, with its summary if it is new; or what the sender is told
@@ -46,7 +45,7 @@ impl State {
         };
         let NewMessage { id: command, content, reply_to, .. } = message;
         let mentions = self.mentions(key, &content)?;
-        let message = Message { mentions, attachments, ..Message::new(command, content, reply_to) };
+        let message = Message { mentions, attachments, ..Message::new(command, content.into_text(), reply_to) };
         let kind = to_json(&EventKind::Message(message.clone()))?;
         let command = Some((command, prints[0]));
         let place = self.append(key, New { sender: user, at, kind: &kind, target: None, is_message: true, command })?;
@@ -113,10 +112,16 @@ impl State {
     }
 
     /// The members a text names. Nobody else is looked for: a name tells nothing about who is not here.
-    pub(super) fn mentions(&self, key: i64, content: &str) -> Result<Vec<UserId>, Error> {
-        mention::people(content, |name| {
-            conversation::members_named(&self.database, key, &name.to_lowercase(), MENTIONS_MAX)
-        })
+    ///
+    /// Namesakes elsewhere cost nothing: the members are gone over once (at most [`MEMBERS_MAX`](shared::limits::MEMBERS_MAX)),
+    /// and in the conversation for everyone the first of each name are read from the index of names.
+    pub(super) fn mentions(&mut self, key: i64, content: &Content) -> Result<Vec<UserId>, Error> {
+        let Some(names) = content.names() else { return Ok(Vec::new()) };
+        if matches!(self.head(key)?.audience, Audience::Everyone) {
+            return names.people(|name| account::named(&self.database, name, MENTIONS_MAX));
+        }
+        let mut members = conversation::members_named(&self.database, key, names.all(), MENTIONS_MAX)?;
+        names.people(|name| Ok(members.remove(name).unwrap_or_default()))
     }
 
     /// How a conversation stands before its first event.
@@ -208,8 +213,9 @@ pub(super) fn fingerprint(conversation: &ConversationId, message: &NewMessage) -
     hash.update(b"send");
     hash.update(conversation.as_bytes());
     hash.update(message.reply_to.map_or(0, Seq::get).to_be_bytes());
-    hash.update((message.content.len() as u64).to_be_bytes());
-    hash.update(&message.content);
+    let content = message.content.text();
+    hash.update((content.len() as u64).to_be_bytes());
+    hash.update(content);
     for file in &message.attachments {
         hash.update(file.as_bytes());
     }

@@ -1,15 +1,22 @@
 use super::super::job::Change;
-use super::super::job::{NewMessage, Recipients};
+use super::super::job::{Content, NewMessage, Recipients};
 use super::*;
 use crate::clock;
 use crate::store::sqlite::account;
 use crate::store::sqlite::open::{self, Opened};
 use crate::store::tail::ROWS_MAX;
 use shared::conversation::ConversationKind;
-use shared::ids::CommandId;
+use shared::event::EventKind;
+use shared::ids::{CommandId, Timestamp};
 
 fn message(id: CommandId) -> NewMessage {
-    NewMessage { id, to: Recipients::Everyone, content: "x".into(), reply_to: None, attachments: Vec::new() }
+    NewMessage {
+        id,
+        to: Recipients::Everyone,
+        content: Content::new("x".into()),
+        reply_to: None,
+        attachments: Vec::new(),
+    }
 }
 
 fn send_some(state: &mut State, user: UserId, count: usize) -> Vec<Effect> {
@@ -161,8 +168,13 @@ fn a_retry_after_leaving_is_answered_like_the_first_time() {
     let to = Recipients::Conversation(made.place.conversation);
     let id = clock::id(CommandId::v7);
     let write = |content: &str| {
-        let message =
-            NewMessage { id, to: to.clone(), content: content.into(), reply_to: None, attachments: Vec::new() };
+        let message = NewMessage {
+            id,
+            to: to.clone(),
+            content: Content::new(content.into()),
+            reply_to: None,
+            attachments: Vec::new(),
+        };
         Job::Send { asker: (), user: ada, message }
     };
     let Effect::Stored(first) = one(write("x")) else { panic!("not stored") };
@@ -214,4 +226,126 @@ fn a_call_that_panics_is_undone_alone() {
     let value: String =
         state.database.query_row("SELECT value FROM meta WHERE name = 'note'", [], |row| row.get(0)).expect("a note");
     assert_eq!(value, "x");
+}
+
+#[test]
+fn an_id_from_the_future_makes_nobody_elses_messages_dearer() {
+    let (folder, mut state, ada) = opened();
+    let ben = clock::id(UserId::v7);
+    account::insert(&state.database, ben, "c@d", "Ben", "x", clock::now()).expect("an account");
+    let create = || Job::Change {
+        asker: (),
+        user: ada,
+        change: Change::Create {
+            kind: ConversationKind::Group,
+            name: None,
+            topic: None,
+            is_public: false,
+            members: vec![ada],
+        },
+    };
+    let soon = Timestamp::from_millis(clock::now().as_millis() + 30 * 60 * 1_000);
+    let ids = [[u8::MAX; 16], *CommandId::v7(soon, [7; 10]).as_bytes(), [0xee; 16]]
+        .map(|bytes| CommandId::from_bytes(bytes).expect("an id"));
+    let poison = || ids.map(|id| Job::Send { asker: (), user: ben, message: message(id) });
+    let first = handle(&mut state, poison().into());
+    let lookups = |state: &mut State| {
+        // Ids of one millisecond are in no order.
+        let begun = clock::now();
+        while clock::now() == begun {}
+        let before = state.forgotten.lookups;
+        send_some(state, ada, 100);
+        state.forgotten.lookups - before
+    };
+    assert_eq!(lookups(&mut state), 0, "while they are in the journal");
+    // A change forgets what is in the tables, and that is when the marks move.
+    handle(&mut state, vec![create()]);
+    assert_eq!(lookups(&mut state), 0, "when they are in the tables");
+    state.finish();
+    let mut state = start(folder.path());
+    assert_eq!(lookups(&mut state), 0, "after a start");
+    // Those ids are still known for what they are.
+    let again = handle(&mut state, poison().into());
+    assert_ne!(state.forgotten.lookups, 0, "or it is never looked");
+    for (first, again) in first.iter().zip(&again) {
+        let (Effect::Stored(first), Effect::Repeated(again)) = (first, again) else { panic!("{first:?}, {again:?}") };
+        assert_eq!(first.place, *again);
+    }
+}
+
+#[test]
+fn a_message_names_members_however_many_others_have_their_names() {
+    let (_folder, mut state, ada) = opened();
+    let namesakes: Vec<_> = (0..200)
+        .map(|number| {
+            let user = clock::id(UserId::v7);
+            let address = format!("{number}@b");
+            account::insert(&state.database, user, &address, "Ben", "x", clock::now()).expect("an account");
+            user
+        })
+        .collect();
+    let mut members = vec![ada, namesakes[150]];
+    members.sort_unstable();
+    let mut named = |to: Recipients| {
+        let message = NewMessage {
+            id: clock::id(CommandId::v7),
+            to,
+            content: Content::new("@ben and @ADA, not @Cy".into()),
+            reply_to: None,
+            attachments: Vec::new(),
+        };
+        let effects = handle(&mut state, vec![Job::Send { asker: (), user: ada, message }]);
+        let Effect::Stored(stored) = &effects[0] else { panic!("{effects:?}") };
+        let EventKind::Message(message) = serde_json::from_str(&stored.kind).expect("its own JSON") else {
+            panic!("{}", stored.kind)
+        };
+        message.mentions
+    };
+    let set = Recipients::Set(members.clone());
+    assert_eq!(named(set.clone()), members, "a new conversation");
+    assert_eq!(named(set), members, "the same again");
+    let mut everyone = namesakes;
+    everyone.sort_unstable();
+    everyone.truncate(shared::limits::MENTIONS_MAX);
+    assert_eq!(named(Recipients::Everyone), everyone, "the first of them, and no more");
+}
+
+#[tokio::test]
+async fn one_persons_flood_holds_up_anothers_message_by_one_job() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (outcomes, mut delivered) = mpsc::channel(64);
+    let (_store, writer) = crate::store::Store::open(folder.path(), 4_096, outcomes).expect("opens");
+    let writer = std::sync::Arc::new(writer);
+    let (ada, ben) = (clock::id(UserId::v7), clock::id(UserId::v7));
+    // Everything is queued while the writer is busy.
+    let (begun, is_begun) = tokio::sync::oneshot::channel();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let busy = writer.clone();
+    let busy = tokio::spawn(async move {
+        busy.call(move |database| {
+            account::insert(database, ada, "a@b", "Ada", "x", clock::now())?;
+            account::insert(database, ben, "c@d", "Ben", "x", clock::now())?;
+            let _ = begun.send(());
+            let _ = held.recv();
+            Ok(())
+        })
+        .await
+    });
+    is_begun.await.expect("begun");
+    for _ in 0..1_000 {
+        writer.send((), ada, message(clock::id(CommandId::v7))).expect("room");
+    }
+    writer.send((), ben, message(clock::id(CommandId::v7))).expect("room");
+    release.send(()).expect("the writer waits");
+    busy.await.expect("no panic").expect("done");
+    let mut order = Vec::new();
+    while order.len() < 1_001 {
+        let batch = delivered.recv().await.expect("the writer goes on");
+        order.extend(batch.iter().map(|outcome| {
+            assert!(matches!(outcome.effect, Effect::Stored(_)), "{outcome:?}");
+            outcome.user
+        }));
+    }
+    assert_eq!(order.iter().position(|user| *user == ben), Some(1));
+    tokio::task::spawn_blocking(move || writer.close()).await.expect("closed");
 }

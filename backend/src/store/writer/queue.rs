@@ -1,0 +1,218 @@
+//! The writer's queue: people take turns.
+//!
+//! A person's jobs are done in the order in which they came. Of different people, each has one job done in a round, so
+//! whoever has queued a thousand holds up the others by one of them for each of theirs. Jobs of the program itself are
+//! those of one more person.
+//!
+//! Each job is put into a round as it comes: the one under way, or, if its person has a job in that already, the one after
+//! their last. So taking a turn costs no search, and nobody is in more rounds than they have jobs.
+//!
+//! Bounds: so many jobs in all, and a quarter of that of one person; more are refused. A batch has jobs of
+//! [`ROUNDS_AT_ONCE`] rounds at most.
+
+use crate::store::Error;
+use foldhash::HashMap;
+use shared::ids::UserId;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Rounds in a batch, and so jobs of one person in it: whoever comes while it is done waits for so many of a flood. A
+/// flush of the disk shared by so many costs little for each of them.
+pub(super) const ROUNDS_AT_ONCE: usize = 32;
+
+/// The part of the queue that one person may fill.
+const PERSON_PART: usize = 4;
+
+/// Whose turn a job takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Turn {
+    /// This person's.
+    Person(UserId),
+    /// The program's own.
+    Program,
+    /// None: it comes after every job that was queued before it, whosever they are.
+    Last,
+}
+
+/// A queue for so many jobs: the end they are put into, and the end they are taken from.
+pub(super) fn channel<T>(max: usize) -> (Sender<T>, Receiver<T>) {
+    let shared = Arc::new(Shared {
+        state: Mutex::new(State { turns: Turns::new(max), is_closed: false, is_awaited: false }),
+        wake: Condvar::new(),
+    });
+    (Sender(shared.clone()), Receiver(shared))
+}
+
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    /// Wakes the receiver.
+    wake: Condvar,
+}
+
+struct State<T> {
+    turns: Turns<T>,
+    is_closed: bool,
+    /// The receiver sleeps.
+    is_awaited: bool,
+}
+
+impl<T> Shared<T> {
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) -> MutexGuard<'_, State<T>> {
+        let mut state = self.state();
+        state.is_closed = true;
+        self.wake.notify_all();
+        state
+    }
+}
+
+/// Where jobs are put in.
+pub(super) struct Sender<T>(Arc<Shared<T>>);
+
+impl<T> Sender<T> {
+    /// Puts a job in.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] if there is no room, [`Error::Closed`] if nothing is taken any more.
+    pub(super) fn push(&self, turn: Turn, job: T) -> Result<(), Error> {
+        let mut state = self.0.state();
+        if state.is_closed {
+            return Err(Error::Closed);
+        }
+        state.turns.push(turn, job).map_err(|_| Error::Overloaded)?;
+        let is_awaited = std::mem::take(&mut state.is_awaited);
+        drop(state);
+        if is_awaited {
+            self.0.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Takes nothing more. What is in the queue is still done.
+    pub(super) fn close(&self) {
+        drop(self.0.close());
+    }
+}
+
+impl<T> std::fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sender")
+    }
+}
+
+/// Where jobs are taken out. When it is dropped the queue takes nothing more, and what is in it is dropped.
+pub(super) struct Receiver<T>(Arc<Shared<T>>);
+
+impl<T> Receiver<T> {
+    /// Waits for a job, and takes those that are there, at most `max`. None: the queue is closed and empty.
+    pub(super) fn take(&mut self, batch: &mut Vec<T>, max: usize) -> usize {
+        let mut state = self.0.state();
+        while state.turns.is_empty() && !state.is_closed {
+            state.is_awaited = true;
+            state = self.0.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.turns.take(batch, max)
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let mut state = self.0.close();
+        let left = std::mem::replace(&mut state.turns, Turns::new(0));
+        drop(state);
+        // Outside of the lock: what is dropped may answer somebody who queues again.
+        drop(left);
+    }
+}
+
+/// The jobs in their order.
+struct Turns<T> {
+    /// The round under way, and those after it.
+    rounds: VecDeque<VecDeque<(Turn, T)>>,
+    /// The number of the round under way.
+    round: u64,
+    /// Those who have jobs here.
+    people: HashMap<Turn, Waiting>,
+    count: usize,
+    max: usize,
+    /// An empty round, kept for its memory.
+    spare: VecDeque<(Turn, T)>,
+}
+
+/// What somebody has in the queue.
+#[derive(Default)]
+struct Waiting {
+    count: usize,
+    /// The round their next job may be in.
+    next_round: u64,
+}
+
+impl<T> Turns<T> {
+    fn new(max: usize) -> Self {
+        let rounds = VecDeque::from([VecDeque::new()]);
+        Self { rounds, round: 0, people: HashMap::default(), count: 0, max, spare: VecDeque::new() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Puts a job in, or gives it back if there is no room for it.
+    fn push(&mut self, turn: Turn, job: T) -> Result<(), T> {
+        if self.count >= self.max {
+            return Err(job);
+        }
+        let place = if turn == Turn::Last {
+            // Everything that is here is in this round at the latest, and before it.
+            self.rounds.len() - 1
+        } else {
+            let waiting = self.people.entry(turn).or_default();
+            if waiting.count >= self.max.div_ceil(PERSON_PART) {
+                return Err(job);
+            }
+            let round = waiting.next_round.max(self.round);
+            waiting.count += 1;
+            waiting.next_round = round + 1;
+            usize::try_from(round - self.round).expect("nobody is in more rounds than they have jobs")
+        };
+        if place == self.rounds.len() {
+            self.rounds.push_back(std::mem::take(&mut self.spare));
+        }
+        self.rounds[place].push_back((turn, job));
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Takes the next jobs, at most `max` of [`ROUNDS_AT_ONCE`] rounds. Says how many.
+    fn take(&mut self, batch: &mut Vec<T>, max: usize) -> usize {
+        let (mut taken, mut rounds) = (0, 1);
+        while taken < max && self.count > 0 {
+            let Some((turn, job)) = self.rounds[0].pop_front() else {
+                // Behind the last round there is no other, and it is not empty: something is left.
+                self.spare = self.rounds.pop_front().unwrap_or_default();
+                self.round += 1;
+                rounds += 1;
+                if rounds > ROUNDS_AT_ONCE {
+                    break;
+                }
+                continue;
+            };
+            if let Some(waiting) = self.people.get_mut(&turn) {
+                waiting.count -= 1;
+                if waiting.count == 0 {
+                    self.people.remove(&turn);
+                }
+            }
+            self.count -= 1;
+            taken += 1;
+            batch.push(job);
+        }
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+use super::*;
+use crate::clock;
+
+fn people<const N: usize>() -> [Turn; N] {
+    std::array::from_fn(|_| Turn::Person(clock::id(UserId::v7)))
+}
+
+fn all<T>(turns: &mut Turns<T>) -> Vec<T> {
+    let mut taken = Vec::new();
+    while turns.take(&mut taken, usize::MAX) > 0 {}
+    taken
+}
+
+#[test]
+fn people_take_turns_and_each_persons_jobs_stay_in_order() {
+    let [ada, ben] = people();
+    let mut turns = Turns::new(100);
+    for (turn, job) in [(ada, "a1"), (ada, "a2"), (ada, "a3"), (ben, "b1"), (Turn::Program, "p1"), (ben, "b2")] {
+        turns.push(turn, job).expect("room");
+    }
+    assert_eq!(all(&mut turns), ["a1", "b1", "p1", "a2", "b2", "a3"]);
+    assert!(turns.people.is_empty(), "nobody is remembered who has nothing here");
+}
+
+#[test]
+fn a_flood_holds_up_somebody_else_by_one_job() {
+    let [ada, ben] = people();
+    let mut turns = Turns::new(4_000);
+    for _ in 0..1_000 {
+        turns.push(ada, "flood").expect("room");
+    }
+    // In the middle of it, too.
+    let mut taken = Vec::new();
+    turns.take(&mut taken, 10);
+    for _ in 0..2 {
+        turns.push(ben, "ben").expect("room");
+    }
+    let order = all(&mut turns);
+    let places: Vec<_> = (0..order.len()).filter(|place| order[*place] == "ben").collect();
+    assert_eq!((places, order.len()), (vec![0, 2], 992));
+}
+
+#[test]
+fn what_is_last_comes_after_everything_before_it_and_waits_for_no_flood_after_it() {
+    let [ada, ben] = people();
+    let mut turns = Turns::new(100);
+    turns.push(Turn::Last, "first of all").expect("room");
+    for job in ["a1", "a2", "a3"] {
+        turns.push(ada, job).expect("room");
+    }
+    turns.push(ben, "b1").expect("room");
+    turns.push(Turn::Last, "flush").expect("room");
+    for job in ["b2", "b3", "b4"] {
+        turns.push(ben, job).expect("room");
+    }
+    assert_eq!(all(&mut turns), ["first of all", "a1", "b1", "a2", "b2", "a3", "flush", "b3", "b4"]);
+}
+
+#[test]
+fn a_full_queue_refuses_and_a_person_may_fill_a_quarter() {
+    let [ada, ben, cy, dan, eve] = people();
+    let mut turns = Turns::new(8);
+    assert_eq!([(); 3].map(|()| turns.push(ada, ())), [Ok(()), Ok(()), Err(())], "two of eight");
+    for turn in [ben, cy, dan] {
+        assert_eq!([(); 2].map(|()| turns.push(turn, ())), [Ok(()); 2]);
+    }
+    assert_eq!([eve, Turn::Program, Turn::Last].map(|turn| turns.push(turn, ())), [Err(()); 3], "eight of eight");
+    let mut taken = Vec::new();
+    assert_eq!(turns.take(&mut taken, 1), 1);
+    assert_eq!(turns.push(eve, ()), Ok(()));
+    assert_eq!(all(&mut turns).len(), 8);
+    assert_eq!(turns.push(ada, ()), Ok(()));
+}
+
+#[test]
+fn a_batch_has_a_bound_in_all_and_for_one_person() {
+    let [ada, ben] = people();
+    let mut turns = Turns::new(1_000);
+    for _ in 0..200 {
+        turns.push(ada, "ada").expect("room");
+    }
+    let mut batch = Vec::new();
+    assert_eq!(turns.take(&mut batch, 1_000), ROUNDS_AT_ONCE);
+    assert_eq!(turns.take(&mut batch, 5), 5);
+    turns.push(ben, "ben").expect("room");
+    batch.clear();
+    turns.take(&mut batch, 1_000);
+    assert_eq!(batch[..2], ["ben", "ada"], "she has had her turn in the round under way");
+    assert_eq!(batch.len() + all(&mut turns).len(), 200 + 1 - ROUNDS_AT_ONCE - 5);
+}
+
+#[test]
+fn a_closed_queue_gives_out_what_it_has_and_takes_nothing() {
+    let [ada] = people();
+    let (sender, mut receiver) = channel(8);
+    sender.push(ada, 1).expect("room");
+    sender.close();
+    assert!(matches!(sender.push(ada, 2), Err(Error::Closed)));
+    let mut batch = Vec::new();
+    assert_eq!((receiver.take(&mut batch, 8), receiver.take(&mut batch, 8)), (1, 0));
+    drop(receiver);
+    let (sender, receiver) = channel(8);
+    let job = Arc::new(());
+    sender.push(ada, job.clone()).expect("room");
+    drop(receiver);
+    assert!(matches!(sender.push(ada, job.clone()), Err(Error::Closed)));
+    assert_eq!(Arc::strong_count(&job), 1, "what was in it is gone");
+}
+
+#[test]
+fn a_receiver_that_sleeps_is_woken() {
+    let (sender, mut receiver) = channel(8);
+    let taking = std::thread::spawn(move || {
+        let mut batch = Vec::new();
+        while receiver.take(&mut batch, 8) > 0 {}
+        batch
+    });
+    let [ada] = people();
+    for job in 0..100 {
+        while sender.push(ada, job).is_err() {
+            std::thread::yield_now();
+        }
+    }
+    sender.close();
+    assert_eq!(taking.join().expect("no panic"), (0..100).collect::<Vec<_>>());
+}
