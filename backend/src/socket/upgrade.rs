@@ -56,10 +56,12 @@ pub async fn upgrade(
     let (hash, not_before) = (shown.hash, shown.not_before);
     let paid = Arc::new(OnceLock::new());
     let entered = welcome::enter(&app, hash, not_before, pay(&app, shown, paid.clone())).await?;
-    if let Some(Err(rejection)) = paid.get() {
-        return Err(rejection.clone().into());
+    match paid.get() {
+        Some(Err(rejection)) => return Err(rejection.clone().into()),
+        Some(Ok(())) => slot.paid_by_person(),
+        // Nobody's: the address has paid for the look.
+        None => {}
     }
-    slot.paid_by_person();
     let (session, registration, screen) = entered.ok_or_else(signed_out)?;
     note_use(&app, &session);
     let Handshake { upgrade, accepted } = handshake;
