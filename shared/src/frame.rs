@@ -17,11 +17,14 @@ use crate::strict::Strict;
 use crate::typing::{Typing, UserTyping};
 use crate::welcome::{Draining, Ping, Welcome};
 use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
-use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor};
+use serde::de::{
+    self, DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, IntoDeserializer, MapAccess, Visitor,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 macro_rules! frames {
     ($(#[doc = $doc:literal])* $name:ident { $($(#[doc = $variant_doc:literal])* $variant:ident($payload:ty) = $type:literal,)* }) => {
@@ -95,25 +98,11 @@ macro_rules! frames {
     };
 }
 
-/// What reading a frame says when its type is not its first key; [`decode`] then puts it there.
+/// What reading a frame says when its type is not its first key; [`ClientFrame::decode`] then reads it another way.
 const TYPE_LATER: &str = "the type is not the first key";
-
-/// Reads a frame, wherever its type stands. (Putting the type first and reading again is slower than
-/// reading from a map of values, and needs no second copy of all the reading code in the page.)
-fn decode<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
-    serde_json::from_str(text).or_else(|error| {
-        // Anything that is wrong otherwise fails again, in the same way.
-        let Ok(Strict(Value::Object(mut map))) = serde_json::from_str(text) else { return Err(error) };
-        match map.remove("type") {
-            Some(kind) if error.to_string().starts_with(TYPE_LATER) => {
-                let rest = serde_json::to_string(&map)?;
-                let separator = if map.is_empty() { "" } else { "," };
-                serde_json::from_str(&format!("{{\"type\":{kind}{separator}{}", &rest[1..]))
-            }
-            _ => Err(error),
-        }
-    })
-}
+/// A frame that cannot be read is told which field is at fault up to this size. That takes a tree of the whole frame,
+/// which costs ten times what reading a good one does; above, it is only looked through.
+const DIAGNOSED_BYTES_MAX: usize = 4 * 1024;
 
 /// The rest of a frame after its type: a second one is refused (the payloads refuse their own keys
 /// when they stand twice).
@@ -244,41 +233,86 @@ impl ClientFrame {
         }
     }
 
-    /// Reads a frame.
+    /// Reads a frame. One that cannot be read costs about what a good one of its size does.
     ///
     /// # Errors
     /// The answer the sender is due: `rejected` if there was a valid `id`, else `error`; with
     /// `bad_json`, `unknown_type` or `bad_field`.
     pub fn decode(text: &str) -> Result<Self, Refusal> {
-        decode(text).or_else(|_| Self::diagnose(text))
+        serde_json::from_str(text).or_else(|error: serde_json::Error| {
+            let is_late = error.to_string().starts_with(TYPE_LATER);
+            if text.len() <= DIAGNOSED_BYTES_MAX { Self::diagnose(text, is_late) } else { Self::glance(text, is_late) }
+        })
     }
 
-    /// The slow way, for what the fast way refused: finds out what is wrong with it.
-    fn diagnose(text: &str) -> Result<Self, Refusal> {
-        let Ok(Strict(Value::Object(mut map))) = serde_json::from_str(text) else {
-            return Err(Refusal::Error(ErrorFrame {
-                code: Code::BadJson,
-                message: "A frame is one JSON object that names each key once".into(),
-                reference: None,
-            }));
-        };
+    /// The slow way, for small frames that the fast way refused: reads all of it into a tree, and that into a frame if
+    /// only its type stood too late, or finds out what is wrong with it.
+    fn diagnose(text: &str, is_late: bool) -> Result<Self, Refusal> {
+        let Ok(Strict(Value::Object(mut map))) = serde_json::from_str(text) else { return Err(bad_json()) };
         let id = map.get("id").and_then(Value::as_str).map(str::to_owned);
         let diagnosis = match map.remove("type") {
-            Some(Value::String(kind)) => match check(&kind, map) {
-                Ok(()) => Diagnosis::BadField { field: ".".into(), reason: "it cannot be read".into() },
+            Some(Value::String(kind)) => match from_map(&kind, map) {
+                Ok(frame) if is_late => return Ok(frame),
+                Ok(_) => unreadable(),
                 Err(diagnosis) => diagnosis,
             },
-            _ => Diagnosis::BadField { field: "type".into(), reason: "it is missing or no string".into() },
+            _ => no_type(),
         };
-        let rejection = diagnosis.into_rejection();
-        Err(match id.as_deref().map(str::parse) {
-            Some(Ok(id)) => Refusal::Rejected(Rejected { id, rejection }),
-            _ => Refusal::Error(ErrorFrame {
-                code: rejection.code,
-                message: rejection.message,
-                reference: id.map(|id| cut(&id, 64).to_owned()),
-            }),
-        })
+        Err(refusal(diagnosis, id.as_deref()))
+    }
+
+    /// For large frames that the fast way refused: looks for its type and id without keeping anything else.
+    fn glance(text: &str, is_late: bool) -> Result<Self, Refusal> {
+        #[derive(Deserialize)]
+        struct Envelope<'a> {
+            #[serde(borrow, rename = "type")]
+            kind: Key<'a>,
+            #[serde(borrow)]
+            id: Option<Key<'a>>,
+        }
+        // Whatever is read into named fields may be a list, too.
+        let is_object = text.trim_ascii_start().starts_with('{');
+        if !is_object || serde_json::from_str::<IgnoredAny>(text).is_err() {
+            return Err(bad_json());
+        }
+        let Ok(Envelope { kind, id }) = serde_json::from_str(text) else { return Err(refusal(no_type(), None)) };
+        let id = id.as_ref().map(|id| id.0.as_ref());
+        if !Self::TYPES.contains(&kind.0.as_ref()) {
+            return Err(refusal(Diagnosis::UnknownType, id));
+        }
+        if is_late && let Some(frame) = from_text(&kind.0, text) {
+            return Ok(frame);
+        }
+        Err(refusal(unreadable(), id))
+    }
+}
+
+fn bad_json() -> Refusal {
+    Refusal::Error(ErrorFrame {
+        code: Code::BadJson,
+        message: "A frame is one JSON object that names each key once".into(),
+        reference: None,
+    })
+}
+
+fn unreadable() -> Diagnosis {
+    Diagnosis::BadField { field: ".".into(), reason: "it cannot be read".into() }
+}
+
+fn no_type() -> Diagnosis {
+    Diagnosis::BadField { field: "type".into(), reason: "it is missing or no string".into() }
+}
+
+/// What the sender of a frame is due that is none.
+fn refusal(diagnosis: Diagnosis, id: Option<&str>) -> Refusal {
+    let rejection = diagnosis.into_rejection();
+    match id.map(str::parse) {
+        Some(Ok(id)) => Refusal::Rejected(Rejected { id, rejection }),
+        _ => Refusal::Error(ErrorFrame {
+            code: rejection.code,
+            message: rejection.message,
+            reference: id.map(|id| cut(id, 64).to_owned()),
+        }),
     }
 }
 
@@ -333,18 +367,79 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-/// Finds out what is wrong with a client's frame of this type.
-fn check(kind: &str, map: Map<String, Value>) -> Result<(), Diagnosis> {
+/// Reads a client's frame of this type from the rest of its keys.
+fn from_map(kind: &str, map: Map<String, Value>) -> Result<ClientFrame, Diagnosis> {
     match kind {
-        "send" => payload::<Send>(map).map(drop),
-        "edit" => payload::<Edit>(map).map(drop),
-        "delete" => payload::<Delete>(map).map(drop),
-        "react" => payload::<React>(map).map(drop),
-        "delivered" | "read" => payload::<UpTo>(map).map(drop),
-        "typing" => payload::<Typing>(map).map(drop),
-        "resume" => payload::<Resume>(map).map(drop),
-        "ping" => payload::<Ping>(map).map(drop),
+        "send" => payload(map).map(ClientFrame::Send),
+        "edit" => payload(map).map(ClientFrame::Edit),
+        "delete" => payload(map).map(ClientFrame::Delete),
+        "react" => payload(map).map(ClientFrame::React),
+        "delivered" => payload(map).map(ClientFrame::Delivered),
+        "read" => payload(map).map(ClientFrame::Read),
+        "typing" => payload(map).map(ClientFrame::Typing),
+        "resume" => payload(map).map(ClientFrame::Resume),
+        "ping" => payload(map).map(ClientFrame::Ping),
         _ => Err(Diagnosis::UnknownType),
+    }
+}
+
+/// Reads a client's frame of this type, wherever the type stands among its keys.
+fn from_text(kind: &str, text: &str) -> Option<ClientFrame> {
+    match kind {
+        "send" => skipping_type(text).map(ClientFrame::Send),
+        "edit" => skipping_type(text).map(ClientFrame::Edit),
+        "delete" => skipping_type(text).map(ClientFrame::Delete),
+        "react" => skipping_type(text).map(ClientFrame::React),
+        "delivered" => skipping_type(text).map(ClientFrame::Delivered),
+        "read" => skipping_type(text).map(ClientFrame::Read),
+        "typing" => skipping_type(text).map(ClientFrame::Typing),
+        "resume" => skipping_type(text).map(ClientFrame::Resume),
+        "ping" => skipping_type(text).map(ClientFrame::Ping),
+        _ => None,
+    }
+}
+
+/// Reads everything but the type.
+fn skipping_type<T: DeserializeOwned>(text: &str) -> Option<T> {
+    struct Skipping<T>(PhantomData<T>);
+
+    impl<'de, T: DeserializeOwned> Visitor<'de> for Skipping<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(WithoutType(map)))
+        }
+    }
+
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.deserialize_map(Skipping(PhantomData)).ok()
+}
+
+/// A frame without its type, which was read before and stands there once.
+struct WithoutType<M>(M);
+
+impl<'de, M: MapAccess<'de>> MapAccess<'de> for WithoutType<M> {
+    type Error = M::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, M::Error> {
+        loop {
+            match self.0.next_key::<Key<'de>>()? {
+                None => return Ok(None),
+                Some(Key(name)) if name == "type" => drop(self.0.next_value::<IgnoredAny>()?),
+                Some(Key(Cow::Borrowed(name))) => {
+                    return seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some);
+                }
+                Some(Key(Cow::Owned(name))) => return seed.deserialize(name.into_deserializer()).map(Some),
+            }
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, M::Error> {
+        self.0.next_value_seed(seed)
     }
 }
 

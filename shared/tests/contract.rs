@@ -182,6 +182,35 @@ fn anything_else_is_an_error_that_repeats_what_id_there_was() {
 }
 
 #[test]
+fn large_frames_are_read_or_refused_like_small_ones_without_naming_the_field() {
+    let fill = |length: usize| (0..length / 8).map(|n| format!(",\"{n:03}\":{{}}")).collect::<String>();
+    let (fill, deep) = (fill(8_000), format!("{}{}", "[".repeat(5_000), "]".repeat(5_000)));
+    let good = ClientFrame::decode(r#"{"type":"ping","nonce":1}"#);
+    for text in
+        [format!("{{\"nonce\":1{fill},\"type\":\"ping\"}}"), format!(" {{\"type\":\"ping\",\"nonce\":1{fill}}}")]
+    {
+        assert_eq!(ClientFrame::decode(&text), good, "{text:.40}");
+    }
+    let dot = || Some(".".to_owned());
+    let table = [
+        (format!("{{\"type\":\"send\",\"id\":\"{ID}\"{fill}}}"), Code::BadField, dot(), true),
+        (format!("{{\"id\":\"{ID}\"{fill},\"type\":\"send\"}}"), Code::BadField, dot(), true),
+        (format!("{{\"type\":\"sing\",\"id\":\"{ID}\"{fill}}}"), Code::UnknownType, None, true),
+        (format!("{{\"type\":\"sing\",\"id\":\"mine\"{fill}}}"), Code::UnknownType, Some("mine".into()), false),
+        (format!("{{\"type\":1{fill}}}"), Code::BadField, None, false),
+        (format!("{{\"nonce\":1{fill}}}"), Code::BadField, None, false),
+        (format!("{{\"type\":\"ping\"{fill}"), Code::BadJson, None, false),
+        (format!("[\"ping\",null,\"{fill}\"]").replace("\":{}", ""), Code::BadJson, None, false),
+        // What is only looked through may nest as deep as it likes.
+        (format!("{{\"type\":\"sing\",\"x\":{deep}}}"), Code::UnknownType, None, false),
+    ];
+    for (text, code, name, is_command) in table {
+        assert!(text.len() > 4_096);
+        assert_eq!(refused(&text), (code, name, is_command), "{text:.60}");
+    }
+}
+
+#[test]
 fn bodies_are_refused_with_the_field_at_fault() {
     let code = |text: &str| decode_body::<PostMessage>(text).map_err(|rejection| (rejection.code, rejection.field));
     assert!(code(&json!({"id": ID, "content": "x", "extra": 1}).to_string()).is_ok());
