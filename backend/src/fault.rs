@@ -6,14 +6,17 @@
 //! `restore_epoch` restores a backup as if nothing had happened since, `read_tables_alone` does not wait for
 //! what is in the journal only, `keep_set` lets a set of people find a group whose members have changed,
 //! `search_everywhere` looks for messages in all conversations and drops afterwards those that the reader may not read.
-//! `temporary_files` keeps SQLite's temporary data in files. `panic_when_asked` panics at a
+//! `temporary_files` keeps SQLite's temporary data in files. `picture_attempts` makes the process that reads pictures try
+//! what it must not be able to do instead, `picture_attempts_unconfined` makes it try that without giving anything up.
+//! `allocate_announced` reserves what the head of a frame announces. `panic_when_asked` panics at a
 //! `ping` with the nonce `panic` and at an HTTP query `?panic`; `slow_welcome` takes three seconds for
 //! every welcome.
 //!
 //! With it, a message that begins with [`PANIC`] makes the writer panic at that job. `CONFAB_PANIC_FILE` names a file; the
 //! part of the server whose name is in it panics ([`crate::task::Part`]).
 //!
-//! The clock can be moved as well: `CONFAB_CLOCK_FILE` names a file with the milliseconds to add. And what
+//! The clock can be moved as well: `CONFAB_CLOCK_FILE` names a file with the milliseconds to add. While the file named by
+//! `CONFAB_MEMORY_FULL_FILE` is there, memory counts as nearly full. And what
 //! comes late in a server's life can come sooner or later: `CONFAB_FOLD_PAGES` are the pages after which
 //! SQLite's log is folded, `CONFAB_JOURNAL_BYTES` the size of a file of the journal at which the other one's turn
 //! comes, `CONFAB_TAIL_DELAY_MS` how long what was accepted stays in the journal alone.
@@ -72,6 +75,12 @@ pub async fn panicking_when_asked(part: Part, task: impl Future<Output = ()>) {
         () = asked => {}
         () = task => {}
     }
+}
+
+/// Whether the file named by `CONFAB_MEMORY_FULL_FILE` is there: then memory counts as nearly full.
+#[must_use]
+pub fn is_memory_full() -> bool {
+    std::env::var_os("CONFAB_MEMORY_FULL_FILE").is_some_and(|file| std::path::Path::new(&file).exists())
 }
 
 /// The number in a variable of the environment.

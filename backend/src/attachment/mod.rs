@@ -5,8 +5,9 @@
 //! message names after a while goes, and so does what a deleted message had ([`sweep`]).
 //!
 //! What a file is, its first bytes say ([`kind`]), never its name or its sender. Pictures are read in a process of
-//! their own that may do nothing else ([`picture`]).
+//! their own ([`picture`]) that may do nothing else ([`confine`]).
 
+pub mod confine;
 pub mod folder;
 pub mod kind;
 pub mod picture;

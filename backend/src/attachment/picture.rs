@@ -2,14 +2,13 @@
 //! programs write beside it (places, names, times).
 //!
 //! Decoders of pictures are where programs have been broken into. So this is done by a process of its own: the program
-//! starts itself as `confab picture`, which gets the file and nothing else. It may not open files or speak to a
-//! network (landlock(7), where the kernel has it), and has little memory and time (setrlimit(2)). If it dies, the file
-//! is one without a small form.
+//! starts itself as `confab picture`, which gets the file and nothing else, and gives up whatever else it could do
+//! ([`super::confine`]). If it dies, the file is one without a small form.
 //!
 //! Its answer on standard output: one line of JSON, `{"width", "height", "mediaType", "small", "clean"}`, then `small`
 //! bytes of the small form and `clean` bytes of the picture.
 
-use super::kind;
+use super::{confine, kind};
 use anyhow::{Context, bail};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
@@ -39,9 +38,6 @@ const SIDE_MAX: u32 = 30_000;
 const PIXELS_MAX: u64 = 50_000_000;
 /// What decoding may allocate, in bytes.
 const DECODE_BYTES_MAX: u64 = 512 * 1024 * 1024;
-/// What the process may have of memory, in bytes, and of processor time, in seconds.
-const MEMORY_MAX: u64 = 1024 * 1024 * 1024;
-const SECONDS_MAX: u64 = 10;
 /// How long its answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a turn is waited for.
@@ -88,7 +84,7 @@ pub struct Pictures {
 
 impl Default for Pictures {
     fn default() -> Self {
-        // Each may take as much memory as is said above.
+        // Each may take a gigabyte of memory.
         Self { turns: Semaphore::new(2) }
     }
 }
@@ -162,7 +158,14 @@ fn program() -> io::Result<std::path::PathBuf> {
 /// # Errors
 /// When it is no picture, or too large to be looked into.
 pub fn run() -> anyhow::Result<()> {
-    confine()?;
+    #[cfg(all(debug_assertions, target_os = "linux"))]
+    for (fault, is_confined) in [("picture_attempts", true), ("picture_attempts_unconfined", false)] {
+        if crate::fault::is_on(fault) {
+            serde_json::to_writer(io::stdout().lock(), &confine::attempts(is_confined)?)?;
+            return Ok(());
+        }
+    }
+    confine::confine()?;
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes)?;
     let picture = look_into(bytes)?;
@@ -179,34 +182,6 @@ pub fn run() -> anyhow::Result<()> {
     out.write_all(&picture.small)?;
     out.write_all(&picture.clean)?;
     out.flush()?;
-    Ok(())
-}
-
-/// Gives up everything that reading a picture does not need.
-fn confine() -> anyhow::Result<()> {
-    #[cfg(target_os = "linux")]
-    {
-        use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr};
-        // As much of it as the kernel knows: it is the second wall, not the first.
-        Ruleset::default()
-            .handle_access(AccessFs::from_all(ABI::V4))?
-            .handle_access(AccessNet::from_all(ABI::V4))?
-            .create()?
-            .restrict_self()?;
-    }
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, setrlimit};
-        for (resource, most) in [
-            (Resource::As, MEMORY_MAX),
-            (Resource::Cpu, SECONDS_MAX),
-            (Resource::Core, 0),
-            (Resource::Fsize, 0),
-            (Resource::Nofile, 3),
-        ] {
-            setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
-        }
-    }
     Ok(())
 }
 

@@ -28,8 +28,9 @@ use tower_http::services::ServeFile;
 
 /// A file runs nothing and loads nothing, whatever it is and wherever it is opened.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
-/// A file never changes: the browser of whoever had it keeps it. Their cookie is part of what it is kept under.
-const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+/// A file never changes: the browser of whoever had it keeps it for a day, or until they sign out. Their cookie is part
+/// of what it is kept under.
+const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, max-age=86400, immutable");
 
 /// What a file is called.
 #[derive(Debug, Deserialize)]
@@ -161,7 +162,11 @@ fn parse(id: &str) -> Result<AttachmentId, Rejection> {
     id.parse().map_err(|_| Rejection::not_found())
 }
 
-async fn serve(path: PathBuf, request: Request, media_type: &str, disposition: &str) -> Result<Response, Refused> {
+async fn serve(path: PathBuf, mut request: Request, media_type: &str, disposition: &str) -> Result<Response, Refused> {
+    // A range that makes no sense is as if it were not there (RFC 9110 section 14.2); several are answered by the whole.
+    if !request.headers().get(header::RANGE).is_some_and(|value| value.to_str().is_ok_and(is_range)) {
+        request.headers_mut().remove(header::RANGE);
+    }
     let Ok(answer) = ServeFile::new(path).oneshot(request).await;
     let mut answer = answer.map(Body::new);
     if answer.status() == StatusCode::NOT_FOUND {
@@ -180,6 +185,24 @@ async fn serve(path: PathBuf, request: Request, media_type: &str, disposition: &
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     answer.extensions_mut().insert(Streamed);
     Ok(answer)
+}
+
+/// Whether this asks for one part of a file, in bytes: `bytes=2-5`, `bytes=2-`, `bytes=-3` (RFC 9110 section 14.1.2).
+fn is_range(value: &str) -> bool {
+    let Some((unit, range)) = value.split_once('=') else { return false };
+    let Some((first, last)) = range.trim().split_once('-') else { return false };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_one = match (first, last) {
+        ("", last) => is_number(last),
+        (first, "") => is_number(first),
+        // Numbers beyond any file are left to whoever reads it.
+        (first, last) => {
+            is_number(first)
+                && is_number(last)
+                && !matches!((first.parse::<u64>(), last.parse::<u64>()), (Ok(first), Ok(last)) if first > last)
+        }
+    };
+    unit.eq_ignore_ascii_case("bytes") && is_one
 }
 
 /// What `attr-char` of RFC 5987 section 3.2.1 does not hold.
@@ -210,6 +233,18 @@ fn disposition(shown: Shown, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_one_range_of_bytes_that_makes_sense_is_one() {
+        for good in ["bytes=0-0", "bytes=2-5", "bytes=2-", "bytes=-3", "Bytes=1-1", "bytes=5-99999999999999999999"] {
+            assert!(is_range(good), "{good}");
+        }
+        for bad in
+            ["", "bytes", "bytes=", "bytes=-", "bytes=9-1", "lines=1-2", "bytes=a-b", "bytes=1-2,4-5", "bytes=+1-2"]
+        {
+            assert!(!is_range(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn a_name_cannot_end_its_header() {

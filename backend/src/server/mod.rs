@@ -35,6 +35,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         app.presences.set_privacy(user, privacy);
     }
     app.pressure.watch(app.config.memory_limit_mib, &app.store, app.stopping.clone());
+    crate::attachment::confine::report();
     announce(&app, address);
     let store = app.store.clone();
     let accepting = task::spawn(&store, Part::Listener, accept::run(listener, app.clone()));

@@ -95,6 +95,14 @@ impl Reader {
         }
         if !bytes.is_empty() {
             self.partial.get_or_insert_default().frame.extend_from_slice(bytes);
+            #[cfg(debug_assertions)]
+            if crate::fault::is_on("allocate_announced") {
+                let length = Header::of(bytes).map_or(0, |header| header.length as usize);
+                // Written to, as memory that nobody has touched costs nothing.
+                let frame = &mut self.partial.get_or_insert_default().frame;
+                frame.resize(bytes.len() + length, 1);
+                frame.truncate(bytes.len());
+            }
         }
         Ok(())
     }

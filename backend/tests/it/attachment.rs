@@ -79,7 +79,7 @@ async fn a_file_comes_back_as_it_was_and_its_message_names_it() {
     let answer = ben.fetches(&server, &format!("/api/attachments/{id}")).await;
     assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/octet-stream");
     assert_eq!(answer.headers()[header::CONTENT_LENGTH], "300000");
-    assert!(answer.headers()[header::CACHE_CONTROL].to_str().unwrap().starts_with("private"));
+    assert_eq!(answer.headers()[header::CACHE_CONTROL], "private, max-age=86400, immutable");
     assert_eq!(answer.headers()[header::VARY], "Cookie");
     assert_eq!(answer.bytes().await.unwrap(), bytes);
     let log = ben.log(group.parse().unwrap()).await;
@@ -296,6 +296,11 @@ async fn a_picture_that_cannot_be_read_is_a_file_like_any_other() {
     let whole = picture_of(900, 900, ImageFormat::Png);
     let mut flood = picture();
     flood[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+    // With a checksum that is right: it is the size that is refused.
+    let sum = crc32fast::hash(&flood[12..29]);
+    flood[29..33].copy_from_slice(&sum.to_be_bytes());
+    let sides = image::ImageReader::with_format(Cursor::new(&flood), ImageFormat::Png).into_dimensions();
+    assert_eq!(sides.unwrap(), (60_000, 60_000));
     let cut = whole[..whole.len() / 2].to_vec();
     // Says it is a GIF, and goes on with nonsense.
     let nonsense: Vec<u8> = b"GIF89a".iter().copied().chain((0..9_999_u32).map(|n| (n * 7 % 256) as u8)).collect();
@@ -310,6 +315,57 @@ async fn a_picture_that_cannot_be_read_is_a_file_like_any_other() {
         assert_eq!(ada.fetches(&server, &format!("{path}/thumbnail")).await.status(), 404, "{name}");
     }
     assert_eq!(ada.get("/healthz").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_range_that_makes_no_sense_is_answered_by_the_whole_file() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let id = ada.has_file(&server, "digits", "0123456789").await;
+    for (range, status, bytes) in [
+        ("bytes=2-5", 206, "2345"),
+        ("bytes=8-", 206, "89"),
+        ("bytes=-3", 206, "789"),
+        ("bytes=9-1", 200, "0123456789"),
+        ("lines=1-2", 200, "0123456789"),
+        ("bytes=a-b", 200, "0123456789"),
+        ("nonsense", 200, "0123456789"),
+        ("bytes=1-2,4-5", 200, "0123456789"),
+    ] {
+        let request = ada.ask(&server, Method::GET, &format!("/api/attachments/{id}")).header(header::RANGE, range);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), status, "{range}");
+        assert_eq!(answer.text().await.unwrap(), bytes, "{range}");
+    }
+    let beyond = ada.ask(&server, Method::GET, &format!("/api/attachments/{id}")).header(header::RANGE, "bytes=99-");
+    assert_eq!(beyond.send().await.unwrap().status(), 416);
+}
+
+/// What the process that reads pictures manages to do of what it should not, with a fault that makes it try.
+fn attempted(fault: &str) -> Vec<(String, bool)> {
+    use std::os::linux::net::SocketAddrExt;
+    let name = format!("confab-probe-{}-{fault}", std::process::id());
+    let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+    let _listener = std::os::unix::net::UnixListener::bind_addr(&address).unwrap();
+    let program = crate::support::command(std::path::Path::new(".")).get_program().to_owned();
+    let mut picture = std::process::Command::new(program);
+    picture.arg("picture").env("CONFAB_FAULT", fault).env("CONFAB_PROBE_SOCKET", &name);
+    let output = picture.stdin(std::process::Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_process_that_reads_pictures_can_do_nothing_else() {
+    let done: Vec<_> = attempted("picture_attempts").into_iter().filter(|(_, is_done)| *is_done).collect();
+    assert_eq!(done, []);
+}
+
+#[test]
+fn a_process_that_gives_nothing_up_is_caught() {
+    // The control of the test above: each of the attempts works.
+    let attempts = attempted("picture_attempts_unconfined");
+    assert!(attempts.len() >= 10 && attempts.iter().all(|(_, is_done)| *is_done), "{attempts:?}");
 }
 
 /// A GIF of so many pictures of one pixel (GIF89a, sections 18 to 23).
