@@ -15,7 +15,7 @@ use crate::store::account::{AccountChange, Changed, NewPassword};
 use crate::store::attachment::no_picture;
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use shared::account::{self, ChangeAccount, DeleteAccount, Password, SessionBody, SignUp, User};
 use shared::code::{Code, Rejection};
@@ -143,9 +143,7 @@ pub async fn delete(
     let user = session.user.id;
     chat::account::delete(&app, user, session.id).await?;
     tracing::info!(%user, "account.deleted");
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    response.headers_mut().insert(header::SET_COOKIE, session::cookie(&app, "", 0));
-    Ok(response)
+    Ok(session::signed_out(&app))
 }
 
 /// Whoever changes or deletes an account shows that they know its password: a browser left open is

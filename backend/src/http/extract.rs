@@ -27,6 +27,8 @@ const BODY_BYTES_MAX: usize = 128 * 1024;
 const BODY_BYTES_DISCARDED_MAX: usize = 4 * 1024 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+/// Cookies of the session's name that are looked at; further ones are ignored.
+const COOKIES_MAX: usize = 8;
 /// How often it is noted that an API token is in use.
 const TOKEN_TOUCH: Duration = Duration::from_secs(60);
 /// How often it is noted that a session is in use.
@@ -43,7 +45,7 @@ impl FromRequestParts<Arc<App>> for SignedIn {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refused> {
-        let shown = Shown::of(&parts.headers, app)?;
+        let shown = Shown::of(&parts.headers, app).await?;
         let found = app.store.session(shown.hash, shown.not_before).await?;
         let session = found.filter(|session| shown.fits(session)).ok_or_else(signed_out)?;
         note_use(app, &session);
@@ -80,14 +82,35 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// What these headers show.
+    /// What these headers show. Over http a neighbouring name may set a cookie of the same name, which a browser may
+    /// send first; so of several cookies the first that is a session counts (RFC 6265 section 5.4 asks servers not to
+    /// rely on their order).
     ///
     /// # Errors
     /// 401 if that is nothing.
-    pub fn of(headers: &HeaderMap, app: &App) -> Result<Self, Refused> {
-        let token = bearer(headers);
-        let hash = token.or_else(|| cookie(headers, cookie_name(app))).and_then(token::hash).ok_or_else(signed_out)?;
-        Ok(Self { hash, not_before: clock::before(clock::now(), SESSION_IDLE_MAX), is_bearer: token.is_some() })
+    pub async fn of(headers: &HeaderMap, app: &App) -> Result<Self, Refused> {
+        let not_before = clock::before(clock::now(), SESSION_IDLE_MAX);
+        if let Some(token) = bearer(headers) {
+            let hash = token::hash(token).ok_or_else(signed_out)?;
+            return Ok(Self { hash, not_before, is_bearer: true });
+        }
+        let mut all = cookies(headers, cookie_name(app)).take(COOKIES_MAX).filter_map(token::hash);
+        let first = Self { hash: all.next().ok_or_else(signed_out)?, not_before, is_bearer: false };
+        let mut others = all.peekable();
+        if others.peek().is_none() || first.is_session(app).await? {
+            return Ok(first);
+        }
+        for hash in others {
+            let other = Self { hash, ..first };
+            if other.is_session(app).await? {
+                return Ok(other);
+            }
+        }
+        Ok(first)
+    }
+
+    async fn is_session(&self, app: &App) -> Result<bool, Refused> {
+        Ok(app.store.session(self.hash, self.not_before).await?.is_some_and(|session| self.fits(&session)))
     }
 
     /// Whether a session may be used like this. A browser's secret is good as a cookie only, and a token only where
@@ -102,7 +125,7 @@ impl FromRequestParts<Arc<App>> for Shown {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refused> {
-        Self::of(&parts.headers, app)
+        Self::of(&parts.headers, app).await
     }
 }
 
@@ -150,14 +173,14 @@ pub fn cookie_name(app: &App) -> &'static str {
     if app.config.is_https() { "__Host-confab" } else { "confab" }
 }
 
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn cookies<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(key, value)| (key == name).then_some(value))
+        .filter_map(move |(key, value)| (key == name).then_some(value))
 }
 
 /// A JSON body, bounded in size and time.

@@ -14,7 +14,7 @@ use crate::store::SessionRow;
 use crate::store::account::NewSession;
 use axum::Extension;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use shared::account::{Password, SessionBody, SessionList, SignIn, User};
 use shared::code::{Code, Rejection};
@@ -25,6 +25,11 @@ use std::time::{Duration, Instant};
 
 /// How long a browser keeps the cookie: as long as a session may last. One that is not used ends before, on the server.
 const COOKIE_SECONDS: u64 = SESSION_MAX.as_secs();
+/// The answer header that makes a browser forget (W3C Clear Site Data, section 3).
+pub const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+/// Its value for what the browser has of the answers: people's files. What the page itself keeps, it takes away itself
+/// but for what is not sent yet.
+pub const CLEAR_CACHE: HeaderValue = HeaderValue::from_static("\"cache\"");
 /// What is kept of what a browser calls itself.
 const USER_AGENT_BYTES_MAX: usize = 256;
 
@@ -71,9 +76,7 @@ pub async fn show(SignedIn { session }: SignedIn) -> Response {
 /// 401 without a session.
 pub async fn delete(State(app): State<Arc<App>>, Browser { session }: Browser) -> Result<Response, Refused> {
     sign_out(&app, &session).await?;
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    response.headers_mut().insert(header::SET_COOKIE, cookie(&app, "", 0));
-    Ok(response)
+    Ok(signed_out(&app))
 }
 
 /// `GET /api/sessions`: one's signed-in devices, those used last first.
@@ -125,7 +128,15 @@ pub(super) fn answer(app: &App, status: StatusCode, user: User, secret: &Secret)
     response
 }
 
-pub(super) fn cookie(app: &App, value: &str, seconds: u64) -> HeaderValue {
+/// The answer to whoever has just ended their own session: the browser is to forget its secret and the files it had.
+pub(super) fn signed_out(app: &App) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    response.headers_mut().insert(header::SET_COOKIE, cookie(app, "", 0));
+    response.headers_mut().insert(CLEAR_SITE_DATA, CLEAR_CACHE);
+    response
+}
+
+fn cookie(app: &App, value: &str, seconds: u64) -> HeaderValue {
     let name = cookie_name(app);
     let secure = if app.config.is_https() { "; Secure" } else { "" };
     let line = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");

@@ -9,13 +9,16 @@ use crate::http::{
 use crate::ledger::toll::{HANDSHAKE, Toll};
 use crate::socket::upgrade;
 use axum::Router;
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use shared::code::Rejection;
 use std::sync::Arc;
+
+/// Names of its own that the host has are not spoken for: they may be served over http.
+const HTTPS_FOR_A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 macro_rules! routes {
     ($($method:ident $path:literal costs $toll:expr => $handler:expr,)*) => {
@@ -89,7 +92,7 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), extract::check_origin))
         .layer(middleware::from_fn_with_state(app.clone(), gate::check))
         .layer(middleware::from_fn(gate::catch_panic))
-        .layer(middleware::from_fn(protect))
+        .layer(middleware::from_fn_with_state(app.clone(), protect))
         .with_state(app)
 }
 
@@ -111,11 +114,19 @@ fn refuse(rejection: Rejection) -> Response {
 }
 
 /// What every answer carries that does not say otherwise: the page's policy, and no guessing of types. Answers about
-/// somebody are nobody else's, and no cache's.
-async fn protect(request: Request, next: Next) -> Response {
+/// somebody are nobody else's, and no cache's. A browser whose session has ended forgets the files it had of it, and one
+/// that reaches the server by https comes by https from then on (RFC 6797).
+async fn protect(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_private = path.starts_with("/api/") || path == "/ws";
+    let has_cookie = request.headers().contains_key(header::COOKIE);
     let mut response = next.run(request).await;
+    if has_cookie && response.status() == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(session::CLEAR_SITE_DATA, session::CLEAR_CACHE);
+    }
+    if app.config.is_https() {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_FOR_A_YEAR);
+    }
     add_protection(response.headers_mut(), is_private);
     response
 }

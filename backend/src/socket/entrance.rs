@@ -109,7 +109,7 @@ async fn enter(
     if gate::refusal(&app.config, request).is_some() || !extract::is_from_own_page(app, headers) {
         return Err(refused());
     }
-    let shown = Shown::of(headers, app).map_err(|_| refused())?;
+    let shown = Shown::of(headers, app).await.map_err(|_| refused())?;
     let accepted = upgrade::accept(request.method(), request.version(), headers).map_err(|_| refused())?;
     let Ok(turn) = upgrade::take_turn(app).await else {
         let has_other_reason = app.stopping.is_cancelled() || app.pressure.is_high();

@@ -226,6 +226,17 @@ async fn a_name_that_is_not_ours_is_told_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_reached_by_https_says_that_it_always_is() {
+    for (url, said) in [("https://chat.example.org", Some("max-age=31536000")), ("http://chat.example.org", None)] {
+        let server = Server::start_with(&["--public-url", url], &[]);
+        for path in ["/", "/api/session", "/healthz"] {
+            let answer = asked(&server, format!("GET {path} HTTP/1.1\r\nHost: chat.example.org\r\n\r\n")).await;
+            assert_eq!(answer.header("strict-transport-security"), said, "{url}{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn heads_have_a_size() {
     let server = Server::start();
     let mut others = Bystanders::of(&server).await;
@@ -399,6 +410,31 @@ async fn answers_about_somebody_are_kept_by_nobody() {
 
 #[tokio::test]
 async fn with_memory_nearly_full_no_socket_comes_in_and_those_inside_stay() {
+    // Memory is nearly full once this file is there, and people are inside by then.
+    let folder = tempfile::tempdir().unwrap();
+    let full = folder.path().join("full");
+    let server = Server::start_with(&["--rate-limits", "off"], &[("CONFAB_MEMORY_FULL_FILE", full.to_str().unwrap())]);
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let mut inside = Bystanders::of(&server).await;
+    let mut quiet = Raw::socket(&server, &ben).await;
+    std::fs::write(&full, "").unwrap();
+    let handshake_of = |person: &Person| handshake(&server, &person.cookie, "");
+    // It is looked at each second.
+    tokio::time::timeout(PATIENCE, async { while asked(&server, handshake_of(&ada)).await.status != 503 {} })
+        .await
+        .expect("it is noticed");
+    for _ in 0..3 {
+        inside.are_served().await;
+        assert!(quiet.is_served().await);
+        assert_eq!(asked(&server, handshake_of(&ada)).await.status, 503);
+    }
+    std::fs::remove_file(&full).unwrap();
+    tokio::time::timeout(PATIENCE, async { while asked(&server, handshake_of(&ada)).await.status != 101 {} })
+        .await
+        .expect("there is room again");
+    inside.are_served().await;
+    assert!(quiet.is_served().await);
+
     let server = Server::start_with(&[], &[]);
     let mut ada = server.sign_up("Ada").await;
     let server = server.restart(&["--memory-limit-mib", "1"]);

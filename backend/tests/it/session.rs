@@ -257,3 +257,56 @@ async fn strangers_who_guess_do_not_lock_out_the_owner() {
     assert_eq!(sign_in("203.0.113.7", "correct horse").await.unwrap().status(), 429, "nor from elsewhere");
     assert_eq!(sign_in("192.0.2.1", "correct horse").await.unwrap().status(), 200, "but where she was before");
 }
+
+#[tokio::test]
+async fn a_browser_whose_session_has_ended_is_told_to_forget_the_files_it_had() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let ask = |method: Method, cookie: Option<&str>| {
+        let request = server.http().request(method, format!("{}/api/session", server.origin));
+        let request = request.header(header::ORIGIN, &server.origin);
+        match cookie {
+            Some(cookie) => request.header(header::COOKIE, cookie),
+            None => request,
+        }
+    };
+    let forgets = |answer: &reqwest::Response| {
+        answer.headers().get("clear-site-data").map(|value| value.to_str().unwrap().to_owned())
+    };
+    let cache = Some("\"cache\"".to_owned());
+    let answer = ask(Method::GET, Some(&ada.cookie)).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), forgets(&answer)), (200, None));
+    let answer = ask(Method::DELETE, Some(&ada.cookie)).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), forgets(&answer)), (204, cache.clone()));
+    let answer = ask(Method::GET, Some(&ada.cookie)).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), forgets(&answer)), (401, cache.clone()));
+    let answer = ask(Method::GET, None).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), forgets(&answer)), (401, None), "nobody was signed in");
+    let ben = server.sign_up("Ben").await;
+    let gone = server.http().delete(format!("{}/api/account", server.origin));
+    let gone = gone.header(header::ORIGIN, &server.origin).header(header::COOKIE, &ben.cookie);
+    let answer = gone.json(&json!({"currentPassword": "correct horse"})).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), forgets(&answer)), (204, cache));
+}
+
+#[tokio::test]
+async fn another_cookie_of_the_same_name_does_not_hide_the_session() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let stranger = format!("confab={}", "0".repeat(64));
+    let with = |others: usize| format!("{}; {}", vec![stranger.as_str(); others].join("; "), ada.cookie);
+    for (cookie, status) in [
+        (format!("{}; {stranger}", ada.cookie), 200),
+        (format!("confab=x; {}", ada.cookie), 200),
+        (with(1), 200),
+        (with(7), 200),
+        // A bound for what one request may ask.
+        (with(8), 401),
+        (stranger.clone(), 401),
+    ] {
+        let mut other = ada.clone();
+        other.cookie = cookie;
+        assert_eq!(other.get("/api/session").await.0, status, "{}", other.cookie);
+        assert_eq!(other.connect_raw().await.is_ok(), status == 200, "{}", other.cookie);
+    }
+}
