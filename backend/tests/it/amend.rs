@@ -81,7 +81,7 @@ async fn a_deleted_text_is_nowhere_any_more() {
 }
 
 /// The rows of an event and of a command that have any of these fingerprints.
-fn rows_with(database: &rusqlite::Connection, fingerprints: &[Vec<u8>]) -> usize {
+fn rows_with_prints(database: &rusqlite::Connection, fingerprints: &[Vec<u8>]) -> usize {
     let rows = |table: &str| -> Vec<Vec<u8>> {
         let sql = format!("SELECT fingerprint FROM {table} WHERE fingerprint IS NOT NULL");
         let mut statement = database.prepare(&sql).unwrap();
@@ -118,9 +118,9 @@ async fn a_deleted_text_cannot_be_guessed_at_in_the_database_and_its_commands_ar
              UPDATE event SET command = NULL, fingerprint = NULL WHERE seq = 3;",
         )
         .unwrap();
-    assert_eq!(rows_with(&open(), &secrets), 3);
+    assert_eq!(rows_with_prints(&open(), &secrets), 3);
     assert_eq!(s.a.asks(s.delete(2)).await, Ok((s.place, 4)));
-    assert_eq!(rows_with(&open(), &secrets), 0);
+    assert_eq!(rows_with_prints(&open(), &secrets), 0);
     for (command, id, seq) in [(&commands[0], send, 2), (&commands[1], edit, 3)] {
         s.a.send(command.clone()).await;
         assert_eq!(s.a.accepted(id).await, (s.place, seq), "a retry is answered as the first time");
@@ -130,6 +130,70 @@ async fn a_deleted_text_cannot_be_guessed_at_in_the_database_and_its_commands_ar
     for (command, id) in [(&commands[0], send), (&commands[1], edit)] {
         s.a.send(command.clone()).await;
         assert_eq!(s.a.rejected(id).await, "conflict", "another command of this id");
+    }
+}
+
+/// Every row of every table of a database that holds this text in some column, as "table: row".
+fn rows_with(database: &std::path::Path, text: &str) -> Vec<String> {
+    let database = rusqlite::Connection::open(database).unwrap();
+    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+    let mut tables = database.prepare(tables).unwrap();
+    let tables = tables.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap).collect::<Vec<_>>();
+    assert!(!tables.is_empty());
+    let mut found = Vec::new();
+    for table in tables {
+        let mut rows = database.prepare(&format!("SELECT * FROM \"{table}\"")).unwrap();
+        let columns = rows.column_count();
+        let mut rows = rows.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            let holds = |column: usize| {
+                use rusqlite::types::ValueRef::{Blob, Text};
+                match row.get_ref(column).unwrap() {
+                    Text(bytes) | Blob(bytes) => bytes.windows(text.len()).any(|part| part == text.as_bytes()),
+                    _ => false,
+                }
+            };
+            if (0..columns).any(holds) {
+                found.push(table.clone());
+            }
+        }
+    }
+    found
+}
+
+/// Which tables hold this text in a data folder as a server leaves it, the index of words among them.
+fn tables_with(data: &std::path::Path, text: &str) -> Vec<String> {
+    ["confab.db", "search.db"].iter().flat_map(|name| rows_with(&data.join(name), text)).collect()
+}
+
+#[tokio::test]
+async fn a_deleted_text_is_in_no_row_of_the_database_and_of_the_index() {
+    // What a search looks through is a word of a message that stays, too: it says that the rows are looked at.
+    for is_deleted in [true, false] {
+        let mut s = scene().await;
+        assert_eq!(s.a.asks(s.edit(1, "the zanzibar plan")).await, Ok((s.place, 2)));
+        assert_eq!(s.a.asks(s.edit(1, "the quetzal plan")).await, Ok((s.place, 3)));
+        // Searching brings all of it into the index.
+        let (status, found) = s.ada.get("/api/search?query=quetzal").await;
+        assert_eq!((status, found["results"].as_array().map(Vec::len)), (200, Some(1)), "{found}");
+        if is_deleted {
+            assert_eq!(s.a.asks(s.delete(1)).await, Ok((s.place, 4)));
+            let (_, found) = s.ada.get("/api/search?query=quetzal").await;
+            assert_eq!(found["results"], json!([]));
+        }
+        let (_, _, data) = s.server.terminate();
+        for word in ["first", "zanzibar", "quetzal"] {
+            let tables = tables_with(data.path(), word);
+            if is_deleted {
+                assert_eq!(tables, Vec::<String>::new(), "{word}");
+            }
+        }
+        // The control: what was not deleted is seen in the log and in the index.
+        if !is_deleted {
+            let tables = tables_with(data.path(), "quetzal");
+            assert!(tables.contains(&"event".to_owned()), "{tables:?}");
+            assert!(tables.len() > 1, "{tables:?}");
+        }
     }
 }
 
