@@ -17,11 +17,7 @@ const TRUNK: &str = "0.21.14";
 const DENY: &str = "0.20.2";
 /// Firefox's driver.
 const GECKODRIVER: &str = "0.37.1";
-/// What counts how well screens are made.
-const LIGHTHOUSE: &str = "12.8.2";
-/// What looks for barriers in pages.
-const AXE: &str = "4.14.1";
-/// The number is also in `Trunk.toml`: older ones leave a broken page without an error.
+/// The number is also in `Trunk.toml` and in `xtask/npm/package.json`: older ones leave a broken page without an error.
 const WASM_OPT: &str = "132";
 
 /// Where the page's tools are, and how to call the compiler for it.
@@ -68,7 +64,8 @@ pub(crate) fn for_page() -> Result<Tools> {
         "about 7 minutes on two cores",
     )?;
     let bindgen_version = locked("wasm-bindgen")?;
-    // Without --locked: the lock file of this version names a crate that has been withdrawn.
+    // Without --locked: the lock file of this version names a crate that has been withdrawn. The version itself is the
+    // one that Cargo.lock names, and the registry's checksum is checked either way.
     let bindgen = cargo_tool(
         "wasm-bindgen",
         &bindgen_version,
@@ -112,8 +109,8 @@ pub(crate) fn for_tests() -> Result<Vec<(String, String)>> {
     }
     let install = ["install", "--locked", "geckodriver", "--version", GECKODRIVER];
     let geckodriver = cargo_tool("geckodriver", GECKODRIVER, &install, "about 3 minutes on two cores")?;
-    let axe = npm_package("axe-core", AXE)?.join("axe.min.js");
-    let lighthouse = npm_package("lighthouse", LIGHTHOUSE)?.join("cli/index.js");
+    let modules = npm_modules()?;
+    let (axe, lighthouse) = (modules.join("axe-core/axe.min.js"), modules.join("lighthouse/cli/index.js"));
     let told = [("CONFAB_AXE", axe), ("CONFAB_GECKODRIVER", geckodriver), ("CONFAB_LIGHTHOUSE", lighthouse)];
     Ok(told.into_iter().map(|(name, path)| (name.to_owned(), path.to_string_lossy().into_owned())).collect())
 }
@@ -124,19 +121,35 @@ fn is_in_path(name: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
 }
 
-/// The folder of a package of npm's, in this version.
-fn npm_package(name: &str, version: &str) -> Result<PathBuf> {
-    let folder = home()?.join(format!("{name}-{version}"));
-    let package = folder.join("node_modules").join(name);
-    if !package.join("package.json").is_file() {
-        say(&format!("Installing {name} {version} with npm"));
+/// The folder of npm's packages: those that `xtask/npm/` names, with the checksums in its lock file. None of them runs a
+/// program of its own when it is installed. To take another version: change `package.json` there, then
+/// `npm install --package-lock-only --omit-lockfile-registry-resolved=true`, so that the lock names no registry.
+/// Its `overrides` are for what others ask for as `latest`: `npm ci` would refuse the lock on the day of the next one.
+fn npm_modules() -> Result<PathBuf> {
+    let folder = home()?.join("npm");
+    let modules = folder.join("node_modules");
+    let wanted = root().join("xtask/npm");
+    let lock = |folder: &Path| std::fs::read(folder.join("package-lock.json"));
+    let wanted_lock = lock(&wanted).context("xtask/npm/package-lock.json cannot be read")?;
+    // npm writes the second file when all is there.
+    let is_there = modules.join(".package-lock.json").is_file();
+    if !is_there || lock(&folder).ok().as_ref() != Some(&wanted_lock) {
+        say("Installing wasm-opt, axe-core and Lighthouse with npm");
         std::fs::create_dir_all(&folder)?;
+        for name in ["package.json", "package-lock.json"] {
+            std::fs::copy(wanted.join(name), folder.join(name))?;
+        }
         let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--prefix"]);
-        run(npm.arg(&folder).arg(format!("{name}@{version}")))
-            .with_context(|| format!("{name} {version} could not be installed. Please install Node with npm"))?;
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
+        if let Err(error) = run(&mut npm) {
+            // What is half there is not taken for whole the next time.
+            let _ = std::fs::remove_dir_all(&folder);
+            return Err(
+                error.context("npm's packages could not be installed. Please install Node with npm and try again")
+            );
+        }
     }
-    Ok(package)
+    Ok(modules)
 }
 
 /// Where this project's tools are installed.
@@ -177,21 +190,15 @@ fn says(said: &str, version: &str) -> bool {
 }
 
 fn wasm_opt() -> Result<PathBuf> {
-    let folder = home()?.join(format!("binaryen-{WASM_OPT}"));
-    let own = folder.join("node_modules").join(".bin").join("wasm-opt");
-    for candidate in [own.clone(), PathBuf::from("wasm-opt")] {
-        if output(&candidate, &["--version"]).is_some_and(|said| says(&said, WASM_OPT)) {
-            return Ok(candidate);
-        }
+    let is_right = |program: &Path| output(program, &["--version"]).is_some_and(|said| says(&said, WASM_OPT));
+    let in_path = PathBuf::from("wasm-opt");
+    if is_right(&in_path) {
+        return Ok(in_path);
     }
-    say(&format!("Installing wasm-opt {WASM_OPT} with npm"));
-    std::fs::create_dir_all(&folder)?;
-    let package = format!("binaryen@{WASM_OPT}.0.0");
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--no-audit", "--no-fund", "--no-save", "--prefix"]).arg(&folder).arg(&package);
-    run(&mut npm).with_context(|| {
-        format!("wasm-opt {WASM_OPT} could not be installed. Please install Node with npm, or put wasm-opt {WASM_OPT} in PATH")
-    })?;
+    let own = npm_modules()?.join(".bin/wasm-opt");
+    if !is_right(&own) {
+        bail!("wasm-opt of npm's is not version {WASM_OPT}. Please put wasm-opt {WASM_OPT} in PATH");
+    }
     Ok(own)
 }
 
@@ -313,15 +320,19 @@ fn apt(packages: &[&str]) -> Result<()> {
     if !Path::new("/usr/bin/apt-get").exists() {
         bail!("this is no Debian: {} cannot be installed for you", packages.join(" "));
     }
-    let is_root = output("id", &["-u"]).is_some_and(|id| id == "0");
+    let mut install = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
+    install.extend_from_slice(packages);
+    if output("id", &["-u"]).is_none_or(|id| id != "0") {
+        // What changes the machine for everybody on it is its owner's to start.
+        bail!(
+            "only root may install packages of the system. Please run: sudo apt-get update && sudo apt-get {}",
+            install.join(" ")
+        );
+    }
     let apt = |arguments: &[&str]| {
-        let mut words = if is_root { vec!["apt-get"] } else { vec!["sudo", "apt-get"] };
-        words.extend_from_slice(arguments);
-        let mut command = command(words[0], &words[1..]);
+        let mut command = command("apt-get", arguments);
         command.env("DEBIAN_FRONTEND", "noninteractive");
         run(&mut command)
     };
-    let mut install = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
-    install.extend_from_slice(packages);
     apt(&["update", "--quiet"]).and_then(|()| apt(&install))
 }

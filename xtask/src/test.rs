@@ -1,8 +1,9 @@
 //! Everything the project checks, with one summary at the end. What cannot be checked has failed.
 
-use crate::process::{command, root, run as run_command, say};
+use crate::process::{command, root, run as run_command, run_for, say};
 use crate::{page, setup, tidy};
 use anyhow::{Result, bail};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 struct Step {
@@ -13,6 +14,17 @@ struct Step {
 
 /// Where tests note what this machine did not allow them to test.
 const NOT_RUN: &str = "target/not-run.txt";
+
+/// How long fetching the database of advisories may take.
+const ADVISORIES_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// Notes what this machine did not allow to check; the summary repeats it.
+fn not_run(reason: &str) -> Result<()> {
+    let file = root().join(NOT_RUN);
+    std::fs::create_dir_all(root().join("target"))?;
+    let mut file = std::fs::File::options().append(true).create(true).open(file)?;
+    Ok(writeln!(file, "{}", reason.replace('\n', " "))?)
+}
 
 pub(crate) fn run() -> Result<()> {
     // What an earlier run could not test is that run's.
@@ -35,8 +47,16 @@ pub(crate) fn run() -> Result<()> {
     step("Who may know whom", &tidy::run);
     step("Licences and sources", &|| {
         let deny = setup::for_licences()?;
-        // Licences, bans and sources need no network; what was found unsafe since does, and is no part of this.
+        // These need no network.
         run_command(&mut command(&deny.to_string_lossy(), &["--offline", "check", "licenses", "bans", "sources"]))
+    });
+    step("Advisories", &|| {
+        let deny = setup::for_licences()?.to_string_lossy().into_owned();
+        // What was found unsafe since, from the network, which not every machine has.
+        if let Err(error) = run_for(&mut command(&deny, &["fetch", "db"]), ADVISORIES_TIME_MAX) {
+            return not_run(&format!("the advisories of crates: their database could not be fetched ({error:#})"));
+        }
+        run_command(&mut command(&deny, &["--offline", "check", "advisories"]))
     });
     let has_page = step("The page, as it is released", &|| page::build(&setup::for_page()?));
     step("The page's size", &page::check_size);
