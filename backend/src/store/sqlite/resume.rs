@@ -120,7 +120,7 @@ fn events(
     for (Stretch { conversation, key, last_seq, .. }, mut list) in stretches.into_iter().zip(lists) {
         reaction::fold(&mut list, key, &mut folded);
         // With their reactions they may be many times as large.
-        if bytes > 0 && bytes >= EVENTS_BYTES_MAX {
+        if bytes >= EVENTS_BYTES_MAX {
             break;
         }
         list.truncate(size::fitting(&list, EVENTS_BYTES_MAX - bytes.min(EVENTS_BYTES_MAX), size::event));

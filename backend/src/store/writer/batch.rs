@@ -86,7 +86,7 @@ impl State {
         }
     }
 
-    pub(super) fn run<A: Send>(&mut self, mut jobs: queue::Receiver<Job<A>>, outcomes: &mpsc::Sender<Vec<Outcome<A>>>) {
+    pub(super) fn run<A: Send>(&mut self, jobs: queue::Receiver<Job<A>>, outcomes: &mpsc::Sender<Vec<Outcome<A>>>) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while jobs.take(&mut batch, BATCH_MAX) > 0 {
             #[cfg(debug_assertions)]

@@ -108,7 +108,7 @@ pub(super) struct Receiver<T>(Arc<Shared<T>>);
 
 impl<T> Receiver<T> {
     /// Waits for a job, and takes those that are there, at most `max`. None: the queue is closed and empty.
-    pub(super) fn take(&mut self, batch: &mut Vec<T>, max: usize) -> usize {
+    pub(super) fn take(&self, batch: &mut Vec<T>, max: usize) -> usize {
         let mut state = self.0.state();
         while state.turns.is_empty() && !state.is_closed {
             state.is_awaited = true;

@@ -92,7 +92,7 @@ fn a_batch_has_a_bound_in_all_and_for_one_person() {
 #[test]
 fn a_closed_queue_gives_out_what_it_has_and_takes_nothing() {
     let [ada] = people();
-    let (sender, mut receiver) = channel(8);
+    let (sender, receiver) = channel(8);
     sender.push(ada, 1).expect("room");
     sender.close();
     assert!(matches!(sender.push(ada, 2), Err(Error::Closed)));
@@ -109,7 +109,7 @@ fn a_closed_queue_gives_out_what_it_has_and_takes_nothing() {
 
 #[test]
 fn a_receiver_that_sleeps_is_woken() {
-    let (sender, mut receiver) = channel(8);
+    let (sender, receiver) = channel(8);
     let taking = std::thread::spawn(move || {
         let mut batch = Vec::new();
         while receiver.take(&mut batch, 8) > 0 {}
