@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::registry::Socket;
 use crate::socket::queue::{About, Item};
 use crate::store::Error;
+use crate::task::{self, Part};
 use shared::account::{PersonChanged, User};
 use shared::frame::ServerFrame;
 use shared::ids::UserId;
@@ -77,7 +78,7 @@ impl ChangedPeople {
 /// Tells others how somebody is seen from now on, within about a second.
 pub fn tell(app: &Arc<App>, user: UserId) {
     if app.changed_people.note(user) {
-        tokio::spawn(run(app.clone()));
+        task::spawn(&app.store, Part::Delivery, run(app.clone()));
     }
 }
 

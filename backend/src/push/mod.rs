@@ -70,10 +70,13 @@ pub async fn signer(app: &App) -> Result<[u8; 32], store::Error> {
     }
 }
 
-/// Follows the log until the server stops.
+/// Follows the log and sends what waits, until the server stops.
 pub async fn run(app: Arc<App>) {
     let outgoing = Outgoing::new();
-    tokio::spawn(send(app.clone(), outgoing.clone()));
+    tokio::join!(send(app.clone(), outgoing.clone()), follow(app, outgoing));
+}
+
+async fn follow(app: Arc<App>, outgoing: Arc<Outgoing>) {
     let mut follower = Follower { outgoing, position: 0 };
     loop {
         let waiting = async {

@@ -273,6 +273,12 @@ async fn a_welcome_has_at_most_256_kb_whatever_others_have_done_and_the_rest_is_
         let topic = (kind == ConversationKind::Channel).then(|| "𝔱".repeat(250));
         let id = place.makes(&mallory, kind, Some(&"\"".repeat(64)), topic.as_deref(), &members).await;
         made.insert(id);
+        if number == 0 {
+            // Presence is told between people who have both written.
+            for member in &members {
+                place.says(member.id(), id, "x".into()).await;
+            }
+        }
         // The last ones stay as they were made.
         if number < 30 {
             let content = if number % 2 == 0 { format!("x{}x", "\u{1}".repeat(16_382)) } else { "x".repeat(16_384) };

@@ -87,11 +87,12 @@ async fn a_slow_disk_makes_senders_wait_and_not_memory_grow() {
 
 #[tokio::test]
 async fn a_queue_that_is_long_enough_refuses_nothing() {
-    // The control of the test above: it is the queue's bound that refuses, and without it memory does grow.
+    // The control of the test above: it is the queue's bound that refuses, and without it memory does grow. One person has a
+    // quarter of the queue.
     if !strace::is_there("the control of the slow disk") {
         return;
     }
-    let Outcome { accepted, refused, grown } = sends_on_a_slow_disk("8192").await;
+    let Outcome { accepted, refused, grown } = sends_on_a_slow_disk("32768").await;
     assert_eq!((accepted, refused), (SENT, 0));
     assert!(grown > (SENT * BYTES / 2) as u64, "{grown} bytes");
 }
