@@ -20,6 +20,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 /// flush of the disk shared by so many costs little for each of them.
 pub(super) const ROUNDS_AT_ONCE: usize = 32;
 
+/// Jobs that a round kept for its memory may have room for.
+const SPARE_MAX: usize = 1_024;
+
 /// The part of the queue that one person may fill.
 const PERSON_PART: usize = 4;
 
@@ -138,8 +141,8 @@ struct Turns<T> {
     people: HashMap<Turn, Waiting>,
     count: usize,
     max: usize,
-    /// An empty round, kept for its memory.
-    spare: VecDeque<(Turn, T)>,
+    /// Empty rounds, at most [`ROUNDS_AT_ONCE`] of [`SPARE_MAX`] jobs, kept for their memory: a round that grows moves its jobs.
+    spare: Vec<VecDeque<(Turn, T)>>,
 }
 
 /// What somebody has in the queue.
@@ -153,7 +156,7 @@ struct Waiting {
 impl<T> Turns<T> {
     fn new(max: usize) -> Self {
         let rounds = VecDeque::from([VecDeque::new()]);
-        Self { rounds, round: 0, people: HashMap::default(), count: 0, max, spare: VecDeque::new() }
+        Self { rounds, round: 0, people: HashMap::default(), count: 0, max, spare: Vec::new() }
     }
 
     fn is_empty(&self) -> bool {
@@ -179,7 +182,7 @@ impl<T> Turns<T> {
             usize::try_from(round - self.round).expect("nobody is in more rounds than they have jobs")
         };
         if place == self.rounds.len() {
-            self.rounds.push_back(std::mem::take(&mut self.spare));
+            self.rounds.push_back(self.spare.pop().unwrap_or_default());
         }
         self.rounds[place].push_back((turn, job));
         self.count += 1;
@@ -192,7 +195,10 @@ impl<T> Turns<T> {
         while taken < max && self.count > 0 {
             let Some((turn, job)) = self.rounds[0].pop_front() else {
                 // Behind the last round there is no other, and it is not empty: something is left.
-                self.spare = self.rounds.pop_front().unwrap_or_default();
+                let done = self.rounds.pop_front().unwrap_or_default();
+                if self.spare.len() < ROUNDS_AT_ONCE && done.capacity() <= SPARE_MAX {
+                    self.spare.push(done);
+                }
                 self.round += 1;
                 rounds += 1;
                 if rounds > ROUNDS_AT_ONCE {
