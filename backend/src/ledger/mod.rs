@@ -19,12 +19,13 @@ pub mod toll;
 
 use crate::config::{Config, Switch};
 use crate::rate::{self, Rate};
+use crate::server::address;
 use accounts::Accounts;
 use bucket::{Bucket, Count, Pace};
 use shared::code::{Code, Rejection};
 use shared::ids::{ConversationId, UserId};
 use sign_up::SignUps;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -119,14 +120,9 @@ pub struct NetworkKey {
 impl NetworkKey {
     /// The account of an address, and that of its /48 if it has one.
     pub fn of(address: IpAddr) -> impl Iterator<Item = Self> + Clone {
-        let masked =
-            |address: Ipv6Addr, bits: u32| Ipv6Addr::from_bits(address.to_bits() >> (128 - bits) << (128 - bits));
-        let (near, site) = match address.to_canonical() {
-            IpAddr::V6(address) => (masked(address, 64).into(), Some(masked(address, 48).into())),
-            address @ IpAddr::V4(_) => (address, None),
-        };
-        let near = Self { address: near, is_site: false };
-        std::iter::once(near).chain(site.map(|address| Self { address, is_site: true }))
+        let near = Self { address: address::counted(address), is_site: false };
+        let site = near.address.is_ipv6().then(|| Self { address: address::site(address), is_site: true });
+        std::iter::once(near).chain(site)
     }
 
     /// How many times the bounds of an address it has.
