@@ -44,13 +44,13 @@ pub struct App {
     pub registry: Arc<Registry>,
     /// Who is there.
     pub presences: Arc<Presences>,
-    /// Whose new name, picture or status is to be told.
+    /// People with a new name, picture or status that others are to be told of.
     pub changed_people: ChangedPeople,
     /// Hashes and checks passwords, a few at a time.
     pub passwords: Passwords,
     /// What there may be too much of.
     pub rates: Rates,
-    /// What each person costs, and each address.
+    /// Costs of each person and each address.
     pub ledger: Arc<Ledger>,
     /// Turns to be welcomed: so many at the same time.
     pub welcomes: Arc<Semaphore>,
@@ -142,7 +142,7 @@ impl Rates {
     }
 }
 
-/// So many API tokens of a person may send as fast as a token may.
+/// Number of API tokens of a person that may send as fast as a token may, at the same time.
 const TOKENS_AT_FULL_RATE: u32 = 4;
 /// Files a person may send in a minute.
 const UPLOADS_IN_A_MINUTE: u32 = 100;
@@ -196,7 +196,7 @@ impl App {
     }
 }
 
-/// Who may put whom into groups and channels, as the settings say.
+/// Rules and rates of putting people into groups and channels, as the settings say.
 fn invites(config: &Config) -> Invites {
     let rate = || Rate::new(config.group_invite_burst, config.group_invites_in_an_hour, Duration::from_secs(60 * 60));
     Invites {

@@ -32,7 +32,7 @@ pub fn before(now: Timestamp, span: Duration) -> Timestamp {
     Timestamp::from_millis(now.as_millis().saturating_sub(millis))
 }
 
-/// So long after a moment.
+/// Returns the moment that is this long after another.
 #[must_use]
 pub fn after(now: Timestamp, span: Duration) -> Timestamp {
     let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);

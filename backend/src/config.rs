@@ -205,13 +205,13 @@ pub enum Switch {
     Off,
 }
 
-/// Whom a person may put into groups and channels.
+/// People that a person may put into groups and channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GroupInvites {
     /// Anybody with an account.
     Anyone,
-    /// Those they have talked with.
+    /// Only people they have talked with.
     Known,
 }
 
@@ -264,7 +264,7 @@ pub struct Config {
     pub sign_ups_in_15_min: u32,
     /// Accounts made from one address, or /48, in a day.
     pub sign_ups_in_a_day: u32,
-    /// Whom a user may put into groups and channels.
+    /// People that a user may put into groups and channels.
     pub group_invites: GroupInvites,
     /// Members a user may bring in at once.
     pub group_invite_burst: u32,

@@ -33,12 +33,12 @@ const PERSON_MAX: usize = 3;
 /// account was signed in to from there before, so that strangers do not use up their share.
 pub type Person = (String, Option<IpAddr>);
 
-/// Whose share of the work a hash takes.
+/// Owner of the share of work that a hash takes.
 #[derive(Debug, Clone)]
 pub struct Asker {
     /// Address that asks, as it counts for shares.
     pub site: IpAddr,
-    /// Whose password it is; `None` for an account that is being made.
+    /// Owner of the password; `None` for an account that is being made.
     pub person: Option<Person>,
 }
 
@@ -55,7 +55,7 @@ pub enum Error {
     /// The asker has as many under way as they may have.
     #[error("too many passwords of one person or address are being checked")]
     ShareFull,
-    /// It is no secret: others would guess it.
+    /// Refused: others would guess it.
     #[error("the password is guessable")]
     Guessable,
     /// Hashing failed, which it never should.
@@ -254,7 +254,7 @@ impl Passwords {
         loop {
             let Some((queue, site, job)) = self.waiting().next() else { return };
             if job.turn.is_closed() {
-                // Whoever asked has gone.
+                // The asker has gone.
                 self.waiting().end(queue, &site, job.person.as_ref());
                 continue;
             }

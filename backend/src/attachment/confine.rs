@@ -9,7 +9,7 @@
 //! none opens, connects, starts or signals anything, and memory is never made executable. Where the kernel takes no
 //! list of calls, no picture is read.
 
-/// What the process may have of memory, in bytes, and of processor time, in seconds.
+/// Limits of the process: memory in bytes, processor time in seconds.
 const MEMORY_MAX: u64 = 1024 * 1024 * 1024;
 const SECONDS_MAX: u64 = 10;
 
@@ -126,7 +126,7 @@ mod calls {
     }
 }
 
-/// What somebody who has taken over the process would try, each with whether it worked. For tests.
+/// Attempts of somebody who has taken over the process, each with whether it worked. For tests.
 #[cfg(all(debug_assertions, target_os = "linux"))]
 pub fn attempts(is_confined: bool) -> anyhow::Result<Vec<(&'static str, bool)>> {
     use rustix::process::{Resource, Rlimit, getppid, prlimit, test_kill_process};

@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// shows it again.
 const WAITING_MAX: usize = 10_000;
 
-/// Those who are to be told of.
+/// People who are to be told of.
 #[derive(Debug, Default)]
 pub struct ChangedPeople(Mutex<State>);
 

@@ -17,7 +17,7 @@ const PORTION: usize = 1_000;
 
 /// How often ended sessions and tokens are removed.
 const SWEEP: Duration = Duration::from_secs(60 * 60);
-/// So many in one transaction.
+/// Rows in one transaction.
 const SWEPT: u32 = 1_000;
 
 /// Closes the sockets of these sessions of somebody with 4401.

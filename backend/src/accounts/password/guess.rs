@@ -6,7 +6,7 @@ use zxcvbn::{Score, zxcvbn};
 const LOOKED_AT_CHARS_MAX: usize = 128;
 /// Least score of a password: a million guesses, which the limits on wrong passwords make years of.
 const SCORE_MIN: Score = Score::Two;
-/// What everybody knows of everybody here.
+/// Words that everybody knows of everybody here.
 const KNOWN: &str = "confab";
 
 /// Whether others would guess it; `about` is what they know of the person, like the name.
