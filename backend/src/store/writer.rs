@@ -111,7 +111,7 @@ impl<A: Send + 'static> Writer<A> {
         if self.health.is_given_up() {
             return Err(self.health.given_up().unwrap_or(Error::Failed));
         }
-        self.queue.push(job.turn(), job)
+        self.queue.push(job.turn(), job.weight(), job)
     }
 
     /// Queues a message. Its outcome comes through the channel.

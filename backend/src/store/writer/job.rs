@@ -1,7 +1,7 @@
 //! What can be asked of the writer, and what comes of it.
 
 use super::Call;
-use super::queue::Turn;
+use super::queue::{Turn, Weight};
 use shared::code::Rejection;
 use shared::conversation::{ConversationKind, Role, Summary};
 use shared::ids::{AttachmentId, CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
@@ -273,6 +273,33 @@ impl<A> Job<A> {
             | Job::Progress { user, .. } => Turn::Person(*user),
             Job::Call(_) => Turn::Program,
             Job::Flush { .. } => Turn::Last,
+        }
+    }
+
+    /// How much of a turn it takes. A job that may need a transaction, or a look-up of names, has a turn of its own.
+    pub(super) fn weight(&self) -> Weight {
+        match self {
+            Job::Send { message, .. } => message.weight(),
+            Job::Progress { .. } | Job::Flush { .. } => Weight::units(1),
+            Job::Amend { .. } | Job::Change { .. } | Job::Call(_) => Weight::WHOLE_TURN,
+        }
+    }
+}
+
+/// Bytes of a text that cost as much as the rest of a message: they are copied, hashed and escaped.
+const BYTES_PER_UNIT: usize = 256;
+
+impl NewMessage {
+    fn weight(&self) -> Weight {
+        let is_for_known = match &self.to {
+            Recipients::Conversation(_) | Recipients::Everyone => true,
+            // A direct conversation is made once.
+            Recipients::Set(members) => members.len() <= 2,
+        };
+        if is_for_known && self.attachments.is_empty() && self.content.names().is_none() {
+            Weight::units(1 + self.content.text().len() / BYTES_PER_UNIT)
+        } else {
+            Weight::WHOLE_TURN
         }
     }
 }

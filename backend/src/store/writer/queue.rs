@@ -1,11 +1,15 @@
 //! The writer's queue: people take turns.
 //!
-//! A person's jobs are done in the order in which they came. Of different people, each has one job done in a round, so
-//! whoever has queued a thousand holds up the others by one of them for each of theirs. Jobs of the program itself are
-//! those of one more person.
+//! A person's jobs are done in the order in which they came. Of different people, each has one turn in a round: one job,
+//! or several light ones that together cost no more than one ([`Weight`]). So a person who has queued a thousand jobs
+//! holds up the others by one turn for each of theirs. Jobs of the program itself are those of one more person.
 //!
-//! Each job is put into a round as it comes: the one under way, or, if its person has a job in that already, the one after
-//! their last. So taking a turn costs no search, and nobody is in more rounds than they have jobs.
+//! Light jobs share a turn because a batch that takes one message of each of a thousand people writes a thousand answers
+//! to a thousand sockets; a batch that takes the sixteen that came together writes them together.
+//!
+//! Each job is put into a round as it comes: the one under way or the last one its person has a job in, or, if its
+//! person's turn there is used up, the one after it. So taking a turn costs no search, and nobody is in more rounds than
+//! they have jobs.
 //!
 //! Bounds: so many jobs in all, and a quarter of that of one person; more are refused. A batch has jobs of
 //! [`ROUNDS_AT_ONCE`] rounds at most.
@@ -16,12 +20,29 @@ use shared::ids::UserId;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Rounds in a batch, and so jobs of one person in it: whoever comes while it is done waits for so many of a flood. A
+/// Rounds in a batch, and so turns of one person in it: whoever comes while it is done waits for so many of a flood. A
 /// flush of the disk shared by so many costs little for each of them.
 pub(super) const ROUNDS_AT_ONCE: usize = 32;
 
 /// Jobs that a round kept for its memory may have room for.
 const SPARE_MAX: usize = 1_024;
+
+/// Units of work in a turn.
+const TURN: u32 = 16;
+
+/// Work of a job, in units of a short message that the journal alone accepts: from 1 to [`TURN`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weight(u32);
+
+impl Weight {
+    /// A job with a turn of its own.
+    pub(super) const WHOLE_TURN: Self = Self(TURN);
+
+    /// A light job.
+    pub(super) fn units(units: usize) -> Self {
+        Self(u32::try_from(units).unwrap_or(TURN).clamp(1, TURN))
+    }
+}
 
 /// The part of the queue that one person may fill.
 const PERSON_PART: usize = 4;
@@ -80,12 +101,12 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// [`Error::Overloaded`] if there is no room, [`Error::Closed`] if nothing is taken any more.
-    pub(super) fn push(&self, turn: Turn, job: T) -> Result<(), Error> {
+    pub(super) fn push(&self, turn: Turn, weight: Weight, job: T) -> Result<(), Error> {
         let mut state = self.0.state();
         if state.is_closed {
             return Err(Error::Closed);
         }
-        state.turns.push(turn, job).map_err(|_| Error::Overloaded)?;
+        state.turns.push(turn, weight, job).map_err(|_| Error::Overloaded)?;
         let is_awaited = std::mem::take(&mut state.is_awaited);
         drop(state);
         if is_awaited {
@@ -149,8 +170,10 @@ struct Turns<T> {
 #[derive(Default)]
 struct Waiting {
     count: usize,
-    /// The round their next job may be in.
-    next_round: u64,
+    /// The round of their last job.
+    round: u64,
+    /// Units of their turn in it that are used.
+    used: u32,
 }
 
 impl<T> Turns<T> {
@@ -164,7 +187,7 @@ impl<T> Turns<T> {
     }
 
     /// Puts a job in, or gives it back if there is no room for it.
-    fn push(&mut self, turn: Turn, job: T) -> Result<(), T> {
+    fn push(&mut self, turn: Turn, Weight(weight): Weight, job: T) -> Result<(), T> {
         if self.count >= self.max {
             return Err(job);
         }
@@ -176,10 +199,15 @@ impl<T> Turns<T> {
             if waiting.count >= self.max.div_ceil(PERSON_PART) {
                 return Err(job);
             }
-            let round = waiting.next_round.max(self.round);
+            if waiting.round < self.round {
+                (waiting.round, waiting.used) = (self.round, 0);
+            }
+            if waiting.used + weight > TURN {
+                (waiting.round, waiting.used) = (waiting.round + 1, 0);
+            }
+            waiting.used += weight;
             waiting.count += 1;
-            waiting.next_round = round + 1;
-            usize::try_from(round - self.round).expect("nobody is in more rounds than they have jobs")
+            usize::try_from(waiting.round - self.round).expect("nobody is in more rounds than they have jobs")
         };
         if place == self.rounds.len() {
             self.rounds.push_back(self.spare.pop().unwrap_or_default());
