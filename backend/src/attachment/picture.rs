@@ -31,7 +31,10 @@ pub const COMMAND: &str = "picture";
 
 /// A side of the small form has so many pixels at most.
 const SMALL_SIDE: u32 = 800;
-const SMALL_QUALITY: u8 = 80;
+/// The small form, in bytes: one that has more loses quality, then pixels.
+const SMALL_BYTES_MAX: usize = 200 * 1024;
+/// Qualities of a JPEG that are tried before it loses pixels.
+const SMALL_QUALITIES: [u8; 3] = [80, 60, 40];
 /// A side of a picture that is looked into.
 const SIDE_MAX: u32 = 30_000;
 /// Its pixels: a picture of 50 megapixels, more than cameras in telephones make of one.
@@ -44,8 +47,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const TURN_PATIENCE: Duration = Duration::from_secs(60);
 /// The first line of its answer.
 const HEAD_BYTES_MAX: u64 = 1024;
-/// The small form, in bytes: what its pixels are at most.
-const SMALL_BYTES_MAX: u64 = (SMALL_SIDE as u64) * (SMALL_SIDE as u64) * 4 + 64 * 1024;
 
 /// What is known of a picture.
 #[derive(Debug)]
@@ -126,7 +127,7 @@ async fn ask(file: std::fs::File, bytes_max: u64) -> anyhow::Result<Picture> {
         .context("the process cannot be started")?;
     let mut answer = BufReader::new(child.stdout.take().context("it has no output")?);
     let head = read_head(&mut answer).await?;
-    if head.small > SMALL_BYTES_MAX || head.clean > bytes_max {
+    if head.small > SMALL_BYTES_MAX as u64 || head.clean > bytes_max {
         bail!("its answer is too large");
     }
     let small_type = if head.media_type == "image/jpeg" { "image/jpeg" } else { "image/png" };
@@ -207,19 +208,46 @@ fn look_into(bytes: Vec<u8>) -> anyhow::Result<Picture> {
         Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
     );
     let (width, height) = if is_turned { (height, width) } else { (width, height) };
-    let (small_type, small) = write_small(&small)?;
+    let (small_type, small) = write_small(small)?;
     let clean = clean(bytes, format, orientation)?;
     Ok(Picture { width, height, small_type, small, clean })
 }
 
-fn write_small(image: &DynamicImage) -> anyhow::Result<(&'static str, Vec<u8>)> {
-    let mut bytes = Vec::new();
-    if image.color().has_alpha() {
-        image.to_rgba8().write_with_encoder(PngEncoder::new(&mut bytes))?;
-        return Ok(("image/png", bytes));
+/// The small form with at most [`SMALL_BYTES_MAX`] bytes, and its media type: PNG if something can be seen through it,
+/// JPEG if not.
+fn write_small(image: DynamicImage) -> anyhow::Result<(&'static str, Vec<u8>)> {
+    // Formats that could have transparency say so even if no pixel has.
+    let is_opaque = !image.color().has_alpha() || image.to_rgba8().pixels().all(|pixel| pixel[3] == u8::MAX);
+    let mut form: DynamicImage = if is_opaque { image.to_rgb8().into() } else { image.to_rgba8().into() };
+    loop {
+        let (media_type, bytes) =
+            if is_opaque { ("image/jpeg", write_jpeg(&form)?) } else { ("image/png", write_png(&form)?) };
+        if bytes.len() <= SMALL_BYTES_MAX {
+            return Ok((media_type, bytes));
+        }
+        // It ends: a single pixel fits.
+        let side = form.width().max(form.height()) * 3 / 4;
+        form = form.thumbnail(side, side);
     }
-    image.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, SMALL_QUALITY))?;
-    Ok(("image/jpeg", bytes))
+}
+
+fn write_png(image: &DynamicImage) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    image.write_with_encoder(PngEncoder::new(&mut bytes))?;
+    Ok(bytes)
+}
+
+/// In the best of [`SMALL_QUALITIES`] that fits, or the worst.
+fn write_jpeg(image: &DynamicImage) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for quality in SMALL_QUALITIES {
+        bytes.clear();
+        image.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, quality))?;
+        if bytes.len() <= SMALL_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(bytes)
 }
 
 /// The parts of a PNG that say how it looks (W3C PNG, third edition, section 11).
@@ -355,6 +383,67 @@ mod tests {
         let picture = look_into(write(&image, ImageFormat::Png)).expect("a picture");
         assert_eq!(picture.small_type, "image/png");
         assert_eq!(image::load_from_memory(&picture.small).expect("a picture").to_rgba8()[(0, 0)], Rgba([1, 2, 3, 4]));
+    }
+
+    /// Bytes like noise.
+    fn noise() -> impl FnMut() -> u8 {
+        let mut state = 1_u32;
+        move || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        }
+    }
+
+    /// A photograph of 800 × 800 as a format with losses gives it: small in that, large in any other.
+    fn photograph() -> DynamicImage {
+        let mut noise = noise();
+        let image = RgbImage::from_fn(800, 800, |x, y| {
+            let grain = noise() / 4;
+            Rgb([(x / 5) as u8 + grain, (y / 5) as u8 + grain, 100 + grain])
+        });
+        let mut bytes = Vec::new();
+        image.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, 30)).expect("written");
+        assert!(bytes.len() < 100_000, "{}", bytes.len());
+        image::load_from_memory(&bytes).expect("a picture")
+    }
+
+    #[test]
+    fn a_photograph_has_a_small_form_of_at_most_200_kb_in_any_format() {
+        let photograph = photograph();
+        let opaque = DynamicImage::from(photograph.to_rgba8());
+        let mut seen_through = photograph.to_rgba8();
+        seen_through[(0, 0)] = Rgba([0, 0, 0, 0]);
+        let png = write(&opaque, ImageFormat::Png);
+        assert!(png.len() > 2 * SMALL_BYTES_MAX, "{}", png.len());
+        let small = look_into(png).expect("a picture");
+        assert_eq!(
+            (small.small_type, image::guess_format(&small.small).expect("one")),
+            ("image/jpeg", ImageFormat::Jpeg)
+        );
+        assert!(small.small.len() <= SMALL_BYTES_MAX, "{}", small.small.len());
+        let (media_type, small) = write_small(seen_through.into()).expect("written");
+        assert_eq!((media_type, image::guess_format(&small).expect("one")), ("image/png", ImageFormat::Png));
+        assert!(small.len() <= SMALL_BYTES_MAX, "{}", small.len());
+        assert!(image::load_from_memory(&small).expect("a picture").to_rgba8()[(0, 0)][3] < u8::MAX);
+    }
+
+    #[test]
+    fn noise_of_any_shape_has_a_small_form_of_at_most_200_kb() {
+        let mut noise = noise();
+        for (width, height) in [(800, 800), (800, 300), (20, 800)] {
+            let image = RgbaImage::from_fn(width, height, |_, _| Rgba([noise(), noise(), noise(), noise()]));
+            let opaque = DynamicImage::from(image.clone()).to_rgb8();
+            for image in [DynamicImage::from(image), opaque.into()] {
+                let (_, small) = write_small(image).expect("written");
+                assert!(small.len() <= SMALL_BYTES_MAX, "{width} × {height}: {}", small.len());
+                let small = image::load_from_memory(&small).expect("a picture");
+                let shape = f64::from(small.width()) / f64::from(small.height());
+                assert!(
+                    (shape / f64::from(width) * f64::from(height) - 1.0).abs() < 0.2,
+                    "it keeps its shape: {shape}"
+                );
+            }
+        }
     }
 
     #[test]
