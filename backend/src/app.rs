@@ -162,7 +162,7 @@ impl App {
     pub fn start(config: Config) -> Result<Arc<Self>, OpenError> {
         let (outcomes, delivery) = mpsc::channel(OUTCOME_BATCHES_MAX);
         let (store, writer) = Store::open_with(&config.data, config.write_queue, invites(&config), outcomes)?;
-        let attachments = Attachments::open(&config.data)
+        let attachments = Attachments::open(&config.data, config.disk_reserve_mib)
             .map_err(|source| OpenError::Folder { path: config.data.clone(), source })?;
         let registry = Registry::new(config.sockets_per_user);
         task::spawn(&store, Part::Delivery, deliver::run(delivery, store.clone(), registry.clone()));

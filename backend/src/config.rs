@@ -150,6 +150,10 @@ pub struct Settings {
     /// What the files of one person may have together, in MiB [default: 2048]
     #[arg(long, value_name = "MIB", env = "CONFAB_ATTACHMENT_MIB_PER_USER")]
     attachment_mib_per_user: Option<u64>,
+    /// Free space on the disk of the data folder that is left to messages, in MiB: files are refused that would take of
+    /// it. 0: none [default: 5 % of the disk, at most 1024]
+    #[arg(long, value_name = "MIB", env = "CONFAB_DISK_RESERVE_MIB")]
+    disk_reserve_mib: Option<u64>,
     /// Sockets one person may have open [default: 64]
     #[arg(long, value_name = "N", env = "CONFAB_SOCKETS_PER_USER")]
     sockets_per_user: Option<usize>,
@@ -278,6 +282,9 @@ pub struct Config {
     pub attachment_bytes: u64,
     /// What the files of one user may have together, in MiB.
     pub attachment_mib_per_user: u64,
+    /// Free space that files leave to messages, in MiB; 5 % of the disk and at most 1024, if nothing is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_reserve_mib: Option<u64>,
     /// Sockets of one user.
     pub sockets_per_user: usize,
     /// Connections of one address before signing in.
@@ -372,6 +379,7 @@ impl Config {
             frame_bytes: pick!(frame_bytes, limits.frame_bytes),
             attachment_bytes: pick!(attachment_bytes, limits.attachment_bytes),
             attachment_mib_per_user: pick!(attachment_mib_per_user, 2_048),
+            disk_reserve_mib: first.disk_reserve_mib.or(second.disk_reserve_mib),
             sockets_per_user: pick!(sockets_per_user, 64),
             connections_per_address: pick!(connections_per_address, 64),
             connections_per_address_in_all: pick!(connections_per_address_in_all, 512),
@@ -493,8 +501,8 @@ mod tests {
 
     #[test]
     fn every_setting_has_a_flag_a_variable_and_a_line_in_the_file() {
-        let printed =
-            parse(&["--public-url", "https://x.org", "--push-contact", "mailto:a@x.org"]).to_toml().expect("TOML");
+        let unset = ["--public-url", "https://x.org", "--push-contact", "mailto:a@x.org", "--disk-reserve-mib", "512"];
+        let printed = parse(&unset).to_toml().expect("TOML");
         let lines: toml::Table = printed.parse().expect("TOML");
         let command = Arguments::command();
         let flags: Vec<_> = command

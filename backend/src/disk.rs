@@ -1,4 +1,4 @@
-//! What every folder needs that must outlive the power.
+//! What every folder needs that must outlive the power, and how much room its disk has.
 
 use std::fs::File;
 use std::io;
@@ -10,4 +10,23 @@ use std::path::Path;
 /// When the disk says no.
 pub fn flush_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// Size of a disk, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Space {
+    /// All there is.
+    pub total: u64,
+    /// Free for those who are not the system's administrator.
+    pub free: u64,
+}
+
+/// Returns the size of the disk that a folder is on (statvfs(3)).
+///
+/// # Errors
+/// When the system does not say.
+pub fn space(folder: &Path) -> io::Result<Space> {
+    let disk = rustix::fs::statvfs(folder)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+    Ok(Space { total: bytes(disk.f_blocks), free: bytes(disk.f_bavail) })
 }

@@ -10,7 +10,7 @@
 //! what it must not be able to do instead, `picture_attempts_unconfined` makes it try that without giving anything up.
 //! `allocate_announced` reserves what the head of a frame announces. `panic_when_asked` panics at a
 //! `ping` with the nonce `panic` and at an HTTP query `?panic`; `slow_welcome` takes three seconds for
-//! every welcome.
+//! every welcome. `no_disk_reserve` leaves files all of the disk.
 //!
 //! With it, a message that begins with [`PANIC`] makes the writer panic at that job. `CONFAB_PANIC_FILE` names a file; the
 //! part of the server whose name is in it panics ([`crate::task::Part`]).

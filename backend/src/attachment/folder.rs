@@ -215,6 +215,14 @@ impl Incoming {
         self.size
     }
 
+    /// Waits until the system has what was written. It may be in memory only, but is missing in what the disk has free.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub async fn settle(&mut self) -> io::Result<()> {
+        self.file.flush().await
+    }
+
     /// Makes sure that it is on disk.
     ///
     /// # Errors

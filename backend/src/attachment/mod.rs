@@ -11,5 +11,6 @@ pub mod confine;
 pub mod folder;
 pub mod kind;
 pub mod picture;
+pub mod room;
 pub mod sweep;
 pub mod upload;

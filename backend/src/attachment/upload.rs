@@ -1,14 +1,15 @@
 //! Files on their way in.
 //!
 //! Bounds: a file's size, how much one person may keep, how many of their files come in at once and in all, how long
-//! one may pause and take. What is refused leaves nothing on the disk.
+//! one may pause and take, and how much of the disk is left ([`super::room`]). What is refused leaves nothing on the disk.
 
 use super::folder::{Folder, Incoming};
 use super::kind;
 use super::picture::{Busy, Pictures};
+use super::room::{Promise, Room};
 use crate::clock;
 use crate::store;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use futures_util::{Stream, StreamExt};
 use shared::attachment::{Attachment, file_name};
 use shared::code::{Code, Rejection};
@@ -26,9 +27,11 @@ const OF_ALL_MAX: usize = 256;
 const PAUSE_MAX: Duration = Duration::from_secs(20);
 /// How long a file may take.
 const TIME_MAX: Duration = Duration::from_secs(15 * 60);
-/// How much of a file that is too large is read to throw it away: whoever is still writing when the connection closes
-/// never sees the answer.
-const DISCARDED_MAX: u64 = 4 * 1024 * 1024;
+/// Bytes after which it is asked again whether the disk has room.
+const STEP: u64 = 1024 * 1024;
+/// How much of a file that is refused is read to throw it away, if a file may not have more: whoever is still writing
+/// when the connection closes never sees the answer.
+const DISCARDED_MIN: u64 = 4 * 1024 * 1024;
 /// And for how long.
 const DISCARDED_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -37,6 +40,7 @@ const DISCARDED_TIME_MAX: Duration = Duration::from_secs(10);
 pub struct Attachments {
     /// Where they lie.
     pub folder: Folder,
+    room: Room,
     pictures: Pictures,
     /// Whose files are coming in, and how many.
     incoming: Arc<Mutex<HashMap<UserId, usize>>>,
@@ -53,6 +57,8 @@ pub struct Received {
     pub small_type: Option<&'static str>,
     file: Incoming,
     small: Option<Incoming>,
+    /// Until both are flushed.
+    promise: Promise,
 }
 
 /// Why a file did not come in.
@@ -101,14 +107,15 @@ fn too_large(bytes_max: u64) -> Rejection {
 }
 
 impl Attachments {
-    /// The files of a data folder.
+    /// The files of a data folder, on whose disk so many MiB are left to messages (see [`Room::new`]).
     ///
     /// # Errors
     /// When the disk says no.
-    pub fn open(data: &std::path::Path) -> io::Result<Self> {
+    pub fn open(data: &std::path::Path, reserve_mib: Option<u64>) -> io::Result<Self> {
         let folder = Folder::open(data)?;
         Ok(Self {
             folder,
+            room: Room::new(data, reserve_mib),
             pictures: Pictures::default(),
             incoming: Arc::default(),
             removed: tokio::sync::Notify::new(),
@@ -138,10 +145,27 @@ impl Attachments {
     /// # Errors
     /// See [`UploadError`]; then nothing is left of it.
     pub async fn receive(&self, name: &str, body: Body, bytes_max: u64) -> Result<Received, UploadError> {
+        let announced = body.size_hint().exact();
+        let mut chunks = body.into_data_stream();
+        let received = self.take_in(name, &mut chunks, announced, bytes_max).await;
+        if matches!(received, Err(UploadError::Refused(_))) {
+            // What had come in is gone by now.
+            discard(&mut chunks, bytes_max).await;
+        }
+        received
+    }
+
+    async fn take_in<E>(
+        &self,
+        name: &str,
+        chunks: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
+        announced: Option<u64>,
+        bytes_max: u64,
+    ) -> Result<Received, UploadError> {
+        let mut promise = self.room.take(announced.unwrap_or(0)).await?;
         let id = clock::id(AttachmentId::v7);
         let mut file = self.folder.begin(id).await?;
-        let mut chunks = body.into_data_stream();
-        let reading = fill(&mut file, &mut chunks, bytes_max);
+        let reading = fill(&mut file, chunks, &mut promise, bytes_max);
         let head = tokio::time::timeout(TIME_MAX, reading).await.map_err(|_| UploadError::TimedOut)??;
         file.flush().await?;
 
@@ -150,6 +174,8 @@ impl Attachments {
         if kind::picture(media_type).is_some() {
             let looked = self.pictures.look(file.read()?, bytes_max).await;
             if let Some(picture) = looked.map_err(|Busy| too_busy())? {
+                let small_bytes = picture.small.len() as u64;
+                promise.extend(picture.clean.len() as u64 + small_bytes, file.size()).await?;
                 file.replace(&picture.clean).await?;
                 let mut form = self.folder.begin_small(id).await?;
                 form.write(&picture.small).await?;
@@ -162,7 +188,7 @@ impl Attachments {
         }
         let media_type = media_type.to_owned();
         let attachment = Attachment { id, name: file_name(name), media_type, size: file.size(), width, height };
-        Ok(Received { attachment, small_type, file, small })
+        Ok(Received { attachment, small_type, file, small, promise })
     }
 
     /// Gives a received file the place where it is asked for.
@@ -170,8 +196,9 @@ impl Attachments {
     /// # Errors
     /// When the disk says no; then nothing is left of it.
     pub async fn publish(&self, received: Received) -> Result<Attachment, UploadError> {
-        let Received { attachment, file, small, .. } = received;
+        let Received { attachment, file, small, promise, .. } = received;
         self.folder.publish(attachment.id, file, small).await?;
+        drop(promise);
         Ok(attachment)
     }
 
@@ -185,21 +212,38 @@ impl Attachments {
 async fn fill<E>(
     file: &mut Incoming,
     chunks: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
+    promise: &mut Promise,
     bytes_max: u64,
 ) -> Result<Vec<u8>, UploadError> {
     let mut head = Vec::new();
+    // Bytes that the disk may not count yet.
+    let mut unsettled = 0;
     loop {
         let next = tokio::time::timeout(PAUSE_MAX, chunks.next()).await.map_err(|_| UploadError::TimedOut)?;
-        let Some(chunk) = next else { return Ok(head) };
+        let Some(chunk) = next else { break };
         let chunk = chunk.map_err(|_| Rejection::new(Code::BadJson, "The file was cut off"))?;
-        if file.size() + chunk.len() as u64 > bytes_max {
-            discard(chunks).await;
+        let bytes = chunk.len() as u64;
+        if file.size() + bytes > bytes_max {
             return Err(too_large(bytes_max).into());
+        }
+        let missing = (unsettled + bytes).saturating_sub(promise.bytes());
+        if missing > 0 {
+            // It has not said how long it is.
+            promise.extend(missing.max(STEP.min(bytes_max - file.size())), 0).await?;
         }
         let wanted = kind::HEAD_BYTES.saturating_sub(head.len()).min(chunk.len());
         head.extend_from_slice(&chunk[..wanted]);
         file.write(&chunk).await?;
+        unsettled += bytes;
+        if unsettled >= STEP {
+            file.settle().await?;
+            promise.settle(std::mem::take(&mut unsettled));
+            promise.extend(0, 0).await?;
+        }
     }
+    file.settle().await?;
+    promise.settle(unsettled);
+    Ok(head)
 }
 
 /// Refuses a file that says beforehand that it is too large.
@@ -208,14 +252,19 @@ async fn fill<E>(
 /// `too_large`, after some of it was read.
 pub async fn check_length(announced: Option<u64>, body: Body, bytes_max: u64) -> Result<Body, Rejection> {
     if announced.is_some_and(|length| length > bytes_max) {
-        discard(&mut body.into_data_stream()).await;
+        discard_body(body, bytes_max).await;
         return Err(too_large(bytes_max));
     }
     Ok(body)
 }
 
-async fn discard<E>(chunks: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin)) {
-    let mut left = DISCARDED_MAX;
+/// Reads a file that is refused and throws it away: as much as a file may have, for a while.
+pub async fn discard_body(body: Body, bytes_max: u64) {
+    discard(&mut body.into_data_stream(), bytes_max).await;
+}
+
+async fn discard<E>(chunks: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin), bytes_max: u64) {
+    let mut left = bytes_max.max(DISCARDED_MIN).saturating_add(1);
     let reading = async {
         while let Some(Ok(chunk)) = chunks.next().await {
             left = left.saturating_sub(chunk.len() as u64);
@@ -253,7 +302,7 @@ mod tests {
 
     fn attachments() -> (tempfile::TempDir, Attachments) {
         let data = tempfile::tempdir().expect("a folder");
-        let attachments = Attachments::open(data.path()).expect("opens");
+        let attachments = Attachments::open(data.path(), Some(0)).expect("opens");
         (data, attachments)
     }
 
@@ -272,6 +321,28 @@ mod tests {
         assert!(matches!(refused, Err(UploadError::Refused(rejection)) if rejection.code == Code::TooLarge));
         assert_eq!(attachments.receive("", Body::empty(), 5).await.expect("taken").attachment.size, 0);
         assert_eq!(left(&data), 0);
+    }
+
+    #[tokio::test]
+    async fn a_file_without_room_is_refused_and_what_comes_of_it_is_read_away() {
+        let data = tempfile::tempdir().expect("a folder");
+        // No disk has such a reserve.
+        let attachments = Attachments::open(data.path(), Some(u64::MAX)).expect("opens");
+        let (told, mut read) = tokio::sync::mpsc::unbounded_channel();
+        let chunks = (0..9).map(move |number| {
+            told.send(number).expect("somebody counts");
+            Ok::<_, io::Error>(Bytes::from_static(b"some"))
+        });
+        let body = Body::from_stream(futures_util::stream::iter(chunks));
+        let refused = attachments.receive("a.txt", body, 99).await;
+        let Err(UploadError::Refused(rejection)) = refused else { panic!("it is taken: {refused:?}") };
+        assert_eq!((rejection.code, rejection.field.as_deref()), (Code::StorageFull, Some("reserve")));
+        assert!(rejection.retry_after_ms.is_some());
+        let mut chunks_read = 0;
+        while read.recv().await.is_some() {
+            chunks_read += 1;
+        }
+        assert_eq!((chunks_read, left(&data)), (9, 0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use super::error::Refused;
 use super::extract::SignedIn;
 use crate::app::App;
-use crate::attachment::upload::{Received, UploadError, check_length};
+use crate::attachment::upload::{Received, UploadError, check_length, discard_body};
 use crate::ledger::answer::Streamed;
 use crate::rate;
 use crate::store::SessionRow;
@@ -42,8 +42,8 @@ pub struct Named {
 /// `POST /api/attachments?name=`: the body is the file.
 ///
 /// # Errors
-/// 401 without a session, 408 if it stops coming, 413 if it is too large, 429 for too many, 507 if the disk is full or
-/// one has too much.
+/// 401 without a session, 408 if it stops coming, 413 if it is too large, 429 for too many, 507 if the disk is full,
+/// has only the reserve for messages left, or one has too much.
 pub async fn create(
     State(app): State<Arc<App>>,
     SignedIn { session }: SignedIn,
@@ -64,6 +64,7 @@ pub async fn create(
     // Asked beforehand, so that nothing is taken in only to be thrown away; decided when it is noted.
     let quota = app.config.attachment_mib_per_user.saturating_mul(1024 * 1024);
     if app.store.attachment_bytes(user).await?.saturating_add(announced.unwrap_or(0)) > quota {
+        discard_body(body, bytes_max).await;
         return Err(too_much(quota).into());
     }
     let received = app.attachments.receive(&name, body, bytes_max).await.map_err(refused)?;

@@ -33,7 +33,10 @@ pub(super) const REFUSALS: &[(u16, &str)] = &[
     (429, "`rate_limited`: too much in too short a time."),
     (500, "`internal`: a fault of the server's."),
     (503, "`overloaded`: the server has more to do than it can queue, or is stopping."),
-    (507, "`storage_full`: the server's disk is full, or one's own files have too much."),
+    (
+        507,
+        "`storage_full`: the server's disk is full. Field `reserve`: it takes no files, but messages. Field `quota`: one's own files have too much.",
+    ),
 ];
 
 /// A refusal for all calls to refer to.

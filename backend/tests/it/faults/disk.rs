@@ -8,6 +8,8 @@ use shared::ids::CommandId;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// What a send came to: the seq it got, or what it was refused with.
 pub(super) type Answer = Result<u64, (String, Option<u64>)>;
@@ -119,6 +121,18 @@ impl Small {
     fn free(&self) {
         std::fs::remove_file(&self.filler).unwrap();
     }
+
+    /// Bytes that nobody has taken.
+    fn space(&self) -> usize {
+        let disk = rustix::fs::statvfs(self.filler.parent().unwrap()).unwrap();
+        usize::try_from(disk.f_bavail * disk.f_frsize).unwrap()
+    }
+
+    /// Files on their way in, in bytes.
+    fn incoming(&self) -> Vec<u64> {
+        let files = std::fs::read_dir(self.filler.with_file_name("attachments/incoming")).into_iter().flatten();
+        files.flatten().filter_map(|file| Some(file.metadata().ok()?.len())).collect()
+    }
 }
 
 fn may_mount(promise: &str) -> bool {
@@ -219,15 +233,148 @@ async fn a_full_disk_refuses_files_and_leaves_nothing_half() {
         return;
     }
     let logs = tempfile::tempdir().unwrap();
-    let small = Small::start(&[], &logs.path().join("log"));
+    let small = Small::start(&[("CONFAB_DISK_RESERVE_MIB", "0")], &logs.path().join("log"));
     let writer = Writer::sign_up(&small.server).await;
     // 8 MB do not fit on a disk of 4.
     let (status, body) = writer.ada.uploads(&small.server, "large.bin", vec![7_u8; 8_000_000]).await;
     assert_eq!((status, &body["error"]["code"]), (507, &json!("storage_full")), "{body}");
     assert!(body["error"]["retryAfterMs"].is_number());
-    let incoming = small.filler.with_file_name("attachments/incoming");
-    assert_eq!(std::fs::read_dir(incoming).unwrap().count(), 0, "nothing half is left");
+    assert!(small.incoming().is_empty(), "nothing half is left");
     reading_goes_on(&small.server, &writer.ada).await;
     let (status, body) = writer.ada.uploads(&small.server, "small.bin", vec![7_u8; 10_000]).await;
     assert_eq!(status, 201, "there is room for less: {body}");
+}
+
+const MIB: usize = 1024 * 1024;
+/// Files leave 2 of the disk's 4 MiB.
+const RESERVE: (&str, &str) = ("CONFAB_DISK_RESERVE_MIB", "2");
+
+/// Whether files are refused so that messages can be stored.
+fn is_reserve(status: u16, body: &Value) -> bool {
+    let error = &body["error"];
+    status == 507 && error["code"] == "storage_full" && error["field"] == "reserve" && error["retryAfterMs"].is_number()
+}
+
+/// Ada sends files, smaller and smaller ones, until not even 4 KiB are taken; the ids of the others, and the last answer.
+async fn send_files(small: &Small, ada: &Person) -> (Vec<String>, (u16, Value)) {
+    let (mut bytes, mut taken) = (MIB / 4, Vec::new());
+    loop {
+        let (status, body) = ada.uploads(&small.server, "file", vec![7_u8; bytes]).await;
+        if status == 201 {
+            taken.push(body["attachment"]["id"].as_str().unwrap().to_owned());
+            continue;
+        }
+        bytes /= 2;
+        if bytes < 4_096 {
+            return (taken, (status, body));
+        }
+    }
+}
+
+/// How many of so many long messages are accepted.
+async fn says_often(writer: &mut Writer, count: usize) -> usize {
+    let mut accepted = 0;
+    for _ in 0..count {
+        accepted += usize::from(writer.says(&"x".repeat(16_000)).await.is_ok());
+    }
+    accepted
+}
+
+#[tokio::test]
+async fn files_are_refused_first_and_messages_go_on() {
+    if !may_mount("files are refused first and messages go on") {
+        return;
+    }
+    let logs = tempfile::tempdir().unwrap();
+    let small = Small::start(&[RESERVE], &logs.path().join("log"));
+    let mut writer = Writer::sign_up(&small.server).await;
+    // One that does not say how long it is comes as far as there is room.
+    let chunks = (0..300).map(|_| Ok::<_, std::io::Error>(vec![7_u8; 10_000]));
+    let body = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
+    let (status, body) = writer.ada.uploads(&small.server, "stream", body).await;
+    assert!(is_reserve(status, &body), "{status}: {body}");
+    assert!(small.incoming().is_empty(), "nothing half is left");
+
+    let (files, (status, body)) = send_files(&small, &writer.ada).await;
+    assert!(is_reserve(status, &body) && !files.is_empty(), "{status}: {body}");
+    assert!(is_ready(&small.server).await, "only files are refused");
+    assert_eq!(says_often(&mut writer, 10).await, 10);
+    assert!(is_ready(&small.server).await);
+    let log = std::fs::read_to_string(logs.path().join("log")).unwrap();
+    assert_eq!(log.matches("attachment.reserve_reached").count(), 1, "{log}");
+
+    for file in files {
+        let path = format!("/api/attachments/{file}");
+        assert_eq!(writer.ada.request(reqwest::Method::DELETE, &path, None).await.0, 204);
+    }
+    until("there is room again", async || writer.ada.uploads(&small.server, "file", vec![7_u8; 4_096]).await.0 == 201)
+        .await;
+}
+
+#[tokio::test]
+async fn a_server_without_a_reserve_is_caught() {
+    // The control of the test above: files take what messages need.
+    if !may_mount("the control of the reserve") {
+        return;
+    }
+    let logs = tempfile::tempdir().unwrap();
+    let small = Small::start(&[RESERVE, ("CONFAB_FAULT", "no_disk_reserve")], &logs.path().join("log"));
+    let mut writer = Writer::sign_up(&small.server).await;
+    let (_, (status, body)) = send_files(&small, &writer.ada).await;
+    assert!(status == 507 && !is_reserve(status, &body), "{status}: {body}");
+    assert!(says_often(&mut writer, 10).await < 10);
+}
+
+/// Ada begins to send a file of so many bytes.
+async fn begins_a_file(small: &Small, ada: &Person, bytes: usize) -> TcpStream {
+    let address = small.server.origin.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let (origin, cookie) = (&small.server.origin, &ada.cookie);
+    let head = format!(
+        "POST /api/attachments?name=begun HTTP/1.1\r\nHost: {address}\r\nOrigin: {origin}\r\nCookie: {cookie}\r\n\
+         Connection: close\r\nContent-Length: {bytes}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    until("it has begun", async || !small.incoming().is_empty()).await;
+    stream
+}
+
+#[tokio::test]
+async fn files_that_come_at_once_share_the_room() {
+    if !may_mount("files that come at once share the room") {
+        return;
+    }
+    let logs = tempfile::tempdir().unwrap();
+    let small = Small::start(&[RESERVE], &logs.path().join("log"));
+    let (ada, ben) = (small.server.sign_up("Ada").await, small.server.sign_up("Ben").await);
+    let most = (small.space() - 2 * MIB) * 3 / 5;
+    let begun = begins_a_file(&small, &ada, most).await;
+    assert_eq!(small.incoming(), [0], "nothing of it has come");
+    let (status, body) = ben.uploads(&small.server, "other", vec![7_u8; most]).await;
+    assert!(is_reserve(status, &body), "{status}: {body}");
+    drop(begun);
+    until("the room is given back", async || small.incoming().is_empty()).await;
+    until("it is taken", async || ben.uploads(&small.server, "other", vec![7_u8; most]).await.0 == 201).await;
+    assert!(small.space() >= MIB * 7 / 4, "but for what the database needs: {}", small.space());
+}
+
+#[tokio::test]
+async fn a_file_on_its_way_stops_when_something_else_takes_the_room() {
+    if !may_mount("a file on its way stops when something else takes the room") {
+        return;
+    }
+    let logs = tempfile::tempdir().unwrap();
+    let small = Small::start(&[("CONFAB_DISK_RESERVE_MIB", "1")], &logs.path().join("log"));
+    let ada = small.server.sign_up("Ada").await;
+    let mut stream = begins_a_file(&small, &ada, MIB + MIB / 4).await;
+    stream.write_all(&vec![7; MIB / 2]).await.unwrap();
+    until("half a MiB has come", async || small.incoming() == [MIB as u64 / 2]).await;
+    // The rest would fit, but into what is kept for messages.
+    std::fs::write(&small.filler, vec![7; small.space() - MIB]).unwrap();
+    stream.write_all(&vec![7; MIB * 3 / 4]).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 507 ") && body.contains("\"reserve\""), "{answer}");
+    assert!(small.incoming().is_empty(), "nothing half is left");
 }
