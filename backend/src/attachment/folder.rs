@@ -54,6 +54,17 @@ impl Folder {
         self.shelf(id).join(format!("{id}.{SMALL}"))
     }
 
+    /// How many bytes the small form of a picture has: none if it is not there. Reads the disk.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn small_bytes(&self, id: AttachmentId) -> io::Result<u64> {
+        match std::fs::metadata(self.small(id)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            metadata => Ok(metadata?.len()),
+        }
+    }
+
     /// Begins a file under a name that nobody asks for.
     ///
     /// # Errors

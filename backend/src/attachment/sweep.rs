@@ -1,6 +1,8 @@
 //! Taking away files that nobody may have any more: those of deleted messages, those that no message came to name, and
 //! what a crash has left on the disk without a row.
 //!
+//! Beside that it looks up how large the small forms are of which an earlier version did not note it.
+//!
 //! A row is marked first, then the bytes go, then the row: whatever is cut short is found again.
 
 use crate::app::App;
@@ -28,6 +30,9 @@ pub async fn run(app: Arc<App>) {
             strays_at = Instant::now() + STRAY_LOOK;
             if let Err(error) = sweep_strays(&app).await {
                 tracing::warn!(%error, "attachment.sweep_failed");
+            }
+            if let Err(error) = measure(&app).await {
+                tracing::warn!(%error, "attachment.measure_failed");
             }
         }
         if let Err(error) = sweep(&app).await {
@@ -79,6 +84,21 @@ async fn sweep_strays(app: &App) -> Result<(), store::Error> {
                 tracing::info!(%id, "attachment.stray_removed");
             }
         }
+    }
+}
+
+/// Notes the sizes of small forms that came before they were counted, [`BATCH`] at a time. One that cannot be looked up
+/// now is left to the next time.
+async fn measure(app: &App) -> Result<(), store::Error> {
+    let mut after = None;
+    loop {
+        let ids = app.store.unmeasured_attachments(after, BATCH).await?;
+        let Some(last) = ids.last() else { return Ok(()) };
+        after = Some(*last);
+        let folder = app.attachments.folder.clone();
+        let size = move |id| Some((id, folder.small_bytes(id).ok()?));
+        let looked = tokio::task::spawn_blocking(move || ids.into_iter().filter_map(size).collect());
+        app.writer.note_small_sizes(looked.await.unwrap_or_default()).await?;
     }
 }
 

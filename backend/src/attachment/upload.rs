@@ -9,6 +9,7 @@ use super::picture::{Busy, Pictures};
 use super::room::{Promise, Room};
 use crate::clock;
 use crate::store;
+use crate::store::attachment::SmallForm;
 use axum::body::{Body, Bytes, HttpBody};
 use futures_util::{Stream, StreamExt};
 use shared::attachment::{Attachment, file_name};
@@ -53,8 +54,8 @@ pub struct Attachments {
 pub struct Received {
     /// What is known of it.
     pub attachment: Attachment,
-    /// The media type of its small form.
-    pub small_type: Option<&'static str>,
+    /// Its small form.
+    pub small_form: Option<SmallForm>,
     file: Incoming,
     small: Option<Incoming>,
     /// Until both are flushed.
@@ -170,7 +171,7 @@ impl Attachments {
         file.flush().await?;
 
         let mut media_type = kind::of(&head);
-        let (mut small, mut small_type, mut width, mut height) = (None, None, None, None);
+        let (mut small, mut small_form, mut width, mut height) = (None, None, None, None);
         if kind::picture(media_type).is_some() {
             let looked = self.pictures.look(file.read()?, bytes_max).await;
             if let Some(picture) = looked.map_err(|Busy| too_busy())? {
@@ -179,7 +180,8 @@ impl Attachments {
                 file.replace(&picture.clean).await?;
                 let mut form = self.folder.begin_small(id).await?;
                 form.write(&picture.small).await?;
-                (small, small_type) = (Some(form), Some(picture.small_type));
+                let described = SmallForm { media_type: picture.small_type, bytes: small_bytes };
+                (small, small_form) = (Some(form), Some(described));
                 (width, height) = (Some(picture.width), Some(picture.height));
             } else {
                 // What cannot be read is not shown either.
@@ -188,7 +190,7 @@ impl Attachments {
         }
         let media_type = media_type.to_owned();
         let attachment = Attachment { id, name: file_name(name), media_type, size: file.size(), width, height };
-        Ok(Received { attachment, small_type, file, small, promise })
+        Ok(Received { attachment, small_form, file, small, promise })
     }
 
     /// Gives a received file the place where it is asked for.

@@ -76,9 +76,9 @@ pub async fn create(
 
 /// Gives a file that has come in its place, and notes it.
 async fn keep(app: Arc<App>, user: UserId, received: Received, quota: u64) -> Result<Attachment, Refused> {
-    let small_type = received.small_type;
+    let small_form = received.small_form;
     let attachment = app.attachments.publish(received).await.map_err(refused)?;
-    let new = NewAttachment { owner: user, attachment: attachment.clone(), small_type };
+    let new = NewAttachment { owner: user, attachment: attachment.clone(), small_form };
     let noted = app.writer.add_attachment(new, quota).await;
     if !matches!(noted, Ok(true)) {
         // What cannot be removed now has no row, and is found by the sweep.

@@ -15,8 +15,17 @@ pub struct NewAttachment {
     pub owner: UserId,
     /// What is known of it.
     pub attachment: Attachment,
-    /// The media type of its small form, if it has one.
-    pub small_type: Option<&'static str>,
+    /// Its small form, if it has one.
+    pub small_form: Option<SmallForm>,
+}
+
+/// The small form of a picture, beside its file.
+#[derive(Debug, Clone, Copy)]
+pub struct SmallForm {
+    /// The media type.
+    pub media_type: &'static str,
+    /// The size.
+    pub bytes: u64,
 }
 
 /// A file that somebody may have.
@@ -45,12 +54,25 @@ impl Store {
         self.readers.read(move |database| attachment::find(database, user, id)).await
     }
 
-    /// How many bytes the files of `user` have together.
+    /// How many bytes the files of `user` have together, and the small forms of their pictures.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn attachment_bytes(&self, user: UserId) -> Result<u64, Error> {
         self.readers.read(move |database| attachment::bytes_of(database, user)).await
+    }
+
+    /// Pictures, at most `limit`, that come `after` this one in the order of ids and have a small form of which nobody
+    /// knows how large it is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unmeasured_attachments(
+        &self,
+        after: Option<AttachmentId>,
+        limit: u32,
+    ) -> Result<Vec<AttachmentId>, Error> {
+        self.readers.read(move |database| attachment::unmeasured(database, after, limit)).await
     }
 
     /// Whether there are files from before this moment that no message names.
@@ -86,13 +108,22 @@ impl<A: Send + 'static> Writer<A> {
     pub async fn add_attachment(&self, new: NewAttachment, bytes_max: u64) -> Result<bool, Error> {
         self.call(move |database| {
             let bytes = attachment::bytes_of(database, new.owner)?;
-            if bytes.saturating_add(new.attachment.size) > bytes_max {
+            let small_bytes = new.small_form.map_or(0, |small| small.bytes);
+            if bytes.saturating_add(new.attachment.size).saturating_add(small_bytes) > bytes_max {
                 return Ok(false);
             }
             attachment::insert(database, &new, clock::now())?;
             Ok(true)
         })
         .await
+    }
+
+    /// Notes how large the small forms of these pictures are.
+    ///
+    /// # Errors
+    /// When the database fails or is overloaded.
+    pub async fn note_small_sizes(&self, sizes: Vec<(AttachmentId, u64)>) -> Result<(), Error> {
+        self.call(move |database| attachment::set_small_sizes(database, &sizes)).await
     }
 
     /// Takes a file back that no message names. `Ok(false)`: there is none of theirs.

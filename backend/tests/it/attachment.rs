@@ -1,7 +1,7 @@
 //! Files: whatever comes in is stored as it is or refused, is shown only if that is safe, and only to whom it was sent.
 
 use crate::support::{Person, Server, new_id};
-use image::{ImageFormat, Rgb, RgbImage};
+use image::{ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use std::io::Cursor;
@@ -283,7 +283,10 @@ async fn a_picture_has_its_size_and_a_small_form() {
         let whole = ada.fetches(&server, &path).await;
         assert_eq!(whole.headers()[header::CONTENT_TYPE], media_type);
         assert!(whole.headers()[header::CONTENT_DISPOSITION].to_str().unwrap().starts_with("inline;"));
-        let small = ada.fetches(&server, &format!("{path}/thumbnail")).await.bytes().await.unwrap();
+        let small = ada.fetches(&server, &format!("{path}/thumbnail")).await;
+        assert_eq!(small.headers()[header::CONTENT_TYPE], "image/jpeg", "{format:?}: nothing can be seen through it");
+        let small = small.bytes().await.unwrap();
+        assert_eq!(image::guess_format(&small).unwrap(), ImageFormat::Jpeg, "{format:?}");
         let small = image::load_from_memory(&small).unwrap();
         assert_eq!((small.width(), small.height()), (800, 400), "{format:?}");
     }
@@ -457,6 +460,70 @@ async fn there_is_so_much_for_each_and_so_many_in_a_minute() {
         }
     }
     assert_eq!(last, 429);
+}
+
+/// A picture that can be seen through, of about 190 KB, as is its small form.
+fn seen_through() -> Vec<u8> {
+    let mut state = 1_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    let mut bytes = Cursor::new(Vec::new());
+    let image = RgbaImage::from_fn(220, 220, |_, _| Rgba([noise(), noise(), noise(), noise()]));
+    image.write_to(&mut bytes, ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+#[tokio::test]
+async fn small_forms_count_for_what_a_person_may_have() {
+    let server = Server::start_with(&["--rate-limits", "off", "--attachment-mib-per-user", "1"], &[]);
+    let ada = server.sign_up("Ada").await;
+    let picture = seen_through();
+    for _ in 0..2 {
+        ada.has_file(&server, "a.png", picture.clone()).await;
+    }
+    let (status, body) = ada.uploads(&server, "a.png", picture.clone()).await;
+    assert_eq!((status, &body["error"]["field"]), (507, &json!("quota")), "{body}");
+    until(|| stored(&server).len() == 4).await;
+    let all: u64 = stored(&server).into_iter().sum();
+    assert!(
+        all <= 1_048_576 && picture.len() * 5 < 1_048_576,
+        "the pictures alone would leave room for two more: {all}"
+    );
+}
+
+#[tokio::test]
+async fn small_forms_from_before_they_were_counted_are_looked_up_after_a_start() {
+    let server = Server::start();
+    let mut ada = server.sign_up("Ada").await;
+    let group = ada.makes_group("Plans", &[]).await;
+    let (old, lost) =
+        (ada.has_file(&server, "old.png", picture()).await, ada.has_file(&server, "lost.png", picture()).await);
+    assert_eq!(ada.sends_files(&group, "x", &[&old, &lost]).await.0, 201);
+    let folder = server.kill();
+    // As an earlier version left it: a PNG for everything that was no JPEG.
+    let small = |id: &str| folder.path().join(format!("attachments/{}/{id}.small", &id[34..]));
+    std::fs::write(small(&old), seen_through()).unwrap();
+    std::fs::remove_file(small(&lost)).unwrap();
+    let database = rusqlite::Connection::open(folder.path().join("confab.db")).unwrap();
+    let changed = database.execute("UPDATE attachment SET thumbnail = 'image/png', small_size = NULL", []).unwrap();
+    assert_eq!(changed, 2);
+    drop(database);
+    let server = Server::start_on(folder, &["--attachment-mib-per-user", "1"]);
+    ada.moved_to(&server.origin);
+    let database = rusqlite::Connection::open(server.data().join("confab.db")).unwrap();
+    let sizes = || -> Vec<Option<i64>> {
+        let mut statement = database.prepare("SELECT small_size FROM attachment ORDER BY size, small_size").unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    until(|| sizes().iter().all(Option::is_some)).await;
+    let expected = i64::try_from(seen_through().len()).unwrap();
+    assert_eq!(sizes(), [Some(0), Some(expected)]);
+    let thumbnail = ada.fetches(&server, &format!("/api/attachments/{old}/thumbnail")).await;
+    assert_eq!(thumbnail.headers()[header::CONTENT_TYPE], "image/png");
+    assert_eq!(thumbnail.bytes().await.unwrap(), seen_through());
+    assert_eq!(ada.uploads(&server, "b", vec![0_u8; 900_000]).await.0, 507, "it counts");
 }
 
 #[tokio::test]

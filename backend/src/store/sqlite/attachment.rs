@@ -9,13 +9,26 @@ use shared::ids::{AttachmentId, Seq, Timestamp, UserId};
 
 pub(in crate::store) fn insert(database: &Connection, new: &NewAttachment, at: Timestamp) -> Result<(), Error> {
     let Attachment { id, name, media_type, size, width, height } = &new.attachment;
-    let size = i64::try_from(*size).unwrap_or(i64::MAX);
+    let stored = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    let small_type = new.small_form.map(|small| small.media_type);
+    let small_size = new.small_form.map(|small| stored(small.bytes));
     database
         .prepare_cached(
-            "INSERT INTO attachment (id, owner, name, media_type, size, width, height, thumbnail, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO attachment (id, owner, name, media_type, size, width, height, thumbnail, small_size, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
-        .execute(params![Sql(*id), Sql(new.owner), name, media_type, size, width, height, new.small_type, Sql(at)])?;
+        .execute(params![
+            Sql(*id),
+            Sql(new.owner),
+            name,
+            media_type,
+            stored(*size),
+            width,
+            height,
+            small_type,
+            small_size,
+            Sql(at)
+        ])?;
     Ok(())
 }
 
@@ -51,9 +64,32 @@ fn read(found: &Row<'_>) -> rusqlite::Result<Attachment> {
 
 pub(in crate::store) fn bytes_of(database: &Connection, owner: UserId) -> Result<u64, Error> {
     let mut statement = database.prepare_cached(
-        "SELECT coalesce(sum(size), 0) AS size FROM attachment WHERE owner = ?1 AND removed_at IS NULL",
+        "SELECT coalesce(sum(size + coalesce(small_size, 0)), 0) AS size FROM attachment
+         WHERE owner = ?1 AND removed_at IS NULL",
     )?;
     Ok(statement.query_row([Sql(owner)], |found| row::count(found, "size"))?)
+}
+
+/// See [`crate::store::Store::unmeasured_attachments`].
+pub(in crate::store) fn unmeasured(
+    database: &Connection,
+    after: Option<AttachmentId>,
+    limit: u32,
+) -> Result<Vec<AttachmentId>, Error> {
+    let mut statement = database.prepare_cached(
+        "SELECT id FROM attachment
+         WHERE thumbnail IS NOT NULL AND small_size IS NULL AND removed_at IS NULL AND id > coalesce(?1, x'')
+         ORDER BY id LIMIT ?2",
+    )?;
+    row::all(statement.query_map(params![after.map(Sql), limit], |found| row::get(found, "id"))?)
+}
+
+pub(in crate::store) fn set_small_sizes(database: &Connection, sizes: &[(AttachmentId, u64)]) -> Result<(), Error> {
+    let mut statement = database.prepare_cached("UPDATE attachment SET small_size = ?2 WHERE id = ?1")?;
+    for (id, bytes) in sizes {
+        statement.execute(params![Sql(*id), i64::try_from(*bytes).unwrap_or(i64::MAX)])?;
+    }
+    Ok(())
 }
 
 /// These files, if all of them are this person's and no message has them.

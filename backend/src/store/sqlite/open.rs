@@ -26,6 +26,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0009_names.sql"),
     AUDIENCE,
     include_str!("../../../migrations/sqlite/0011_session_end.sql"),
+    include_str!("../../../migrations/sqlite/0012_small_size.sql"),
 ];
 
 /// The migration that needs [`audience::migrate`] beside its SQL.
