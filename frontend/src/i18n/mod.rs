@@ -203,6 +203,8 @@ pub(crate) fn refusal(rejection: &Rejection) -> String {
             return count(Text::RefusedRateLimited, seconds, &[]);
         }
         (Code::Overloaded, _) => Text::RefusedOverloaded,
+        (Code::StorageFull, Some("quota")) => Text::RefusedQuota,
+        (Code::StorageFull, Some("reserve")) => Text::RefusedReserve,
         (Code::StorageFull, _) => Text::RefusedStorageFull,
         (Code::Internal, _) => Text::RefusedInternal,
         (Code::Empty, _) => Text::RefusedEmpty,

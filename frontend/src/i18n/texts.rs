@@ -318,6 +318,8 @@ texts! {
     RefusedRateLimited = "one:That was too fast. Please wait {n} second|other:That was too fast. Please wait {n} seconds";
     RefusedOverloaded = "The server has too much to do. Please try again in a moment.";
     RefusedStorageFull = "The server's disk is full. Nothing can be stored until there is room again.";
+    RefusedQuota = "Your files have no room left. Delete messages with files you do not need.";
+    RefusedReserve = "The server's disk is nearly full: it takes no files for now, but messages are sent.";
     RefusedInternal = "Something went wrong on the server. Please try again.";
     RefusedEmpty = "There is nothing to be read in it.";
     RefusedTooLong = "The text is too long.";
