@@ -236,6 +236,30 @@ async fn one_that_is_cut_off_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_refused_file_is_read_to_its_end_so_that_its_sender_gets_the_answer() {
+    for (setting, value, field) in
+        [("--disk-reserve-mib", "1000000000000", "reserve"), ("--attachment-mib-per-user", "1", "quota")]
+    {
+        let server = Server::start_with(&[setting, value], &[]);
+        let ada = server.sign_up("Ada").await;
+        let address = server.origin.strip_prefix("http://").unwrap().to_owned();
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let head = format!(
+            "POST /api/attachments?name=large HTTP/1.1\r\nHost: {address}\r\nOrigin: {}\r\nCookie: {}\r\n\
+             Connection: close\r\nContent-Length: 20000000\r\n\r\n",
+            server.origin, ada.cookie
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // It reads no answer before it has sent everything.
+        stream.write_all(&vec![7; 20_000_000]).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 507 ") && answer.contains(&format!("\"{field}\"")), "{answer}");
+        assert!(stored(&server).is_empty());
+    }
+}
+
+#[tokio::test]
 async fn what_could_run_in_a_browser_is_downloaded_and_sealed() {
     let server = Server::start();
     let ada = server.sign_up("Ada").await;
