@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a command line program talks on its standard output")]
 
 mod bench;
+mod mutants;
 mod page;
 mod process;
 mod serve;
@@ -24,6 +25,7 @@ cargo xtask page                 build the page into dist/
 cargo xtask gallery              build the page as it is developed, with its gallery, into target/gallery/
 cargo xtask assets               make what stands beside the page (trunk calls this)
 cargo xtask bench                measure the server beside others (about 15 minutes; --quick 2; names of scenarios)
+cargo xtask mutants              break each promise on purpose and show that its test notices (part of a name; --check)
 cargo xtask tidy                 check who may know whom";
 
 fn main() -> ExitCode {
@@ -50,6 +52,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("gallery") => setup::for_page().and_then(|tools| page::gallery(&tools)).map(drop),
         Some("assets") => page::assets(),
         Some("bench") => bench::bench(&rest),
+        Some("mutants") => mutants::mutants(&rest),
         Some("tidy") => tidy::run(),
         None | Some("help" | "--help" | "-h") => {
             println!("{HELP}");
