@@ -1,5 +1,6 @@
 //! Who may know whom: words that must not stand in some folders. The reasons are in ARCHITECTURE.md.
 
+use crate::mutants;
 use crate::process::root;
 use anyhow::{Result, bail};
 use std::fs;
@@ -38,7 +39,7 @@ pub(crate) fn run() -> Result<()> {
     if !missing.is_empty() {
         bail!("docs/promises.md names what is not there:\n{}", missing.join("\n"));
     }
-    Ok(())
+    mutants::check()
 }
 
 /// Every test that docs/promises.md names, file by file, and is not there.

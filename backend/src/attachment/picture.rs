@@ -494,11 +494,17 @@ mod tests {
         assert!(look_into(b"no picture at all".to_vec()).is_err());
         let whole = write(&flag(), ImageFormat::Png);
         assert!(look_into(whole[..whole.len() / 2].to_vec()).is_err());
-        // Says that it has 60,000 × 60,000 pixels.
-        let mut flood = whole;
-        flood[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
-        let sum = crc32fast::hash(&flood[12..29]);
-        flood[29..33].copy_from_slice(&sum.to_be_bytes());
-        assert!(look_into(flood).is_err());
+        // Says that it has so many pixels on each side: more than a side may have, and more than all may have.
+        let flood = |side: u32| {
+            let mut flood = whole.clone();
+            flood[16..20].copy_from_slice(&side.to_be_bytes());
+            flood[20..24].copy_from_slice(&side.to_be_bytes());
+            let sum = crc32fast::hash(&flood[12..29]);
+            flood[29..33].copy_from_slice(&sum.to_be_bytes());
+            look_into(flood).expect_err("too much").to_string()
+        };
+        assert!(!flood(60_000).is_empty());
+        // The pixels it lacks would be no reason before they are looked for.
+        assert_eq!(flood(20_000), "it has 20000 × 20000 pixels");
     }
 }
