@@ -122,19 +122,35 @@ async fn a_message_is_changed_with_the_key_up_and_everybody_sees_it() {
         person.sees("See you at one (edited)").await;
     }
     assert_eq!(ada.js(written).await, json!(""));
-    // Without a connection it is shown, and sent when there is one: also after a reload.
-    ada.has_network(false).await;
-    ada.has_status("offline").await;
-    ada.presses(Key::Up).await;
-    ada.rewrites("See you at two").await;
-    ada.sees("See you at two (edited)").await;
-    shows(&ada, ".message__note", "Saving…").await;
-    ada.is_kept(1).await;
-    ada.has_network(true).await;
-    ben.sees("See you at two (edited)").await;
-    eventually("it is saved", || async { ada.shown(".message__note").await.is_empty() }).await;
+    // Without a connection it is shown, and sent when there is one: by the page that is still there, and by the next
+    // one if the page was left.
+    for (text, is_left) in [("See you at two", false), ("See you at three", true)] {
+        let edited = format!("{text} (edited)");
+        ada.has_network(false).await;
+        ada.has_status("offline").await;
+        ada.clicks(".composer__text").await;
+        ada.presses(Key::Up).await;
+        ada.rewrites(text).await;
+        ada.sees(&edited).await;
+        shows(&ada, ".message__note", "Saving…").await;
+        ada.is_kept(1).await;
+        if is_left {
+            ada.browser.goto("about:blank").await.unwrap();
+        }
+        ada.has_network(true).await;
+        if is_left {
+            ada.goes_to("/").await;
+            ada.is_connected().await;
+            ada.opens("Ben Okafor").await;
+        }
+        for person in [&ada, &ben] {
+            person.sees(&edited).await;
+        }
+        eventually("it is saved", || async { ada.shown(".message__note").await.is_empty() }).await;
+        ada.is_kept(0).await;
+    }
     // What is another's cannot be changed.
-    points_at(&ben, "See you at two").await;
+    points_at(&ben, "See you at three").await;
     assert_eq!(
         ben.js("return [...document.querySelectorAll('.actions button')].map((e) => e.ariaLabel)").await,
         json!(["Add a reaction", "Reply", "Copy text", "Copy link"])
@@ -161,12 +177,17 @@ async fn a_deleted_message_can_be_had_back_for_a_moment() {
     ada.sees("first").await;
     assert_eq!(ben.texts().await, ["first", "second"], "nobody has heard of it");
     does(&ada, "second", "Delete").await;
-    // Leaving the page does not undo it.
+    // Leaving the page does not undo it, nor does loading it anew.
     ada.goes_to("/").await;
     ben.sees("This message was deleted").await;
     assert_eq!(ben.texts().await, ["first", "This message was deleted"]);
     ada.opens("Ben Okafor").await;
     ada.sees("This message was deleted").await;
+    does(&ada, "first", "Delete").await;
+    ada.browser.refresh().await.unwrap();
+    for person in [&ben, &ada] {
+        eventually("both are deleted", || async { person.texts().await == ["This message was deleted"; 2] }).await;
+    }
     ada.leaves().await;
     ben.leaves().await;
 }
