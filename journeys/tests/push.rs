@@ -163,8 +163,9 @@ async fn what_is_pushed_is_shown_once_and_not_to_whoever_is_looking() {
     tools.send_raw("Browser.grantPermissions", grant).await.unwrap();
     tools.send_raw("ServiceWorker.enable", json!({})).await.unwrap();
     let push = async |seq: u64, body: &str| {
-        let notice =
-            json!({"conversation": "0198c000-0000-7000-8000-000000000001", "seq": seq, "title": "Ben", "body": body});
+        // The last one is of another conversation: it takes the place of none of the others.
+        let conversation = format!("0198c000-0000-7000-8000-00000000000{}", 1 + seq / 4);
+        let notice = json!({"conversation": conversation, "seq": seq, "title": "Ben", "body": body});
         let message = json!({"origin": server.origin(), "registrationId": "0", "data": notice.to_string()});
         tools.send_raw("ServiceWorker.deliverPushMessage", message).await.unwrap();
     };
@@ -186,7 +187,7 @@ async fn what_is_pushed_is_shown_once_and_not_to_whoever_is_looking() {
     ada.goes_to("/emoji.txt").await;
     push(4, "four").await;
     eventually("the next one is shown alone", || async {
-        notifications(&ada).await == json!([["Ben", "four", "/c/0198c000-0000-7000-8000-000000000001/4"]])
+        notifications(&ada).await == json!([["Ben", "four", "/c/0198c000-0000-7000-8000-000000000002/4"]])
     })
     .await;
     ada.leaves().await;
