@@ -4,6 +4,7 @@
 use crate::proxy::{Build, Proxy};
 use crate::support::{Driver, Person, Server, eventually};
 use serde_json::json;
+use std::path::Path;
 
 #[tokio::test]
 async fn the_page_opens_without_a_network_as_it_was_last_and_goes_on_from_there() {
@@ -61,21 +62,59 @@ async fn the_page_opens_without_a_network_as_it_was_last_and_goes_on_from_there(
 
 #[tokio::test]
 async fn nothing_of_whoever_signs_out_stays() {
+    const SECRET: &str = "a secret of 4711";
     let (mut server, driver) = (Server::start(), Driver::start().await);
-    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let profile = tempfile::tempdir().unwrap();
+    let folder = format!("--user-data-dir={}", profile.path().display());
+    let ada = Person::sits_at(driver.browser_with(&[&folder]).await, "Ada Lovelace", &server);
+    ada.window(1280, 800).await;
+    ada.signs_in_or_up().await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
     ada.opens("Everyone").await;
-    ada.says("a secret").await;
+    ada.says(SECRET).await;
     ada.has_sent_all().await;
+    // The browser notes that it has told of this.
+    ben.writes_to(&["Ada Lovelace"], "Are you there?").await;
+    eventually("it has come", || async { ada.unread("Ben Okafor").await == 1 }).await;
+    ada.pastes(&format!("{SECRET}, and half a sentence")).await;
     ada.stays_in_the_browser().await;
-    ada.is_written_down("a secret").await;
+    ada.is_written_down(SECRET).await;
+    let file = ada.fetches_a_file(SECRET).await;
+    let hers = [SECRET.to_owned(), "ada.lovelace@example.org".to_owned(), ada.id_of("/api/session").await, {
+        let path = ben.js("return location.pathname").await;
+        path.as_str().unwrap().trim_start_matches("/c/").to_owned()
+    }];
+    // All of it is found while she is there: the search can fail.
+    let everything = ["IndexedDB confab-last", "localStorage", "HTTP cache"];
+    eventually("all of it is there", || async {
+        let found = ada.what_stays(&hers, &file).await;
+        everything.iter().all(|place| found.iter().any(|one| one == place))
+    })
+    .await;
+    assert_eq!(ada.browser.get_all_cookies().await.unwrap().len(), 1);
+    eventually("the file is on the disk", || async { is_in_cache(profile.path(), SECRET) }).await;
+
     ada.clicks("button[aria-label='Sign out']").await;
     ada.waits_for("form.form").await;
     eventually("it is gone", || async { ada.written_down().await == json!([]) }).await;
+    assert_eq!(ada.what_stays(&hers, &file).await, [""; 0]);
+    assert_eq!(ada.browser.get_all_cookies().await.unwrap().len(), 0);
+    eventually("the file is gone from the disk", || async { !is_in_cache(profile.path(), SECRET) }).await;
     server.kill();
     ada.goes_to("/").await;
     ada.has_status("waiting").await;
     assert_eq!(ada.conversations().await, [""; 0]);
     ada.leaves().await;
+    ben.leaves().await;
+}
+
+/// Whether a text is in what the browser keeps of answers on its disk.
+fn is_in_cache(profile: &Path, text: &str) -> bool {
+    let is_there = |file: &Path| {
+        std::fs::read(file).is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
+    };
+    let files = std::fs::read_dir(profile.join("Default/Cache/Cache_Data")).into_iter().flatten().flatten();
+    files.into_iter().any(|file| is_there(&file.path()))
 }
 
 #[tokio::test]
@@ -154,6 +193,64 @@ impl Person {
             };
         })()";
         self.browser.execute_async(all, vec![]).await.unwrap().json().clone()
+    }
+
+    /// Uploads a file that says this, and gets it, as the page does. Gives its address.
+    async fn fetches_a_file(&self, text: &str) -> String {
+        let fetch = "const [text, done] = arguments; (async () => {
+            const sent = await fetch('/api/attachments?name=notes.txt', { method: 'POST', body: text });
+            const path = '/api/attachments/' + (await sent.json()).attachment.id;
+            await (await fetch(path)).text();
+            done(path);
+        })()";
+        let path = self.browser.execute_async(fetch, vec![json!(text)]).await.unwrap();
+        path.json().as_str().unwrap().to_owned()
+    }
+
+    /// One's own id, as an address of the server says it.
+    async fn id_of(&self, path: &str) -> String {
+        let ask = "const [path, done] = arguments; fetch(path).then((answer) => answer.json()).then((it) => done(it.user.id))";
+        let id = self.browser.execute_async(ask, vec![json!(path)]).await.unwrap();
+        id.json().as_str().unwrap().to_owned()
+    }
+
+    /// The places where the browser keeps any of these texts for this site; of its HTTP cache, whether this address is in
+    /// it.
+    async fn what_stays(&self, texts: &[String], address: &str) -> Vec<String> {
+        let look = "const [texts, address, done] = arguments; (async () => {
+            const found = new Set();
+            const look = (place, text) => { if (texts.some((one) => text.includes(one))) found.add(place) };
+            const settled = (request) => new Promise((resolve) => {
+                request.onsuccess = () => resolve(request.result);
+                request.onerror = (event) => { event.preventDefault(); resolve(null) };
+            });
+            for (const { name } of await indexedDB.databases()) {
+                const open = indexedDB.open(name);
+                // One that has gone meanwhile is not made again.
+                open.onupgradeneeded = () => open.transaction.abort();
+                const database = await settled(open);
+                for (const store of database?.objectStoreNames ?? []) {
+                    const all = database.transaction(store).objectStore(store);
+                    const [keys, values] = await Promise.all([settled(all.getAllKeys()), settled(all.getAll())]);
+                    look('IndexedDB ' + name, JSON.stringify([name, keys, values]));
+                }
+                database?.close();
+            }
+            look('localStorage', JSON.stringify(Object.entries(localStorage)));
+            look('sessionStorage', JSON.stringify(Object.entries(sessionStorage)));
+            for (const name of await caches.keys()) {
+                const cache = await caches.open(name);
+                for (const request of await cache.keys()) {
+                    look('Cache Storage', request.url + ' ' + (await (await cache.match(request)).text()));
+                    if (new URL(request.url).pathname.startsWith('/api/')) found.add('Cache Storage');
+                }
+            }
+            const kept = await fetch(address, { cache: 'only-if-cached', mode: 'same-origin' }).catch(() => null);
+            if (kept?.ok) found.add('HTTP cache');
+            done([...found]);
+        })()";
+        let found = self.browser.execute_async(look, vec![json!(texts), json!(address)]).await.unwrap();
+        serde_json::from_value(found.json().clone()).unwrap()
     }
 
     async fn is_written_down(&self, text: &str) {

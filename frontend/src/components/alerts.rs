@@ -8,7 +8,7 @@ use crate::dynamic::effect;
 use crate::i18n::{Text, tr};
 use crate::router::{Address, Router};
 use crate::state::State;
-use crate::state::alert;
+use crate::state::alert::{self, TOLD};
 use crate::state::quote::said;
 use client::Millis;
 use client::connection::Status;
@@ -24,9 +24,7 @@ use web_sys::{AudioContext, Notification, NotificationOptions, NotificationPermi
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(250);
 /// What is older than this when it comes was missed; the list shows it.
 const FRESH_MS: u64 = 10 * 60 * 1_000;
-/// Under what it is kept how far a conversation was told of, and for how many.
-const TOLD: &str = "confab-told-";
-/// See [`TOLD`].
+/// For so many conversations it is kept how far they were told of.
 const TOLD_MAX: usize = 200;
 /// There is one sound in this time, in milliseconds.
 const SOUND_EVERY: Millis = 2_000;
@@ -141,7 +139,7 @@ fn was_told(id: ConversationId, seq: Seq) -> bool {
         return true;
     }
     if last.is_none() && browser::kept(TOLD).len() >= TOLD_MAX {
-        browser::kept(TOLD).iter().for_each(|key| browser::forget(key));
+        alert::forget_told();
     }
     browser::remember(&key, &seq.to_string());
     false

@@ -12,6 +12,8 @@ const SHOWN: &str = "confab-notify";
 const SILENT: &str = "confab-silent";
 /// Until when nothing is told.
 const QUIET: &str = "confab-quiet";
+/// Under what it is kept how far a conversation was told of.
+pub(crate) const TOLD: &str = "confab-told-";
 
 #[derive(Clone, Copy)]
 pub(crate) struct Alerts {
@@ -60,6 +62,11 @@ pub(crate) fn quiet_until() -> Option<Timestamp> {
 
 pub(crate) fn set_quiet(until: Option<Timestamp>) {
     set(QUIET, until.map(|until| until.as_millis().to_string()));
+}
+
+/// It is not kept any more which conversations were told of: that names them.
+pub(crate) fn forget_told() {
+    browser::kept(TOLD).iter().for_each(|key| browser::forget(key));
 }
 
 fn set(name: &str, value: Option<String>) {

@@ -1,6 +1,6 @@
 //! Who is signed in.
 
-use super::State;
+use super::{State, alert};
 use crate::connection::{last, push};
 use crate::i18n::{Text, with};
 use crate::{api, browser};
@@ -134,6 +134,7 @@ impl SessionState {
     pub(crate) fn leave_nothing(self) {
         last::wipe();
         push::forget();
+        alert::forget_told();
         browser::tell("confab-left");
     }
 
