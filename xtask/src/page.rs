@@ -49,7 +49,7 @@ pub(crate) fn build(tools: &Tools) -> Result<()> {
     run(&mut tools.trunk(&["build", "--release", "--offline", "--locked", "--features", "split"])?)?;
     say("Cutting the page into parts");
     split::split(tools, &dist)?;
-    worker::write(&dist)?;
+    worker::write(&root(), &dist)?;
     say("Compressing the page");
     for file in files(&dist)? {
         compress(&file)?;
@@ -98,8 +98,13 @@ pub(crate) fn at_first(loader: &str) -> Option<Vec<String>> {
 
 /// Makes what trunk copies beside the page, outside of what it watches: the style sheet and the table of emoji.
 pub(crate) fn assets() -> Result<()> {
-    css()?;
-    write_if_new("target/assets", "emoji.txt", &emoji())
+    assets_of(&root())
+}
+
+/// The same in another copy of the project.
+pub(crate) fn assets_of(project: &Path) -> Result<()> {
+    css(project)?;
+    write_if_new(&project.join("target/assets"), "emoji.txt", &emoji())
 }
 
 /// Every emoji, a line each: itself, its name, its short names, and its five skin tones if it has them, with tabs in
@@ -120,21 +125,20 @@ fn emoji() -> String {
 }
 
 /// Joins the style sheets, in the order of their names.
-fn css() -> Result<()> {
-    let mut sheets: Vec<_> = files(&root().join("styles"))?;
+fn css(project: &Path) -> Result<()> {
+    let mut sheets: Vec<_> = files(&project.join("styles"))?;
     sheets.retain(|sheet| sheet.extension().is_some_and(|end| end == "css"));
     sheets.sort();
     let mut joined = String::new();
     for sheet in sheets {
         joined.push_str(&fs::read_to_string(sheet)?);
     }
-    write_if_new("target/styles", "confab.css", &joined)
+    write_if_new(&project.join("target/styles"), "confab.css", &joined)
 }
 
 /// An untouched file does not wake trunk.
-fn write_if_new(folder: &str, name: &str, text: &str) -> Result<()> {
-    let folder = root().join(folder);
-    fs::create_dir_all(&folder)?;
+fn write_if_new(folder: &Path, name: &str, text: &str) -> Result<()> {
+    fs::create_dir_all(folder)?;
     let file = folder.join(name);
     if !fs::read_to_string(&file).is_ok_and(|known| known == text) {
         fs::write(file, text)?;

@@ -1,7 +1,6 @@
 //! The script that keeps the page in the browser: told what the page is made of, once it is built.
 
 use crate::page::{files, fingerprint};
-use crate::process::root;
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,9 +11,9 @@ use std::path::Path;
 /// Its name, in the sources and in `dist`.
 const WORKER: &str = "worker.js";
 
-/// Writes the script into `dist`, where the page's files are already.
-pub(crate) fn write(dist: &Path) -> Result<()> {
-    let source = fs::read_to_string(root().join(WORKER)).with_context(|| format!("{WORKER} cannot be read"))?;
+/// Writes the script of a project's folder into its `dist`, where the page's files are already.
+pub(crate) fn write(project: &Path, dist: &Path) -> Result<()> {
+    let source = fs::read_to_string(project.join(WORKER)).with_context(|| format!("{WORKER} cannot be read"))?;
     let mut kept = files(dist)?;
     kept.retain(|file| is_of_the_page(file));
     let digests =
@@ -58,6 +57,7 @@ fn filled(source: &str, build: &str, digests: &[(String, String)]) -> Result<Str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::root;
 
     #[test]
     fn the_script_is_told_what_the_page_is_made_of() {

@@ -7,6 +7,7 @@
 //! A new promise asks for a mutant here: `cargo xtask tidy` fails until its row has one.
 
 mod list;
+mod page;
 mod run;
 mod tree;
 

@@ -1,7 +1,7 @@
 //! Building the copy once, and running the tests without and with each mutant.
 
 use super::list::{Mutant, Tests};
-use super::{SWITCH, tree};
+use super::{SWITCH, page, tree};
 use crate::process::{root, say};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -62,7 +62,10 @@ enum Ran {
 type Program = (String, String);
 
 pub(super) fn run(mutants: &[&Mutant], jobs: usize) -> Result<Vec<Outcome>> {
-    let programs = build(mutants)?;
+    let target = root().join("target/mutants/target");
+    let programs = build(mutants, &target)?;
+    let in_browsers = mutants.iter().any(|mutant| mutant.tests.package == page::PACKAGE);
+    let told = if in_browsers { page::build(&target)? } else { Vec::new() };
     say("The tests, without and with each mutant");
     let next = Mutex::new(0..mutants.len());
     let found = Mutex::new(vec![Outcome::NotRun; mutants.len()]);
@@ -70,7 +73,7 @@ pub(super) fn run(mutants: &[&Mutant], jobs: usize) -> Result<Vec<Outcome>> {
         loop {
             let Some(index) = next.lock().expect("no worker panics").next() else { return Ok(()) };
             let mutant = mutants[index];
-            let outcome = try_one(mutant, &programs)?;
+            let outcome = try_one(mutant, &programs, &told)?;
             println!("{}: {outcome}", mutant.name);
             found.lock().expect("no worker panics")[index] = outcome;
         }
@@ -82,14 +85,14 @@ pub(super) fn run(mutants: &[&Mutant], jobs: usize) -> Result<Vec<Outcome>> {
     Ok(found.into_inner().expect("no worker panics"))
 }
 
-fn try_one(mutant: &Mutant, programs: &HashMap<Program, PathBuf>) -> Result<Outcome> {
+fn try_one(mutant: &Mutant, programs: &HashMap<Program, PathBuf>, told: &[(String, String)]) -> Result<Outcome> {
     let Tests { package, target, names } = &mutant.tests;
     let program = programs
         .get(&(package.clone(), target.clone()))
         .with_context(|| format!("{}: {package} has no target {target} with tests", mutant.name))?;
     let tests = |name: Option<&str>| {
         let log = format!("{}{}", mutant.name, if name.is_some() { "" } else { ".baseline" });
-        run_tests(program, package, names, name, mutant.seconds, &log)
+        run_tests(program, &mutant.tests, told, name, mutant.seconds, &log)
     };
     match tests(None)? {
         Ran::Counted { passed, failed: 0, .. } if passed == names.len() => {}
@@ -117,8 +120,8 @@ fn try_one(mutant: &Mutant, programs: &HashMap<Program, PathBuf>) -> Result<Outc
 /// Runs these tests, in a group of processes that ends with them, whatever they started.
 fn run_tests(
     program: &Path,
-    package: &str,
-    names: &[String],
+    Tests { package, names, .. }: &Tests,
+    told: &[(String, String)],
     mutant: Option<&str>,
     seconds: u64,
     log: &str,
@@ -129,7 +132,7 @@ fn run_tests(
     let mut command = Command::new(program);
     command.current_dir(tree::folder().join(package)).arg("--exact").args(names).env_remove(SWITCH);
     command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).process_group(0);
-    command.envs(mutant.map(|name| (SWITCH, name)));
+    command.envs(told.iter().cloned()).envs(mutant.map(|name| (SWITCH, name)));
     let started = Instant::now();
     let mut child = command.spawn().with_context(|| format!("{} could not be started", program.display()))?;
     let status = loop {
@@ -163,7 +166,7 @@ fn run_tests(
 }
 
 /// Builds the programs that have these tests, in a folder of their own.
-fn build(mutants: &[&Mutant]) -> Result<HashMap<Program, PathBuf>> {
+fn build(mutants: &[&Mutant], folder: &Path) -> Result<HashMap<Program, PathBuf>> {
     let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for mutant in mutants {
         wanted.entry(&mutant.tests.package).or_default().insert(&mutant.tests.target);
@@ -172,7 +175,7 @@ fn build(mutants: &[&Mutant]) -> Result<HashMap<Program, PathBuf>> {
     for (package, targets) in wanted {
         say(&format!("The tests of {package}, with all mutants in them"));
         let mut cargo = Command::new("cargo");
-        cargo.current_dir(tree::folder()).env("CARGO_TARGET_DIR", root().join("target/mutants/target"));
+        cargo.current_dir(tree::folder()).env("CARGO_TARGET_DIR", folder);
         cargo.args(["test", "--no-run", "--locked", "--message-format=json-render-diagnostics", "--package", package]);
         for target in targets {
             match target {
@@ -202,5 +205,6 @@ fn build(mutants: &[&Mutant]) -> Result<HashMap<Program, PathBuf>> {
 
 fn is_test(package: &str, name: &str) -> bool {
     let tests = tree::folder().join(package).join("tests");
-    tests.join(format!("{name}.rs")).exists() || tests.join(name).join("main.rs").exists()
+    let places = [format!("{name}.rs"), format!("{name}/main.rs"), "main.rs".to_owned()];
+    places.iter().any(|place| tests.join(place).exists())
 }

@@ -1,7 +1,7 @@
 //! A copy of the project with all mutants in it, each behind its switch.
 
-use super::SWITCH;
 use super::list::{Edit, How, Mutant};
+use super::{SWITCH, page};
 use crate::process::{output, root};
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, HashSet};
@@ -75,16 +75,18 @@ pub(super) fn check<'a>(mutants: impl Iterator<Item = &'a Mutant>) -> Result<()>
 fn edited<'a>(mutants: impl Iterator<Item = &'a Mutant>) -> Result<BTreeMap<String, String>> {
     let mut files = BTreeMap::new();
     let mut wrong = Vec::new();
-    for mutant in mutants {
-        let How::Edits(edits) = &mutant.how else { continue };
+    let switch = page::switch()?;
+    let edits = mutants.filter_map(|mutant| match &mutant.how {
+        How::Edits(edits) => Some((mutant.name.as_str(), edits.as_slice())),
+        How::Control => None,
+    });
+    for (name, edits) in std::iter::once(("the switch", switch.as_slice())).chain(edits) {
         for Edit { file, find, replace } in edits {
             let text = text_of(&mut files, file)?;
             match text.matches(find.as_str()).count() {
                 1 => *text = text.replacen(find.as_str(), replace, 1),
-                count => wrong.push(format!(
-                    "{}: what it changes stands {count} times in {file}, and not once:\n{find}",
-                    mutant.name
-                )),
+                count => wrong
+                    .push(format!("{}: what it changes stands {count} times in {file}, and not once:\n{find}", name)),
             }
         }
     }
