@@ -91,13 +91,16 @@ fn events(
         stretches.push(Stretch { conversation, key, after, up_to: after.get() + count, last_seq });
     }
     let asked: Vec<_> = stretches.iter().map(|one| (one.key, one.after.get(), one.up_to)).collect();
+    // The order is made of the index alone: sorting whole rows would read all of them for the few that fit.
     let mut statement = database.prepare_cached(
-        "SELECT asked.key AS number, seq, at, sender, kind FROM json_each(?1) AS asked
-         JOIN event ON event.conversation = asked.value ->> 0
-           AND event.seq > asked.value ->> 1 AND event.seq <= asked.value ->> 2
-         ORDER BY asked.key, seq",
+        "SELECT number, event.seq, at, sender, kind FROM (
+           SELECT asked.key AS number, position AS place FROM json_each(?1) AS asked
+           CROSS JOIN event ON event.conversation = asked.value ->> 0
+             AND event.seq > asked.value ->> 1 AND event.seq <= asked.value ->> 2
+           ORDER BY asked.key, seq LIMIT ?2
+         ) AS found CROSS JOIN event ON event.position = found.place",
     )?;
-    let mut rows = statement.query([row::json(&asked)?])?;
+    let mut rows = statement.query(params![row::json(&asked)?, PAGE_EVENTS.cast_signed()])?;
     let mut bytes = 0;
     let mut lists: Vec<Vec<Event>> = Vec::new();
     while bytes < PAGE_BYTES
