@@ -169,3 +169,14 @@ async fn the_index_is_made_anew_when_it_is_lost_or_damaged() {
         assert_eq!(found(&ada, "needle").await, ["needle"]);
     }
 }
+
+#[tokio::test]
+async fn times_beyond_any_clock_are_after_everything() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let id = ada.makes_group("Walks", &[]).await;
+    ada.posts(&id, "tea").await;
+    for before in [u64::MAX, 1 << 63, (1 << 63) - 1, 1 << 53] {
+        assert_eq!(found(&ada, &format!("tea&before={before}")).await, ["tea"], "{before}");
+    }
+}
