@@ -8,6 +8,7 @@ use super::row::{self, Sql};
 use super::{connection, event, pool};
 use crate::store::search::Found;
 use crate::store::{Error, SearchQuery, kind_of, size};
+use foldhash::{HashSet, HashSetExt};
 use rusqlite::{Connection, OptionalExtension, params};
 use shared::conversation::ConversationKind;
 use shared::event::EventKind;
@@ -86,8 +87,6 @@ pub(in crate::store) struct Change {
     position: i64,
     /// What it says now, and where; `None` if it is gone.
     entry: Option<(String, String)>,
-    /// It said something else before.
-    is_amended: bool,
 }
 
 /// What the events of a stretch of the log come to.
@@ -96,6 +95,8 @@ pub(in crate::store) struct Changes {
     list: Vec<Change>,
     /// The position of the last event; `None` if there is no event.
     last: Option<i64>,
+    /// A message said something else before.
+    is_amended: bool,
     times: Times,
 }
 
@@ -130,7 +131,8 @@ impl Times {
     }
 }
 
-/// The changes that the events after this position ask for, of at most so many events.
+/// The changes that the events after this position ask for, of at most so many events. A message is brought in once, as it
+/// is now, however often it was changed: taking a long text out of the index takes tens of milliseconds.
 pub(in crate::store) fn changes(database: &Connection, after: i64, limit: u32) -> Result<Changes, Error> {
     let mut statement = database.prepare_cached(
         "SELECT event.position, event.target IS NOT NULL AS is_amended, event.at, message.position AS message_position,
@@ -141,15 +143,19 @@ pub(in crate::store) fn changes(database: &Connection, after: i64, limit: u32) -
     )?;
     let mut rows = statement.query(params![after, limit])?;
     let mut changes = Changes::default();
+    let mut seen = HashSet::new();
     while let Some(found) = rows.next()? {
         changes.last = Some(found.get("position")?);
         changes.times.add(row::get(found, "at")?);
+        let is_amended: bool = found.get("is_amended")?;
+        changes.is_amended |= is_amended;
+        let position: Option<i64> = found.get("message_position")?;
+        let Some(position) = position.filter(|position| seen.insert(*position)) else { continue };
         let kind = found.get_ref("kind")?.as_bytes_or_null().map_err(rusqlite::Error::from)?;
         // What cannot be read cannot be found.
         let Some(Ok(EventKind::Message(message))) = kind.map(serde_json::from_slice) else { continue };
-        let (position, is_amended) = (found.get("message_position")?, found.get("is_amended")?);
         if message.deleted_at.is_some() {
-            changes.list.push(Change { position, entry: None, is_amended });
+            changes.list.push(Change { position, entry: None });
             continue;
         }
         let mut text = words(&message.content);
@@ -165,7 +171,7 @@ pub(in crate::store) fn changes(database: &Connection, after: i64, limit: u32) -
         if has_link(&message.content) {
             place.push_str(" hlink");
         }
-        changes.list.push(Change { position, entry: Some((text, place)), is_amended });
+        changes.list.push(Change { position, entry: Some((text, place)) });
     }
     Ok(changes)
 }
@@ -190,7 +196,7 @@ pub(in crate::store) fn apply(index: &Connection, changes: &Changes) -> Result<(
         params![changes.last, newest, oldest, disorder],
     )?;
     transaction.commit()?;
-    if changes.list.iter().any(|change| change.is_amended) {
+    if changes.is_amended {
         // What it said is in SQLite's own log until that is folded. If somebody reads just now, the next time will do.
         index.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     }
@@ -478,4 +484,61 @@ fn is_spaceless(sign: char) -> bool {
         | '\u{3040}'..='\u{30ff}' | '\u{3100}'..='\u{318f}' | '\u{31a0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}'
         | '\u{4e00}'..='\u{9fff}' | '\u{a960}'..='\u{a97f}' | '\u{ac00}'..='\u{d7ff}' | '\u{f900}'..='\u{faff}'
         | '\u{ff66}'..='\u{ff9d}' | '\u{20000}'..='\u{3ffff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::conversation::{Face, NewConversation};
+    use super::super::event::NewEvent;
+    use super::super::{account, conversation, open};
+    use super::*;
+    use crate::clock;
+    use shared::ids::{ConversationId, Seq};
+
+    #[test]
+    fn message_that_was_changed_often_is_brought_into_the_index_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let opened = open::open(folder.path()).expect("opens");
+        let database = &opened.connection;
+        let user = clock::id(UserId::v7);
+        assert!(account::insert(database, user, "ada@x", "Ada", "x", clock::now()).expect("an account"));
+        let new = NewConversation {
+            id: clock::id(ConversationId::v7),
+            kind: ConversationKind::Group,
+            face: Face::default(),
+            set: None,
+            owner: user,
+            members: &[user],
+            at: clock::now(),
+        };
+        let key = conversation::insert(database, &new).expect("a group");
+        let append = |position: u64, kind: &str, target: Option<u64>| {
+            let event = NewEvent {
+                position: position.cast_signed(),
+                conversation: key,
+                seq: Seq::new(position).expect("from 1"),
+                at: clock::now(),
+                sender: user,
+                kind,
+                target: target.and_then(Seq::new),
+                message_count: 1,
+                command: None,
+            };
+            event::append(database, &event).expect("appended");
+        };
+        let message =
+            |text: &str| format!(r#"{{"message":{{"id":"018f0000-0000-7000-8000-000000000001","content":"{text}"}}}}"#);
+        append(1, &message("new words"), None);
+        append(2, &message("another"), None);
+        let changed = |after| changes(database, after, 100).expect("read");
+        assert!(!changed(0).is_amended);
+        for position in 3..50 {
+            append(position, r#"{"edited":{"target":1,"content":"new words"}}"#, Some(1));
+        }
+        append(50, r#"{"reacted":{"target":1,"emoji":"x","on":true}}"#, None);
+        for (after, messages) in [(0, 2), (2, 1), (49, 0)] {
+            let found = changed(after);
+            assert_eq!((found.list.len(), found.last, found.is_amended), (messages, Some(50), after < 49), "{after}");
+        }
+    }
 }
