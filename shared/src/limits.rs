@@ -41,6 +41,8 @@ pub const EMAIL_BYTES_MAX: usize = 254;
 pub const PUSH_ENDPOINT_BYTES_MAX: usize = 1_024;
 /// Different reactions on one message.
 pub const REACTIONS_MAX: usize = 20;
+/// How often a message can be changed.
+pub const EDITS_MAX: usize = 1_000;
 /// One reaction, in bytes.
 pub const EMOJI_BYTES_MAX: usize = 64;
 /// People one message names.

@@ -296,3 +296,28 @@ async fn the_last_event_of_a_list_is_what_it_has_become() {
     let summary = welcome.conversations.iter().find(|summary| summary.id == s.place).unwrap();
     assert_eq!((summary.last_seq.get(), summary.unread), (2, 1), "an edit is no message");
 }
+
+#[tokio::test]
+async fn a_message_is_changed_a_thousand_times_and_reacting_does_not_count() {
+    let server = Server::start_with(&["--rate-limits", "off"], &[]);
+    let ada = server.sign_up("Ada").await;
+    let mut a = ada.connect().await;
+    let id = a.says(json!({"user": ada.id}), "first").await;
+    let (place, target) = a.accepted(id).await;
+    for number in 0..50 {
+        let react =
+            json!({"type": "react", "conversation": place, "target": target, "emoji": "👍", "on": number % 2 == 0});
+        a.asks(react).await.unwrap();
+    }
+    let edit =
+        |number| json!({"type": "edit", "conversation": place, "target": target, "content": format!("text {number}")});
+    for number in 0..1_000 {
+        a.asks(edit(number)).await.unwrap();
+    }
+    assert_eq!(a.asks(edit(1_000)).await, Err("bad_field".into()));
+    let events = ada.log(place).await;
+    assert_eq!(message(&events[0])["content"], "text 999");
+    a.asks(json!({"type": "delete", "conversation": place, "target": target})).await.unwrap();
+    let data = server.terminate().2;
+    assert_eq!(rows_with(&data.path().join("confab.db"), "text 99"), Vec::<String>::new());
+}

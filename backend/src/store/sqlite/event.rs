@@ -20,7 +20,7 @@ pub(in crate::store) struct NewEvent<'a> {
     pub(in crate::store) sender: UserId,
     /// The contract's `kind` object, as JSON.
     pub(in crate::store) kind: &'a str,
-    /// The message it is about, if it is about one.
+    /// The message it edits or deletes.
     pub(in crate::store) target: Option<Seq>,
     pub(in crate::store) message_count: u64,
     /// The command that asked for it, if one did.
@@ -91,6 +91,14 @@ pub(in crate::store) fn set_kind(database: &Connection, conversation: i64, seq: 
         kind
     ])?;
     Ok(())
+}
+
+/// How many events are about a message: its edits, its deletion, and reactions from before these had no target.
+pub(in crate::store) fn count_about(database: &Connection, conversation: i64, target: Seq) -> Result<usize, Error> {
+    let mut statement =
+        database.prepare_cached("SELECT count(*) AS events FROM event WHERE conversation = ?1 AND target = ?2")?;
+    let events = statement.query_row(params![conversation, Sql(target)], |found| row::count(found, "events"))?;
+    Ok(usize::try_from(events).unwrap_or(usize::MAX))
 }
 
 /// Writes the same over all edits of a message: they say what it said.

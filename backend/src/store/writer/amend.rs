@@ -15,7 +15,7 @@ use crate::store::{Error, access};
 use shared::code::{Code, Rejection};
 use shared::event::EventKind;
 use shared::ids::{ConversationId, Seq, Timestamp, UserId};
-use shared::limits::REACTIONS_MAX;
+use shared::limits::{EDITS_MAX, REACTIONS_MAX};
 use shared::message::{Deleted, Edited, Message};
 use shared::reaction::Reacted;
 
@@ -83,8 +83,10 @@ impl State {
             Amended::Event(kind) => kind,
         };
         let json = to_json(&kind)?;
-        let new =
-            New { sender: user, at, kind: &json, target: Some(target), is_message: false, command: Some((id, print)) };
+        // A reaction stands in a table of its own. What has a target is looked through when the message is deleted, and
+        // anybody can react again and again.
+        let of = Some(target).filter(|_| !matches!(kind, EventKind::Reacted(_)));
+        let new = New { sender: user, at, kind: &json, target: of, is_message: false, command: Some((id, print)) };
         let place = self.append(key, new)?;
         if let EventKind::Reacted(Reacted { emoji, on, .. }) = &kind {
             reaction::set(&self.database, key, target, emoji, user, *on, place.seq, at)?;
@@ -100,6 +102,11 @@ impl State {
         }
         if message.deleted_at.is_some() {
             return Ok(Amended::Refused(bad_reference()));
+        }
+        // A deletion writes over all of them, in one transaction that everybody waits for.
+        if event::count_about(&self.database, key, target)? >= EDITS_MAX {
+            let text = format!("A message can be changed {EDITS_MAX} times. Write another one");
+            return Ok(Amended::Refused(Rejection::new(Code::BadField, text).field("target")));
         }
         let mentions = self.mentions(key, content)?;
         content.text().clone_into(&mut message.content);

@@ -56,7 +56,7 @@ pub(super) struct New<'a> {
     pub(super) at: Timestamp,
     /// The contract's `kind` object, as JSON.
     pub(super) kind: &'a str,
-    /// The message it is about, if it is about one.
+    /// The message it edits or deletes.
     pub(super) target: Option<Seq>,
     pub(super) is_message: bool,
     /// The command that asked for it, if one did.
