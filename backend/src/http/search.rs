@@ -4,6 +4,7 @@ use super::error::Refused;
 use super::extract::SignedIn;
 use crate::app::App;
 use crate::chat;
+use crate::ledger::toll;
 use crate::store::search::Found;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -14,6 +15,7 @@ use shared::ids::{ConversationId, Timestamp};
 use shared::limits::{self, SEARCH_SKIP_MAX};
 use shared::search::SearchResults;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What is asked for.
 #[derive(Debug, Deserialize)]
@@ -31,7 +33,7 @@ pub struct Search {
 /// the rest of them.
 ///
 /// # Errors
-/// 401 without a session, 422 for what cannot be searched for.
+/// 401 without a session, 422 for what cannot be searched for, 429 for more work than is left.
 pub async fn list(
     State(app): State<Arc<App>>,
     SignedIn { session }: SignedIn,
@@ -45,8 +47,11 @@ pub async fn list(
     let mut query = chat::search::parse(&query)?;
     query.conversation = conversation;
     query.before = query.before.into_iter().chain(before).min();
-    match app.store.search(session.user.id, query, skip, limits::page(limit)).await? {
+    let (ledger, person) = (app.ledger.clone(), app.ledger.person(session.user.id));
+    let pay = move |work| ledger.take(&person, toll::search(work), Instant::now());
+    match app.store.search(session.user.id, query, skip, limits::page(limit), pay).await? {
         Found::Page { results, more } => Ok(axum::Json(SearchResults { results, more }).into_response()),
+        Found::Refused(rejection) => Err(rejection.into()),
         Found::TooMuch => {
             let message = "These are too many conversations or people to search at once. Search in one conversation, \
                  or write more of the name behind from:";

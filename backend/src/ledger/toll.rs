@@ -1,5 +1,6 @@
 //! Cost of requests and frames, in units. One unit is about what reading a small page of the database costs.
 
+use crate::store::search::Work;
 use shared::frame::ClientFrame;
 
 /// So many bytes that came cost a unit.
@@ -10,6 +11,13 @@ const UNKNOWN_BODY: u32 = 32;
 pub const HANDSHAKE: u32 = 10;
 /// Cost of a frame that was refused, beyond that of the frame.
 pub const REFUSED_FRAME: u32 = 4;
+/// Cost of a page of a replay: up to 256 KiB of events are read and written.
+pub const REPLAY_PAGE: u32 = 5;
+/// So many bytes of another text for a message cost a unit beyond its frame: its words are taken out of the index of
+/// words one by one, and put in again.
+const EDIT_BYTES_PER_UNIT: usize = 1024;
+/// So many conversations and people that a search looks at cost a unit.
+const SEARCHED_PER_UNIT: usize = 25;
 /// So many conversations that are resumed cost a unit.
 const CURSORS_PER_UNIT: usize = 10;
 
@@ -85,10 +93,17 @@ pub fn frame(frame: &ClientFrame) -> u32 {
         // A conversation to look up, and everybody in it to tell.
         ClientFrame::Typing(_) => 1,
         ClientFrame::Resume(resume) => u32::try_from(resume.cursors.len() / CURSORS_PER_UNIT).unwrap_or(u32::MAX),
+        ClientFrame::Edit(edit) => u32::try_from(edit.content.len() / EDIT_BYTES_PER_UNIT).unwrap_or(u32::MAX),
         // Commands have a rate of their own beside this.
-        ClientFrame::Send(_) | ClientFrame::Edit(_) | ClientFrame::Delete(_) | ClientFrame::React(_) => 0,
+        ClientFrame::Send(_) | ClientFrame::Delete(_) | ClientFrame::React(_) => 0,
         ClientFrame::Delivered(_) | ClientFrame::Read(_) | ClientFrame::Ping(_) => 0,
     }
+}
+
+/// Cost of a search beyond its request.
+#[must_use]
+pub fn search(work: Work) -> u32 {
+    u32::try_from(work.names / SEARCHED_PER_UNIT + work.terms).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

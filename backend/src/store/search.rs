@@ -8,6 +8,7 @@ use super::growth::Growth;
 use super::sqlite::{event, search};
 use super::{Error, Store};
 use rusqlite::Connection;
+use shared::code::Rejection;
 use shared::ids::{ConversationId, Epoch, Timestamp, UserId};
 use shared::search::SearchResult;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,15 @@ impl Has {
     }
 }
 
+/// Work that a search takes, known before the index is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Work {
+    /// Conversations that are looked at, and conversations and people in the questions to the index.
+    pub names: usize,
+    /// Words.
+    pub terms: usize,
+}
+
 /// What a search comes to. Nothing of it depends on what the reader may not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
@@ -93,6 +103,8 @@ pub enum Found {
     },
     /// More conversations, or more people of a name, than are searched at once: it has to be narrowed.
     TooMuch,
+    /// Whoever asks may not have so much work done now.
+    Refused(Rejection),
 }
 
 /// The index, shared by whoever fills and whoever asks it.
@@ -208,11 +220,19 @@ impl Store {
         }
     }
 
-    /// Messages that `user` may read and that are as asked, after the first `skip`.
+    /// Messages that `user` may read and that are as asked, after the first `skip`. `pay` is told how much work it is
+    /// before it is done, and may refuse it; whoever hangs up then has paid.
     ///
     /// # Errors
     /// When the database fails, or the index is not ready in good time.
-    pub async fn search(&self, user: UserId, query: SearchQuery, skip: u32, limit: u32) -> Result<Found, Error> {
+    pub async fn search(
+        &self,
+        user: UserId,
+        query: SearchQuery,
+        skip: u32,
+        limit: u32,
+        pay: impl FnOnce(Work) -> Result<(), Rejection> + Send + 'static,
+    ) -> Result<Found, Error> {
         self.tail.caught_up().await?;
         let end = self.readers.read(event::last_position).await?;
         let mut position = self.index.0.position.subscribe();
@@ -225,7 +245,7 @@ impl Store {
         let index = self.index.clone();
         self.readers
             .read(move |database| {
-                index.ask(|index| search::find(index, database, user, &query, skip as usize, limit as usize))
+                index.ask(|index| search::find(index, database, user, &query, skip as usize, limit as usize, pay))
             })
             .await
     }

@@ -6,10 +6,11 @@
 
 use super::row::{self, Sql};
 use super::{connection, event, pool};
-use crate::store::search::Found;
+use crate::store::search::{Found, Work};
 use crate::store::{Error, SearchQuery, kind_of, size};
 use foldhash::{HashSet, HashSetExt};
 use rusqlite::{Connection, OptionalExtension, params};
+use shared::code::Rejection;
 use shared::conversation::ConversationKind;
 use shared::event::EventKind;
 use shared::ids::{Epoch, Timestamp, UserId};
@@ -211,10 +212,14 @@ pub(in crate::store) fn find(
     query: &SearchQuery,
     skip: usize,
     limit: usize,
+    pay: impl FnOnce(Work) -> Result<(), Rejection>,
 ) -> Result<Found, Error> {
     // One moment for who may read what and what is read, and one for all questions to the index.
     let (database, index) = (database.unchecked_transaction()?, index.unchecked_transaction()?);
-    let Some(asks) = asks(&database, user, query)? else { return Ok(Found::TooMuch) };
+    let Some((asks, work)) = asks(&database, user, query)? else { return Ok(Found::TooMuch) };
+    if let Err(refused) = pay(work) {
+        return Ok(Found::Refused(refused));
+    }
     let disorder = disorder(&index)?;
     let (begin, mut end) = bounds(&index, &database, query, disorder)?;
     let count = skip + limit + 1;
@@ -269,9 +274,10 @@ fn bounds(index: &Connection, database: &Connection, query: &SearchQuery, disord
     Ok((begin, end))
 }
 
-/// What the index is asked for, one question for each portion of places and people; `None` if it is too much.
-fn asks(database: &Connection, user: UserId, query: &SearchQuery) -> Result<Option<Vec<String>>, Error> {
-    let Some(places) = places(database, user, query)? else { return Ok(None) };
+/// What the index is asked for, one question for each portion of places and people, and how much work that is; `None` if
+/// it is too much.
+fn asks(database: &Connection, user: UserId, query: &SearchQuery) -> Result<Option<(Vec<String>, Work)>, Error> {
+    let Some((places, looked_at)) = places(database, user, query)? else { return Ok(None) };
     let senders = query.from.as_deref().map(|from| senders(database, from)).transpose()?;
     // Nobody in particular is one portion without a name.
     let senders = senders.as_ref().map_or(vec![None], |senders| senders.chunks(NAMED_MAX).map(Some).collect());
@@ -279,7 +285,11 @@ fn asks(database: &Connection, user: UserId, query: &SearchQuery) -> Result<Opti
         return Ok(None);
     }
     let portions = places.chunks(NAMED_MAX).flat_map(|places| senders.iter().map(move |senders| (places, *senders)));
-    Ok(Some(portions.filter_map(|(places, senders)| expression(query, places, senders)).collect()))
+    let portions: Vec<_> = portions.collect();
+    let asked_for = portions.iter().map(|(places, senders)| places.len() + senders.map_or(0, <[_]>::len));
+    let work = Work { names: looked_at + asked_for.sum::<usize>(), terms: query.terms.len() };
+    let asks = portions.into_iter().filter_map(|(places, senders)| expression(query, places, senders)).collect();
+    Ok(Some((asks, work)))
 }
 
 /// The newest of all that these questions find, at most so many.
@@ -312,8 +322,9 @@ fn page(mut results: Vec<SearchResult>, limit: usize) -> (Vec<SearchResult>, boo
     (results, true)
 }
 
-/// The words for the conversations that are searched, those with the newest events first; `None` if they are too many.
-fn places(database: &Connection, user: UserId, query: &SearchQuery) -> Result<Option<Vec<String>>, Error> {
+/// The words for the conversations that are searched, those with the newest events first, and how many were looked at;
+/// `None` if they are too many.
+fn places(database: &Connection, user: UserId, query: &SearchQuery) -> Result<Option<(Vec<String>, usize)>, Error> {
     let mut statement = database.prepare_cached(
         "SELECT key, id, kind, name, last_position FROM member
          CROSS JOIN conversation ON conversation.key = member.conversation
@@ -337,7 +348,7 @@ fn places(database: &Connection, user: UserId, query: &SearchQuery) -> Result<Op
     }
     // Then most of what is told is found by the first questions, and the others have little to look at.
     places.sort_unstable_by(|one, other| other.cmp(one));
-    Ok(Some(places.into_iter().map(|(_, key)| format!("c{key}")).collect()))
+    Ok(Some((places.into_iter().map(|(_, key)| format!("c{key}")).collect(), count)))
 }
 
 /// Whether a conversation has this name for somebody, or is with a person who has.
