@@ -2,7 +2,8 @@
 //!
 //! Live events and the replay meet in the socket's queue, see [`crate::socket::queue`]. However many
 //! conversations are resumed, a page takes three statements, and the next one waits until the reader
-//! has taken most of the last.
+//! has taken most of the last. A person has so many pages at once and so many a second, over all sockets
+//! ([`Ledger::take_replay`](crate::ledger::Ledger::take_replay)): the next one waits for that, too.
 
 use crate::app::App;
 use crate::registry::Socket;
@@ -15,6 +16,11 @@ use shared::ids::{ConversationId, Seq};
 use shared::limits::CURSORS_MAX;
 use shared::resume::{Resume, Resync};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// How often it is looked whether a replay that waits for its turn is still wanted.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// A `resume` frame.
 pub fn resume(app: &App, socket: &Socket, resume: Resume) {
@@ -47,6 +53,11 @@ async fn replay(app: &Arc<App>, socket: &Socket) -> Result<(), Error> {
             let cursors = socket.queue.replays();
             if cursors.is_empty() {
                 break;
+            }
+            if let Err(wait) = app.ledger.take_replay(&app.ledger.person(socket.user), Instant::now()) {
+                // Not longer: the socket may close, or something else be told, meanwhile.
+                sleep(wait.min(LOOK_AGAIN)).await;
+                continue;
             }
             let page = app.store.missed(socket.user, cursors.clone()).await?;
             if socket.has_written() {

@@ -29,6 +29,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
+use toll::REPLAY_PAGE;
 
 /// Requests of one person that are worked at; their others wait.
 const TURNS: usize = 8;
@@ -60,6 +61,8 @@ pub struct Person {
     answers: Arc<Count>,
     turns: Arc<Semaphore>,
     typed: Mutex<Vec<(ConversationId, Instant)>>,
+    /// What replays have read, apart from the rest: others fill a queue, which is then read from the log, too.
+    replays: Bucket,
 }
 
 impl Default for Person {
@@ -70,13 +73,14 @@ impl Default for Person {
             answers: Arc::default(),
             turns: Arc::new(Semaphore::new(TURNS)),
             typed: Mutex::default(),
+            replays: Bucket::default(),
         }
     }
 }
 
 impl Account for Person {
     fn is_idle(&self, now: u64) -> bool {
-        self.cost.is_full(now)
+        self.cost.is_full(now) && self.replays.is_full(now)
     }
 }
 
@@ -217,6 +221,17 @@ impl Ledger {
         }
     }
 
+    /// Takes a page of a replay. There are as many units for these as for the rest, and nobody is refused one.
+    ///
+    /// # Errors
+    /// How long to wait for it. Nothing was taken.
+    pub fn take_replay(&self, person: &Person, now: Instant) -> Result<(), Duration> {
+        if !self.is_on {
+            return Ok(());
+        }
+        person.replays.take(self.bounds.person, REPLAY_PAGE, self.moment(now))
+    }
+
     fn pace(&self, key: NetworkKey) -> Pace {
         if key.is_site { self.bounds.site } else { self.bounds.address }
     }
@@ -273,6 +288,18 @@ pub(crate) mod tests {
         assert_eq!(ledger.take(&ben, 300, now), Ok(()), "another one's account");
         let free = tests::ledger(&["--rate-limits=off"]);
         assert_eq!((0..9_999).filter(|_| free.take(&ada, 9, now).is_ok()).count(), 9_999);
+    }
+
+    #[test]
+    fn replays_have_units_of_their_own_and_wait_for_more() {
+        let ledger = ledger(&["--request-burst=300", "--requests-in-10-s=200"]);
+        let (ada, ben) = (ledger.person(clock::id(UserId::v7)), ledger.person(clock::id(UserId::v7)));
+        let now = Instant::now();
+        let pages = |person: &Person| (0..999).take_while(|_| ledger.take_replay(person, now).is_ok()).count();
+        assert_eq!(pages(&ada), 60);
+        assert_eq!(ledger.take_replay(&ada, now), Err(Duration::from_millis(250)));
+        assert_eq!(ledger.take(&ada, 300, now), Ok(()), "the rest is whole");
+        assert_eq!(pages(&ben), 60, "another one's account");
     }
 
     #[test]

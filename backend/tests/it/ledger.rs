@@ -320,3 +320,84 @@ async fn frames_refused_for_their_content_cost_more_than_good_ones() {
     // Of 30 units a handshake takes 10.
     assert!(counts[0] >= 20 && counts[1] <= 8 && counts[1] >= 4, "{counts:?}");
 }
+
+/// Puts this person into so many groups of their own. The server is started anew with these settings.
+async fn in_many_groups(people: &mut [Person], server: Server, count: u32, arguments: &[&str]) -> Server {
+    let folder = server.terminate().2;
+    let database = rusqlite::Connection::open(folder.path().join("confab.db")).unwrap();
+    let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+         INSERT INTO conversation (id, kind, created_at) SELECT randomblob(16), 'group', 1 FROM n";
+    database.execute(sql, [count]).unwrap();
+    let sql =
+        "INSERT INTO member (conversation, user, joined_at) SELECT key, ?1, 1 FROM conversation WHERE kind = 'group'";
+    database.execute(sql, [people[0].id.as_bytes()]).unwrap();
+    drop(database);
+    let server = Server::start_on(folder, arguments);
+    people.iter_mut().for_each(|person| person.moved_to(&server.origin));
+    server
+}
+
+#[tokio::test]
+async fn search_costs_by_what_is_looked_at() {
+    let server = Server::start();
+    let mut people = [server.sign_up("Ada").await, server.sign_up("Ben").await];
+    let poor = ["--request-burst=300", "--requests-in-10-s=1"];
+    let _server = in_many_groups(&mut people, server, 3_000, &poor).await;
+    let [ada, ben] = &people;
+    // 3,000 are looked at and asked for: 240 units beside the request's ten.
+    assert_eq!(ada.get("/api/search?query=tea").await.0, 200);
+    let (status, answer) = ada.get("/api/search?query=tea").await;
+    assert_eq!((status, &answer["error"]["code"]), (429, &json!("rate_limited")));
+    assert_eq!(ada.get("/api/session").await.0, 200, "what costs little still goes");
+    // The control: for somebody in few conversations it is little.
+    for _ in 0..20 {
+        assert_eq!(ben.get("/api/search?query=tea").await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn replays_of_one_person_wait_for_their_turn_over_all_sockets() {
+    let server = Server::start();
+    let (mut ada, mut ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let mut writer = ben.connect().await;
+    let mut place = None;
+    for _ in 0..50 {
+        let id = writer.says(json!({"user": ada.id}), &"x".repeat(16_000)).await;
+        place = Some(writer.accepted(id).await.0);
+    }
+    let place = place.unwrap();
+    let server = server.restart(&[&["--request-burst=45"][..], &POOR[1..]].concat());
+    [&mut ada, &mut ben].into_iter().for_each(|person| person.moved_to(&server.origin));
+    let resume = async |socket: &mut crate::support::Socket| {
+        let epoch = socket.welcome.as_ref().unwrap().epoch.clone();
+        socket.send(json!({"type": "resume", "epoch": epoch, "cursors": {place.to_string(): 0}})).await;
+    };
+    // 45 units are nine pages, and the messages are three: of four replays one has to wait.
+    let mut sockets = [ada.connect().await, ada.connect().await];
+    for turn in 0..2 {
+        let socket = &mut sockets[turn];
+        resume(socket).await;
+        socket.until(|frame| matches!(frame, ServerFrame::Resumed(_)).then_some(())).await;
+    }
+    let [one, other] = &mut sockets;
+    resume(one).await;
+    resume(other).await;
+    let mut events = 0;
+    for socket in [one, other] {
+        for _ in 0..5 {
+            socket.send(json!({"type": "ping"})).await;
+            loop {
+                match socket.next().await {
+                    ServerFrame::Pong(_) => break,
+                    ServerFrame::Event(_) => events += 1,
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert!(events < 100, "{events}");
+    // The control: another person's replay is whole.
+    let mut b = ben.connect().await;
+    resume(&mut b).await;
+    b.until(|frame| matches!(frame, ServerFrame::Resumed(_)).then_some(())).await;
+}
