@@ -98,12 +98,7 @@ impl Setup {
             bail!("{reason}");
         }
         let mut command = match contender {
-            Contender::Confab => {
-                let mut command = process::command(self.confab.canonicalize()?.as_os_str(), self.is_pinned);
-                command.args(["serve", "--listen", "127.0.0.1:0", "--rate-limits", "off", "--log", "warn", "--data"]);
-                command.arg(folder).args(&self.arguments);
-                command
-            }
+            Contender::Confab => self.confab(folder, "off")?,
             Contender::Node => {
                 let script = folder.join("forward.cjs");
                 std::fs::write(&script, FORWARD)?;
@@ -115,6 +110,21 @@ impl Setup {
             Contender::Sqlite => bail!("SQLite alone is no server"),
         };
         Server::start(command.stderr(Stdio::inherit()))
+    }
+
+    /// Starts Confab with the rate limits it has for people.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start_limited(&self, folder: &Path) -> Result<Server> {
+        Server::start(self.confab(folder, "on")?.stderr(Stdio::inherit()))
+    }
+
+    fn confab(&self, folder: &Path, rate_limits: &str) -> Result<Command> {
+        let mut command = process::command(self.confab.canonicalize()?.as_os_str(), self.is_pinned);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--rate-limits", rate_limits, "--log", "warn", "--data"]);
+        command.arg(folder).args(&self.arguments);
+        Ok(command)
     }
 }
 

@@ -37,7 +37,7 @@ pub trait Handler {
         bail!("nobody was expected")
     }
 
-    /// A text has arrived.
+    /// A text has arrived; over HTTP, a whole answer with its head.
     ///
     /// # Errors
     /// Ends the run.
@@ -57,6 +57,8 @@ struct Socket {
     stream: TcpStream,
     /// Whether the other side came to us.
     is_guest: bool,
+    /// Whether it speaks plain HTTP.
+    is_http: bool,
     is_open: bool,
     is_dirty: bool,
     /// The beginning of a frame whose end has not come.
@@ -143,6 +145,17 @@ impl Net {
         self.add(TcpStream::from_std(socket.into()), false, request.to_vec())
     }
 
+    /// A connection for plain HTTP from the address 127.0.0.`source`; what is asked is appended to [`Net::out`].
+    ///
+    /// # Errors
+    /// When no socket is to be had.
+    pub fn connect_http_from(&mut self, source: u8, address: SocketAddr) -> Result<usize> {
+        let socket = self.connect_from(source, address, b"")?;
+        let entry = &mut self.sockets[socket];
+        (entry.is_http, entry.is_open) = (true, true);
+        Ok(socket)
+    }
+
     /// Lets others come in, at a free port of this machine's own address.
     ///
     /// # Errors
@@ -173,8 +186,17 @@ impl Net {
         let entry = self.sockets.vacant_entry();
         let socket = entry.key();
         self.poll.registry().register(&mut stream, Token(socket), Interest::READABLE | Interest::WRITABLE)?;
-        let (is_open, is_dirty) = (false, false);
-        entry.insert(Socket { stream, is_guest, is_open, is_dirty, unread: Vec::new(), unwritten, written: 0 });
+        let (is_http, is_open, is_dirty) = (false, false, false);
+        entry.insert(Socket {
+            stream,
+            is_guest,
+            is_http,
+            is_open,
+            is_dirty,
+            unread: Vec::new(),
+            unwritten,
+            written: 0,
+        });
         Ok(socket)
     }
 
@@ -192,6 +214,12 @@ impl Net {
             self.dirty.push(socket);
         }
         &mut entry.unwritten
+    }
+
+    /// Whether all that was appended for a socket is written.
+    #[must_use]
+    pub fn has_written_all(&self, socket: usize) -> bool {
+        self.sockets.get(socket).is_some_and(|entry| entry.unwritten.is_empty())
     }
 
     /// Writes what waits for each socket, one call for each.
@@ -319,6 +347,9 @@ impl Net {
                 handler.opened(self, socket)?;
             }
         }
+        if self.sockets[socket].is_http {
+            return self.take_answers(socket, bytes, now, handler);
+        }
         while let Some(found) = frame::read(bytes, used)? {
             let payload = &mut bytes[found.begin..found.end];
             frame::unmask(payload, found.mask);
@@ -343,8 +374,48 @@ impl Net {
         Ok(used)
     }
 
+    /// The same for answers of HTTP, which end where `content-length` says.
+    fn take_answers(&mut self, socket: usize, bytes: &[u8], now: u64, handler: &mut impl Handler) -> Result<usize> {
+        let mut used = 0;
+        while let Some(end) = answer_end(&bytes[used..])? {
+            handler.text(self, socket, &bytes[used..used + end], now)?;
+            used += end;
+            if !self.sockets.contains(socket) {
+                return Ok(bytes.len());
+            }
+        }
+        Ok(used)
+    }
+
     fn lose(&mut self, socket: usize, why: &str, handler: &mut impl Handler) -> Result<()> {
         self.close(socket);
         handler.closed(self, socket, why)
+    }
+}
+
+/// Where an answer of HTTP ends, if all of it is there.
+fn answer_end(bytes: &[u8]) -> Result<Option<usize>> {
+    let Some(head) = memchr::memmem::find(bytes, b"\r\n\r\n") else { return Ok(None) };
+    let text = std::str::from_utf8(&bytes[..head]).context("the head of an answer is no text")?;
+    let length = text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
+    });
+    let end = head + 4 + length.transpose().context("content-length")?.unwrap_or(0);
+    Ok((end <= bytes.len()).then_some(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_http_ends_where_its_head_says() {
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1";
+        assert_eq!(answer_end(answer).expect("good"), Some(answer.len() - 8));
+        assert_eq!(answer_end(&answer[..answer.len() - 9]).expect("good"), None, "a part of the body");
+        assert_eq!(answer_end(&answer[..20]).expect("good"), None, "a part of the head");
+        assert_eq!(answer_end(b"HTTP/1.1 204 No Content\r\n\r\n").expect("good"), Some(27));
+        assert!(answer_end(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n").is_err());
     }
 }

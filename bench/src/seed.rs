@@ -49,12 +49,17 @@ pub fn conversation(number: usize) -> ConversationId {
 
 /// The session's secret, as 64 hexadecimal digits.
 pub fn secret(person: usize) -> String {
-    secret_bytes(person).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&secret_bytes(person))
 }
 
 /// The `Cookie` header a person's browser sends over http.
 pub fn cookie(person: usize) -> String {
     format!("confab={}", secret(person))
+}
+
+/// The secret of a person's API token, as 64 hexadecimal digits.
+pub fn token(person: usize, number: usize) -> String {
+    hex(&token_bytes(person, number))
 }
 
 /// A conversation with its key in the database.
@@ -128,6 +133,24 @@ impl Seed {
         }
         drop((account, signed_in, member));
         self.people += count;
+        Ok(())
+    }
+
+    /// Makes so many API tokens for a person.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn tokens(&mut self, person: usize, count: usize) -> Result<()> {
+        let mut token = self.database.prepare_cached(
+            "INSERT INTO session (id, token_hash, user, created_at, last_seen_at, user_agent, expires_at, name)
+             VALUES (?1, ?2, ?3, ?4, ?4, '', ?4 + 90 * 86400000, 'bench')",
+        )?;
+        for number in 0..count {
+            let secret = token_bytes(person, number);
+            let id = SessionId::v7(birth(person), *secret.first_chunk().expect("a hash is longer"));
+            let hash: [u8; 32] = Sha256::digest(secret).into();
+            token.execute(params![id.as_bytes(), hash, user(person).as_bytes(), self.now_ms.cast_signed()])?;
+        }
         Ok(())
     }
 
@@ -283,6 +306,14 @@ fn birth(number: usize) -> Timestamp {
 
 fn secret_bytes(person: usize) -> [u8; 32] {
     hash(b"secret", person)
+}
+
+fn token_bytes(person: usize, number: usize) -> [u8; 32] {
+    hash(&[b"token".as_slice(), &number.to_be_bytes()].concat(), person)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn scattered(what: &[u8], number: usize) -> [u8; 10] {

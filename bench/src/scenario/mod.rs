@@ -4,6 +4,7 @@ pub mod churn;
 pub mod dm;
 pub mod durable;
 pub mod fanout;
+pub mod flooder;
 pub mod grow;
 pub mod idle;
 pub mod pairs;
@@ -93,6 +94,13 @@ pub const ALL: &[Scenario] = &[
         once: NOBODY,
         run: search::run,
     },
+    Scenario {
+        name: "flooder",
+        about: "people in pairs beside an account that floods",
+        contenders: CONFAB,
+        once: NOBODY,
+        run: flooder::run,
+    },
     Scenario { name: "page", about: "the page in a browser", contenders: CONFAB, once: NOBODY, run: crate::page::run },
 ];
 
@@ -173,6 +181,9 @@ pub struct Options {
     /// How long it goes before anything is measured
     #[arg(long, value_name = "SECONDS")]
     pub warm_up_seconds: Option<f64>,
+    /// What the flooder does; everything if nothing is named
+    #[arg(long, value_enum)]
+    pub flood: Vec<flooder::Kind>,
     /// Less of everything: about two minutes for all
     #[arg(long)]
     pub quick: bool,

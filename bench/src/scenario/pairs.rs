@@ -1,4 +1,4 @@
-//! People in pairs, both of a pair write to the other: what `dm`, `rate` and `grow` have in common.
+//! People in pairs, both of a pair write to the other: what `dm`, `rate`, `grow` and `flooder` have in common.
 //!
 //! Sent, accepted and delivered are counted message by message; one that is refused, lost, doubled or goes astray ends
 //! the run.
@@ -12,6 +12,7 @@ use crate::seed;
 use crate::stats::Latencies;
 use anyhow::{Result, bail, ensure};
 use shared::message::Target;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -79,7 +80,8 @@ struct Message {
     is_delivered: bool,
 }
 
-struct Drive {
+/// The people at work.
+pub(super) struct Drive {
     dialect: Dialect,
     templates: Vec<Template>,
     messages: Vec<Message>,
@@ -98,7 +100,63 @@ fn other(socket: usize) -> usize {
     socket ^ 1
 }
 
+/// Whoever turns the sockets: the people alone, or with somebody beside them.
+pub(super) trait Talk: Handler {
+    /// The people.
+    fn drive(&mut self) -> &mut Drive;
+
+    /// Is called once in each turn.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn between(&mut self, _net: &mut Net, _now: u64) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Talk for Drive {
+    fn drive(&mut self) -> &mut Drive {
+        self
+    }
+}
+
 impl Drive {
+    /// Lets everybody in; in Confab's dialect all pairs know their conversation afterwards.
+    pub(super) fn enter(net: &mut Net, dialect: Dialect, address: SocketAddr, plan: Plan) -> Result<Self> {
+        crowd::enter(net, dialect, address, 0..plan.people + plan.silent)?;
+        let template = |socket| match dialect {
+            Dialect::Confab => Template::send(Target::User(seed::user(other(socket)))),
+            Dialect::Forward => Template::forward(&seed::user(other(socket)).to_string()),
+        };
+        let mut drive = Drive {
+            dialect,
+            templates: (0..plan.people).map(template).collect::<Result<_>>()?,
+            messages: Vec::with_capacity(1 << 20),
+            unix_ms: unix_ms(),
+            is_sending: false,
+            is_measuring: false,
+            measured: 0..0,
+            strangers: if dialect == Dialect::Confab { plan.people } else { 0 },
+            outcome: Outcome::default(),
+        };
+        if dialect == Dialect::Confab {
+            introduce(net, &mut drive, plan.people)?;
+        }
+        Ok(drive)
+    }
+
+    /// What is sent in the `time` after `from` is measured.
+    pub(super) fn measure(&mut self, from: u64, time: Duration) {
+        self.is_measuring = true;
+        self.measured = from..from + time.as_nanos() as u64;
+    }
+
+    /// What came of it up to now, when nothing is in flight; it begins anew.
+    pub(super) fn take_outcome(&mut self) -> Outcome {
+        (self.is_measuring, self.measured) = (false, 0..0);
+        std::mem::take(&mut self.outcome)
+    }
+
     fn send(&mut self, net: &mut Net, socket: usize, now: u64) {
         let number = self.messages.len();
         self.messages.push(Message { sent: now, sender: socket, is_accepted: false, is_delivered: false });
@@ -167,25 +225,7 @@ impl Handler for Drive {
 /// When a message is refused, lost, doubled or goes astray.
 pub fn drive(server: &Server, dialect: Dialect, plan: Plan) -> Result<Outcome> {
     let mut net = Net::new()?;
-    crowd::enter(&mut net, dialect, server.address, 0..plan.people + plan.silent)?;
-    let template = |socket| match dialect {
-        Dialect::Confab => Template::send(Target::User(seed::user(other(socket)))),
-        Dialect::Forward => Template::forward(&seed::user(other(socket)).to_string()),
-    };
-    let mut drive = Drive {
-        dialect,
-        templates: (0..plan.people).map(template).collect::<Result<_>>()?,
-        messages: Vec::with_capacity(1 << 20),
-        unix_ms: unix_ms(),
-        is_sending: false,
-        is_measuring: false,
-        measured: 0..0,
-        strangers: if dialect == Dialect::Confab { plan.people } else { 0 },
-        outcome: Outcome::default(),
-    };
-    if dialect == Dialect::Confab {
-        introduce(&mut net, &mut drive, plan.people)?;
-    }
+    let mut drive = Drive::enter(&mut net, dialect, server.address, plan)?;
     let begin = net.now();
     let mut schedule = match plan.load {
         Load::Open(per_second) => Some(Schedule::new(begin, per_second)),
@@ -199,8 +239,7 @@ pub fn drive(server: &Server, dialect: Dialect, plan: Plan) -> Result<Outcome> {
     };
     turn_for(&mut net, &mut drive, &mut schedule, plan.warm_up)?;
     let (from, before) = (net.now(), server.cpu()?);
-    drive.is_measuring = true;
-    drive.measured = from..from + plan.time.as_nanos() as u64;
+    drive.measure(from, plan.time);
     turn_for(&mut net, &mut drive, &mut schedule, plan.time)?;
     let (to, after) = (net.now(), server.cpu()?);
     drive.is_measuring = false;
@@ -220,7 +259,13 @@ fn introduce(net: &mut Net, drive: &mut Drive, people: usize) -> Result<()> {
     finish(net, drive)
 }
 
-fn turn_for(net: &mut Net, drive: &mut Drive, schedule: &mut Option<Schedule>, time: Duration) -> Result<()> {
+/// Turns the sockets for so long.
+pub(super) fn turn_for(
+    net: &mut Net,
+    talk: &mut impl Talk,
+    schedule: &mut Option<Schedule>,
+    time: Duration,
+) -> Result<()> {
     let end = net.now() + time.as_nanos() as u64;
     // epoll sleeps whole milliseconds, which is too long for a schedule: there is a core for asking again and again.
     let most = if schedule.is_some() { Duration::ZERO } else { Duration::from_millis(20) };
@@ -229,20 +274,25 @@ fn turn_for(net: &mut Net, drive: &mut Drive, schedule: &mut Option<Schedule>, t
         if now >= end {
             return Ok(());
         }
+        let drive = talk.drive();
         drive.unix_ms = unix_ms();
         while let Some(moment) = schedule.as_mut().and_then(|schedule| schedule.due(now)) {
             let socket = drive.outcome.sent % drive.templates.len();
             drive.send(net, socket, moment);
         }
-        net.turn(most, drive)?;
+        talk.between(net, now)?;
+        net.turn(most, talk)?;
     }
 }
 
-fn finish(net: &mut Net, drive: &mut Drive) -> Result<()> {
+/// Turns them until nothing is in flight.
+pub(super) fn finish(net: &mut Net, talk: &mut impl Talk) -> Result<()> {
     let end = net.now() + DRAIN.as_nanos() as u64;
-    while !drive.is_done() {
-        net.turn(Duration::from_millis(20), drive)?;
-        let Outcome { sent, accepted, delivered, .. } = drive.outcome;
+    while !talk.drive().is_done() {
+        let now = net.now();
+        talk.between(net, now)?;
+        net.turn(Duration::from_millis(20), talk)?;
+        let Outcome { sent, accepted, delivered, .. } = talk.drive().outcome;
         ensure!(net.now() < end, "{sent} messages were sent, {accepted} accepted and {delivered} delivered");
     }
     Ok(())
