@@ -64,7 +64,7 @@ impl Pressure {
     }
 
     fn look(&self, high: u64) {
-        let Some(used) = fs::read_to_string("/proc/self/status").ok().and_then(|status| resident(&status)) else {
+        let Some(used) = fs::read_to_string("/proc/self/status").ok().and_then(|status| used(&status)) else {
             return;
         };
         let is_high = used >= high;
@@ -76,10 +76,18 @@ impl Pressure {
     }
 }
 
-/// The resident bytes in `/proc/self/status`.
-fn resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
+/// The bytes in `/proc/self/status` that only this process can give back: anonymous and shared memory. Pages of mapped
+/// files, like the database's, are resident as long as the system has nothing better to do with them, and count only
+/// where it does not tell them apart (before Linux 4.5).
+fn used(status: &str) -> Option<u64> {
+    let bytes = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
+    };
+    match (bytes("RssAnon"), bytes("RssShmem")) {
+        (Some(anonymous), Some(shared)) => Some(anonymous + shared),
+        _ => bytes("VmRSS"),
+    }
 }
 
 /// The limit of this process's control group, if there is one.
@@ -136,10 +144,15 @@ mod tests {
     }
 
     #[test]
-    fn the_systems_own_words_are_understood() {
-        assert_eq!(resident("Name:\tx\nVmRSS:\t    2048 kB\n"), Some(2 << 20));
+    fn mapped_files_count_only_where_the_system_does_not_tell_them_apart() {
+        let all =
+            "Name:\tx\nVmRSS:\t    9216 kB\nRssAnon:\t    2048 kB\nRssFile:\t    6144 kB\nRssShmem:\t    1024 kB\n";
+        assert_eq!(used(all), Some(3 << 20));
+        assert_eq!(used("Name:\tx\nVmRSS:\t    2048 kB\n"), Some(2 << 20));
+        assert_eq!(used("VmRSS:\t2048 kB\nRssAnon:\tmuch\nRssShmem:\t1 kB\n"), Some(2 << 20));
+        assert_eq!((used(""), used("VmRSS: 5 MB\n")), (None, None));
         let own = fs::read_to_string("/proc/self/status").expect("this is Linux");
-        assert!(resident(&own).expect("a number") > 1 << 20);
+        assert!(used(&own).expect("a number") > 1 << 18);
     }
 
     #[test]
