@@ -111,6 +111,11 @@ impl<K: Hash + Eq + Clone, J> FairQueue<K, J> {
         None
     }
 
+    /// Takes the waiting jobs of a key out that nobody wants any more.
+    pub fn discard(&mut self, key: &K, mut is_unwanted: impl FnMut(&J) -> bool) -> Vec<J> {
+        std::iter::from_fn(|| self.take(key, &mut is_unwanted)).collect()
+    }
+
     /// Counts a job of this key as under way no longer.
     pub fn done(&mut self, key: &K) {
         if let Some(share) = self.keys.get_mut(key) {
@@ -227,6 +232,21 @@ mod tests {
     }
 
     #[test]
+    fn unwanted_jobs_leave_their_room_to_others() {
+        let mut queue = queue(4, 3, 1);
+        for (key, job) in [(1, 10), (1, 11), (1, 12), (2, 20)] {
+            queue.push(key, job).expect("room");
+        }
+        assert_eq!(queue.next(ANY), Some((1, 10)));
+        assert_eq!(queue.discard(&1, |job| *job == 11), [11]);
+        check_invariants(&queue);
+        assert_eq!(queue.push(1, 13), Ok(()));
+        assert_eq!((queue.discard(&1, ANY), queue.discard(&3, ANY)), (vec![12, 13], vec![]));
+        check_invariants(&queue);
+        assert_eq!(queue.next(ANY), Some((2, 20)));
+    }
+
+    #[test]
     fn a_newer_job_takes_the_place_of_the_oldest_of_its_key_or_of_the_fullest_key() {
         let mut queue = queue(4, 3, 1);
         assert_eq!([1, 2, 3].map(|job| queue.push_replacing(1, job)), [None, None, None]);
@@ -241,6 +261,7 @@ mod tests {
         Push(u8),
         Replace(u8),
         Next(u32),
+        Discard(u8, u32),
         Done,
     }
 
@@ -249,6 +270,7 @@ mod tests {
             (0_u8..5).prop_map(Step::Push),
             (0_u8..5).prop_map(Step::Replace),
             (1_u32..4).prop_map(Step::Next),
+            (0_u8..5, 1_u32..4).prop_map(|(key, divisor)| Step::Discard(key, divisor)),
             Just(Step::Done)
         ]
     }
@@ -267,6 +289,10 @@ mod tests {
                             prop_assert_eq!(job % divisor, 0);
                             under_way.push_back(key);
                         }
+                    }
+                    Step::Discard(key, divisor) => {
+                        let discarded = queue.discard(&key, |job| job % divisor == 0);
+                        prop_assert!(discarded.iter().all(|job| job % divisor == 0));
                     }
                     Step::Done => {
                         if let Some(key) = under_way.pop_front() {

@@ -6,7 +6,9 @@
 //!
 //! Hashes wait in fair queues ([`crate::fair`]), one for checks of passwords and one for new accounts, which take turns.
 //! In each, addresses take turns, and an address and a person have a bounded share, so that whoever floods the server
-//! waits for themselves: a hash waits for at most one of each other address.
+//! waits for themselves: a hash waits for at most one of each other address. A person who has signed in from this address
+//! before takes turns of their own beside their address', so that no neighbour uses up what they have. An asker who goes
+//! gives their share back at once.
 
 mod guess;
 
@@ -25,6 +27,11 @@ const AT_ONCE: usize = 2;
 /// Hashes that may wait in each queue: about ten seconds of work. Above it nobody is served (`overloaded`).
 const WAITING_MAX: usize = 1_024;
 /// Hashes of one address (of one site for IPv6), waiting or computed. Above it that address is refused (`rate_limited`).
+///
+/// Eight take about 80 ms, so an office behind one address comes to it when more than a hundred of its people sign in for the
+/// first time within a second, or when somebody there keeps it full; then those who were signed in to from there before have
+/// their own share. A larger one would help that somebody only: 128 addresses, or /48s, are needed to fill the queue of all
+/// people with shares of eight.
 const ADDRESS_MAX: usize = 8;
 /// Hashes of one person: one is computed and two wait. Above it that person is refused (`rate_limited`).
 const PERSON_MAX: usize = 3;
@@ -40,6 +47,24 @@ pub struct Asker {
     pub site: IpAddr,
     /// Owner of the password; `None` for an account that is being made.
     pub person: Option<Person>,
+}
+
+/// Whose turns a hash takes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Share {
+    /// All people's at an address who were not signed in from there before.
+    Site(IpAddr),
+    /// This person's.
+    Person(Person),
+}
+
+impl Asker {
+    fn share(&self) -> Share {
+        match &self.person {
+            Some(person @ (_, Some(_))) => Share::Person(person.clone()),
+            Some((_, None)) | None => Share::Site(self.site),
+        }
+    }
 }
 
 /// Hashes and checks passwords.
@@ -67,7 +92,7 @@ pub enum Error {
 #[derive(Debug)]
 struct Waiting {
     /// Checks of passwords, and new accounts.
-    queues: [FairQueue<IpAddr, Job>; 2],
+    queues: [FairQueue<Share, Job>; 2],
     /// The queue whose turn it is.
     next: usize,
     under_way: usize,
@@ -96,14 +121,30 @@ struct Job {
 struct Turn {
     passwords: Passwords,
     queue: usize,
-    site: IpAddr,
+    share: Share,
     person: Option<Person>,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.passwords.waiting().end(self.queue, &self.site, self.person.as_ref());
+        self.passwords.waiting().end(self.queue, &self.share, self.person.as_ref());
         self.passwords.begin();
+    }
+}
+
+/// Place in the queue. Dropping it gives the share back, whether its turn has come or not.
+#[derive(Debug)]
+struct Place {
+    passwords: Passwords,
+    queue: usize,
+    share: Share,
+    granted: oneshot::Receiver<Turn>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.granted.close();
+        self.passwords.waiting().discard(self.queue, &self.share);
     }
 }
 
@@ -112,7 +153,7 @@ const SIGN_UPS: usize = 1;
 
 impl Waiting {
     /// The next hash that may be computed, if there is room for one.
-    fn next(&mut self) -> Option<(usize, IpAddr, Job)> {
+    fn next(&mut self) -> Option<(usize, Share, Job)> {
         if self.under_way >= AT_ONCE {
             return None;
         }
@@ -123,23 +164,38 @@ impl Waiting {
             let is_free = |job: &Job| {
                 job.person.as_ref().is_none_or(|person| people.get(person).is_none_or(|of| !of.is_under_way))
             };
-            if let Some((site, job)) = self.queues[queue].next(is_free) {
+            if let Some((share, job)) = self.queues[queue].next(is_free) {
                 self.under_way += 1;
                 if let Some(of) = job.person.as_ref().and_then(|person| self.people.get_mut(person)) {
                     of.is_under_way = true;
                 }
-                return Some((queue, site, job));
+                return Some((queue, share, job));
             }
         }
         None
     }
 
-    fn end(&mut self, queue: usize, site: &IpAddr, person: Option<&Person>) {
+    fn end(&mut self, queue: usize, share: &Share, person: Option<&Person>) {
         self.under_way -= 1;
-        self.queues[queue].done(site);
+        self.queues[queue].done(share);
         let Some(person) = person else { return };
         if let Some(of) = self.people.get_mut(person) {
             of.is_under_way = false;
+        }
+        self.give_back(person);
+    }
+
+    /// Takes those who have gone out of a queue.
+    fn discard(&mut self, queue: usize, share: &Share) {
+        for job in self.queues[queue].discard(share, |job| job.turn.is_closed()) {
+            if let Some(person) = &job.person {
+                self.give_back(person);
+            }
+        }
+    }
+
+    fn give_back(&mut self, person: &Person) {
+        if let Some(of) = self.people.get_mut(person) {
             of.all -= 1;
             if of.all == 0 {
                 self.people.remove(person);
@@ -216,7 +272,8 @@ impl Passwords {
         asker: Asker,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let turn = self.turn(asker)?.await.map_err(|error| Error::Hash(error.to_string()))?;
+        let mut place = self.turn(asker)?;
+        let turn = (&mut place.granted).await.map_err(|error| Error::Hash(error.to_string()))?;
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
             work()
@@ -226,7 +283,9 @@ impl Passwords {
     }
 
     /// Takes a place in the queue.
-    fn turn(&self, Asker { site, person }: Asker) -> Result<oneshot::Receiver<Turn>, Error> {
+    fn turn(&self, asker: Asker) -> Result<Place, Error> {
+        let share = asker.share();
+        let person = asker.person;
         let (turn, granted) = oneshot::channel();
         let mut waiting = self.waiting();
         if let Some(person) = &person {
@@ -236,7 +295,7 @@ impl Passwords {
             }
         }
         let queue = if person.is_some() { CHECKS } else { SIGN_UPS };
-        match waiting.queues[queue].push(site, Job { person: person.clone(), turn }) {
+        match waiting.queues[queue].push(share.clone(), Job { person: person.clone(), turn }) {
             Ok(()) => {}
             Err(Full::Key(_)) => return Err(Error::ShareFull),
             Err(Full::Queue(_)) => return Err(Error::Overloaded),
@@ -246,19 +305,19 @@ impl Passwords {
         }
         drop(waiting);
         self.begin();
-        Ok(granted)
+        Ok(Place { passwords: self.clone(), queue, share, granted })
     }
 
     /// Grants as many turns as there is room for.
     fn begin(&self) {
         loop {
-            let Some((queue, site, job)) = self.waiting().next() else { return };
+            let Some((queue, share, job)) = self.waiting().next() else { return };
             if job.turn.is_closed() {
                 // The asker has gone.
-                self.waiting().end(queue, &site, job.person.as_ref());
+                self.waiting().end(queue, &share, job.person.as_ref());
                 continue;
             }
-            let turn = Turn { passwords: self.clone(), queue, site, person: job.person };
+            let turn = Turn { passwords: self.clone(), queue, share, person: job.person };
             // Gone in this very moment: dropping the turn lets the next one begin.
             drop(job.turn.send(turn));
         }
@@ -322,9 +381,38 @@ mod tests {
         granted.push(passwords.turn(asker(2, "ben")).expect("room"));
         assert!(passwords.waiting().people.len() > 1);
         drop(granted);
-        passwords.begin();
         let waiting = passwords.waiting();
         assert_eq!((waiting.under_way, waiting.people.len()), (0, 0), "whoever goes gives their share back");
+    }
+
+    #[tokio::test]
+    async fn asker_who_goes_while_they_wait_gives_their_share_back_at_once() {
+        let passwords = Passwords::new(true);
+        // Others keep both cores, so that no turn comes.
+        let _others = [passwords.turn(asker(8, "eve")).expect("room"), passwords.turn(asker(9, "eve2")).expect("room")];
+        for _ in 0..4 {
+            let waiting: Vec<_> = (0..PERSON_MAX).map(|_| passwords.turn(asker(1, "ada")).expect("room")).collect();
+            assert!(passwords.turn(asker(1, "ada")).is_err(), "the control: as many as she may have");
+            drop(waiting);
+            let full: Vec<_> =
+                (0..ADDRESS_MAX).map(|person| passwords.turn(asker(1, &person.to_string())).expect("room")).collect();
+            assert!(passwords.turn(asker(1, "ada")).is_err(), "the control: as many as the address may have");
+            drop(full);
+        }
+        let waiting = passwords.waiting();
+        assert_eq!((waiting.under_way, waiting.people.len(), waiting.queues[CHECKS].waiting()), (2, 2, 0));
+    }
+
+    #[tokio::test]
+    async fn person_known_at_an_address_has_a_share_although_a_neighbour_fills_that_of_the_address() {
+        let passwords = Passwords::new(true);
+        let _flood: Vec<_> =
+            (0..ADDRESS_MAX).map(|person| passwords.turn(asker(1, &person.to_string())).expect("room")).collect();
+        assert!(passwords.turn(asker(1, "ada")).is_err(), "the control: nobody knows her here");
+        let known = Asker { person: Some(("ada".into(), Some(asker(1, "").site))), ..asker(1, "") };
+        let waiting: Vec<_> = (0..PERSON_MAX).map(|_| passwords.turn(known.clone()).expect("her own")).collect();
+        assert!(matches!(passwords.turn(known), Err(Error::ShareFull)));
+        drop(waiting);
     }
 
     #[tokio::test]
@@ -333,11 +421,11 @@ mod tests {
         let mut first = passwords.turn(asker(1, "ada")).expect("room");
         let mut second = passwords.turn(asker(1, "ada")).expect("room");
         let mut other = passwords.turn(asker(1, "ben")).expect("room");
-        let turn = first.try_recv().expect("granted");
-        assert!(second.try_recv().is_err(), "the same person waits");
-        assert!(other.try_recv().is_ok(), "and holds up nobody behind");
+        let turn = first.granted.try_recv().expect("granted");
+        assert!(second.granted.try_recv().is_err(), "the same person waits");
+        assert!(other.granted.try_recv().is_ok(), "and holds up nobody behind");
         drop(turn);
-        assert!(second.try_recv().is_ok());
+        assert!(second.granted.try_recv().is_ok());
     }
 
     #[tokio::test]
@@ -346,12 +434,12 @@ mod tests {
         let mut flood: Vec<_> =
             (0..ADDRESS_MAX).map(|person| passwords.turn(asker(1, &person.to_string())).expect("room")).collect();
         let mut ada = passwords.turn(asker(2, "ada")).expect("room");
-        assert!(ada.try_recv().is_err(), "as many are computed as may be");
+        assert!(ada.granted.try_recv().is_err(), "as many are computed as may be");
         let mut ended = 0;
         for turn in &mut flood {
-            drop(turn.try_recv().expect("granted"));
+            drop(turn.granted.try_recv().expect("granted"));
             ended += 1;
-            if ada.try_recv().is_ok() {
+            if ada.granted.try_recv().is_ok() {
                 break;
             }
         }
