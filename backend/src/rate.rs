@@ -110,9 +110,14 @@ impl<K: Hash + Eq> Limiter<K> {
 
     /// Gives a token back that was not needed after all.
     pub fn give_back(&self, key: &K) {
+        self.give_back_many(key, 1);
+    }
+
+    /// Gives so many tokens back.
+    pub fn give_back_many(&self, key: &K, count: u32) {
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(moment) = full_at.get_mut(key) {
-            *moment = moment.checked_sub(self.rate.each).unwrap_or(*moment);
+            *moment = moment.checked_sub(self.rate.each * count).unwrap_or(*moment);
         }
     }
 

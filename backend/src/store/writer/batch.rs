@@ -2,7 +2,7 @@
 
 use super::accept::{Highest, Recent};
 use super::head::{HEADS_MAX, Head, Position};
-use super::invite::Invites;
+use super::invite::{Invites, Taken};
 use super::job::{Effect, Job, Outcome};
 use super::{BATCH_MAX, Call, queue};
 use crate::store::health::{Cause, Gauge};
@@ -29,6 +29,7 @@ pub(super) struct State {
     tail: Tail,
     health: Gauge,
     pub(super) invites: Invites,
+    pub(super) invited: Taken,
     pub(super) heads: HashMap<i64, Head>,
     /// The heads that are not in the database as they are here.
     pub(super) dirty: Vec<i64>,
@@ -69,6 +70,7 @@ impl State {
             tail,
             health,
             invites: Invites::default(),
+            invited: Taken::new(),
             heads: HashMap::new(),
             dirty: Vec::new(),
             keys: HashMap::new(),
@@ -215,6 +217,7 @@ impl State {
                 }
                 let failure = self.transact(batch, &mut pending).err().map(|error| self.failed(error, pending.len()));
                 if failure.is_none() {
+                    self.invited.clear();
                     self.health.set(Health::Ready);
                     // Behind the commit: its answers need not wait for it, and a failure is noticed here.
                     if let Err(error) = apply::fold(&turn, FOLD_PAGES) {
@@ -253,6 +256,7 @@ impl State {
     /// Cleans up after a transaction that failed, and notes what that says about the disk.
     fn failed(&mut self, error: Error, jobs: usize) -> Error {
         self.forget();
+        self.give_invites_back();
         // Dropping the transaction's half-done work; if even that fails, the next BEGIN says so.
         let _ = self.database.execute_batch("ROLLBACK");
         self.health.failed(error, jobs)

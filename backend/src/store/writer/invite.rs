@@ -13,6 +13,9 @@ use shared::code::{Code, Rejection};
 use shared::ids::UserId;
 use std::time::Instant;
 
+/// What was taken of people's rates in the transaction under way. Goes back if that fails.
+pub(super) type Taken = Vec<(UserId, u32)>;
+
 /// The rules; without any, everybody may put everybody into groups.
 #[derive(Debug, Default)]
 pub struct Invites {
@@ -24,7 +27,7 @@ pub struct Invites {
 
 impl State {
     /// Counts the people whom `user` is about to make members, or gives the refusal: then nobody may become one.
-    pub(super) fn invite(&self, user: UserId, members: &[UserId]) -> Result<Option<Effect>, Error> {
+    pub(super) fn invite(&mut self, user: UserId, members: &[UserId]) -> Result<Option<Effect>, Error> {
         let others = || members.iter().copied().filter(|member| *member != user);
         if self.invites.is_known_only && !self.knows_all(user, others())? {
             let text = "You can put only people into a conversation with whom you have talked. Write to each of them \
@@ -43,7 +46,20 @@ impl State {
             // A millisecond more: part of one is not told.
             Effect::Refused(rate::refusal(text, wait + std::time::Duration::from_millis(1)))
         };
-        Ok(limiter.take_many(user, count, Instant::now()).err().map(refuse))
+        if let Err(wait) = limiter.take_many(user, count, Instant::now()) {
+            return Ok(Some(refuse(wait)));
+        }
+        self.invited.push((user, count));
+        Ok(None)
+    }
+
+    /// The transaction in which people were made members has failed: nobody has become one.
+    pub(super) fn give_invites_back(&mut self) {
+        for (user, count) in self.invited.drain(..) {
+            if let Some((_, limiter)) = &self.invites.rate {
+                limiter.give_back_many(&user, count);
+            }
+        }
     }
 
     /// Whether somebody has talked with all of these people: in the direct conversation, which is one look, or as
