@@ -44,7 +44,9 @@ impl Place {
                 user_agent: "bench".into(),
                 expires_at: clock::after(clock::now(), backend::accounts::SESSION_MAX),
             };
-            let made = runtime.block_on(writer.create_account(user, String::new(), session)).expect("written");
+            let made = runtime
+                .block_on(writer.create_account(std::net::Ipv4Addr::LOCALHOST.into(), user, String::new(), session))
+                .expect("written");
             assert!(made);
         }
         Self { runtime, store, writer, outcomes, people, _folder: folder }

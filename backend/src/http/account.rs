@@ -52,7 +52,7 @@ pub async fn create(
     let user =
         User { id: clock::id(UserId::v7), display_name, avatar: None, status: None, privacy: None, email: Some(email) };
     let (secret, new_session) = session::new(&headers);
-    let created = app.writer.create_account(user.clone(), hash, new_session).await?;
+    let created = app.writer.create_account(site(address), user.clone(), hash, new_session).await?;
     if !created {
         return Err(taken());
     }

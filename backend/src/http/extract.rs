@@ -134,8 +134,8 @@ pub fn note_use(app: &Arc<App>, session: &SessionRow) {
     let each = if session.kind == SessionKind::Token { TOKEN_TOUCH } else { SESSION_TOUCH };
     if session.last_seen_at < clock::before(clock::now(), each) {
         // Only a note; the request does not depend on it.
-        let (app, id) = (app.clone(), session.id);
-        tokio::spawn(async move { app.writer.touch_session(id).await });
+        let (app, user, id) = (app.clone(), session.user.id, session.id);
+        tokio::spawn(async move { app.writer.touch_session(user, id).await });
     }
 }
 

@@ -59,6 +59,6 @@ pub async fn subscribe(
 /// # Errors
 /// 401 without a session, 403 with a token.
 pub async fn unsubscribe(State(app): State<Arc<App>>, Browser { session }: Browser) -> Result<StatusCode, Refused> {
-    app.writer.push_unsubscribe(session.id).await?;
+    app.writer.push_unsubscribe(session.user.id, session.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

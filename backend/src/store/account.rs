@@ -2,12 +2,14 @@
 //! is one call in the writer's next transaction.)
 
 use super::sqlite::{account, attachment, conversation, session};
+use super::writer::Turn;
 use super::{Error, Writer};
 use crate::clock;
 use rusqlite::Connection;
 use shared::account::{Privacy, User};
 use shared::ids::{AttachmentId, SessionId, Timestamp, UserId};
 use shared::limits::{SESSIONS_MAX, TOKENS_MAX};
+use std::net::IpAddr;
 
 /// A session or an API token to be made; the secret itself stays with the caller.
 #[derive(Debug)]
@@ -72,12 +74,18 @@ fn go_on(database: &Connection, by: SessionId) -> Result<(), Error> {
 }
 
 impl<A: Send + 'static> Writer<A> {
-    /// Makes an account with its first session. `Ok(false)`: the address is taken.
+    /// Makes an account with its first session, in the turn of the place it is made from. `Ok(false)`: the address is taken.
     ///
     /// # Errors
     /// When the database fails or is overloaded; then there is no account.
-    pub async fn create_account(&self, user: User, password_hash: String, session: NewSession) -> Result<bool, Error> {
-        self.call(move |database| {
+    pub async fn create_account(
+        &self,
+        from: IpAddr,
+        user: User,
+        password_hash: String,
+        session: NewSession,
+    ) -> Result<bool, Error> {
+        self.call(Turn::Address(from), move |database| {
             let email = user.email.as_deref().unwrap_or_default();
             let at = clock::now();
             let made = account::insert(database, user.id, email, &user.display_name, &password_hash, at)?;
@@ -94,7 +102,7 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// [`Error::SignedOut`], or when the database fails or is overloaded; then nothing was changed.
     pub async fn change_account(&self, user: UserId, by: SessionId, change: AccountChange) -> Result<Changed, Error> {
-        self.call(move |database| {
+        self.call(Turn::Person(user), move |database| {
             go_on(database, by)?;
             // Looked at before anything is written: a refusal changes nothing.
             if let Some(Some(avatar)) = change.avatar
@@ -133,7 +141,7 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// [`Error::SignedOut`], or when the database fails or is overloaded; then it goes on.
     pub async fn delete_account(&self, user: UserId, by: SessionId) -> Result<Option<Vec<SessionId>>, Error> {
-        self.call(move |database| {
+        self.call(Turn::Person(user), move |database| {
             go_on(database, by)?;
             if !conversation::groups(database, user, 1)?.is_empty() {
                 return Ok(None);
@@ -156,7 +164,7 @@ impl<A: Send + 'static> Writer<A> {
         password_hash: String,
         session: NewSession,
     ) -> Result<Vec<SessionId>, Error> {
-        self.call(move |database| {
+        self.call(Turn::Person(user), move |database| {
             if !account::has_password(database, user, &password_hash)? {
                 return Err(Error::SignedOut);
             }
@@ -177,7 +185,7 @@ impl<A: Send + 'static> Writer<A> {
         name: String,
         token: NewSession,
     ) -> Result<bool, Error> {
-        self.call(move |database| {
+        self.call(Turn::Person(user), move |database| {
             go_on(database, by)?;
             let now = clock::now();
             if session::tokens(database, user, now)?.len() >= TOKENS_MAX as usize {
@@ -194,7 +202,7 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// When the database fails or is overloaded; then it goes on.
     pub async fn delete_session(&self, user: UserId, id: SessionId, is_token: bool) -> Result<bool, Error> {
-        self.call(move |database| session::delete(database, user, id, is_token)).await
+        self.call(Turn::Person(user), move |database| session::delete(database, user, id, is_token)).await
     }
 
     /// Removes at most `most` sessions and tokens whose end came before this moment. `Ok(true)`: there may be more.
@@ -202,15 +210,15 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// When the database fails or is overloaded.
     pub async fn remove_ended_sessions(&self, before: Timestamp, most: u32) -> Result<bool, Error> {
-        self.call(move |database| session::delete_ended(database, before, most)).await
+        self.call(Turn::Program, move |database| session::delete_ended(database, before, most)).await
     }
 
     /// Notes that a session was used.
     ///
     /// # Errors
     /// When the database fails or is overloaded.
-    pub async fn touch_session(&self, id: SessionId) -> Result<(), Error> {
-        self.call(move |database| session::touch(database, id, clock::now())).await
+    pub async fn touch_session(&self, user: UserId, id: SessionId) -> Result<(), Error> {
+        self.call(Turn::Person(user), move |database| session::touch(database, id, clock::now())).await
     }
 
     /// Notes when people were last there.
@@ -218,6 +226,6 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// When the database fails or is overloaded.
     pub async fn set_last_seen(&self, people: Vec<(UserId, Timestamp)>) -> Result<(), Error> {
-        self.call(move |database| account::set_last_seen(database, &people)).await
+        self.call(Turn::Program, move |database| account::set_last_seen(database, &people)).await
     }
 }

@@ -2,6 +2,7 @@
 //! transaction. Which message carries a file is decided where the message is stored.)
 
 use super::sqlite::attachment;
+use super::writer::Turn;
 use super::{Error, Store, Writer};
 use crate::clock;
 use shared::attachment::Attachment;
@@ -106,7 +107,7 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// When the database fails or is overloaded; then it is not noted.
     pub async fn add_attachment(&self, new: NewAttachment, bytes_max: u64) -> Result<bool, Error> {
-        self.call(move |database| {
+        self.call(Turn::Person(new.owner), move |database| {
             let bytes = attachment::bytes_of(database, new.owner)?;
             let small_bytes = new.small_form.map_or(0, |small| small.bytes);
             if bytes.saturating_add(new.attachment.size).saturating_add(small_bytes) > bytes_max {
@@ -131,7 +132,7 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// When the database fails or is overloaded; then it stays.
     pub async fn remove_attachment(&self, user: UserId, id: AttachmentId) -> Result<bool, Error> {
-        self.call(move |database| attachment::remove_one(database, user, id, clock::now())).await
+        self.call(Turn::Person(user), move |database| attachment::remove_one(database, user, id, clock::now())).await
     }
 
     /// Takes away what came before this moment and no message names.
@@ -139,7 +140,7 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// When the database fails or is overloaded.
     pub async fn remove_unsent_attachments(&self, before: Timestamp) -> Result<(), Error> {
-        self.call(move |database| attachment::remove_unsent(database, before, clock::now())).await
+        self.call(Turn::Program, move |database| attachment::remove_unsent(database, before, clock::now())).await
     }
 
     /// Forgets files whose bytes are gone.
@@ -147,6 +148,6 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// When the database fails or is overloaded.
     pub async fn forget_attachments(&self, ids: Vec<AttachmentId>) -> Result<(), Error> {
-        self.call(move |database| attachment::forget(database, &ids)).await
+        self.call(Turn::Program, move |database| attachment::forget(database, &ids)).await
     }
 }

@@ -1,6 +1,7 @@
 //! Who is told of messages while the page is closed.
 
 use super::sqlite::{push, session};
+use super::writer::Turn;
 use super::{Error, Store, Writer};
 use crate::clock;
 use shared::ids::{SessionId, Timestamp, UserId};
@@ -97,7 +98,7 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// When the database fails or is overloaded.
     pub async fn push_signer(&self, new: [u8; 32]) -> Result<[u8; 32], Error> {
-        self.call(move |database| push::signer(database, new)).await
+        self.call(Turn::Program, move |database| push::signer(database, new)).await
     }
 
     /// From now on this session's browser is told.
@@ -105,7 +106,7 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// [`Error::SignedOut`], or when the database fails or is overloaded.
     pub async fn push_subscribe(&self, user: UserId, by: SessionId, endpoint: Endpoint) -> Result<(), Error> {
-        self.call(move |database| {
+        self.call(Turn::Person(user), move |database| {
             if !session::exists(database, by, clock::now())? {
                 return Err(Error::SignedOut);
             }
@@ -118,8 +119,8 @@ impl<A: Send + 'static> Writer<A> {
     ///
     /// # Errors
     /// When the database fails or is overloaded.
-    pub async fn push_unsubscribe(&self, by: SessionId) -> Result<(), Error> {
-        self.call(move |database| push::unsubscribe(database, by)).await
+    pub async fn push_unsubscribe(&self, user: UserId, by: SessionId) -> Result<(), Error> {
+        self.call(Turn::Person(user), move |database| push::unsubscribe(database, by)).await
     }
 
     /// The push service knows this address no more.
@@ -127,7 +128,7 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// When the database fails or is overloaded.
     pub async fn push_forget(&self, url: String) -> Result<(), Error> {
-        self.call(move |database| push::forget(database, &url)).await
+        self.call(Turn::Program, move |database| push::forget(database, &url)).await
     }
 
     /// Everything up to here was seen to.
@@ -135,6 +136,6 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// When the database fails or is overloaded.
     pub async fn set_push_position(&self, position: i64) -> Result<(), Error> {
-        self.call(move |database| push::set_position(database, position)).await
+        self.call(Turn::Program, move |database| push::set_position(database, position)).await
     }
 }

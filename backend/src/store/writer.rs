@@ -42,6 +42,7 @@ use super::sqlite::{apply, event};
 use super::tail::Tail;
 use crate::task::Part;
 use job::Job;
+pub(super) use queue::Turn;
 use rusqlite::Connection;
 use shared::ids::{ConversationId, Seq, UserId};
 use std::fs::File;
@@ -158,7 +159,7 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// When it cannot.
     pub async fn try_out(&self) -> Result<(), Error> {
-        self.call(|database| {
+        self.call(Turn::Program, |database| {
             // A single page may fit where a message does not.
             open::try_space(database)?;
             database.execute("UPDATE meta SET value = value WHERE name = 'epoch'", [])?;
@@ -184,15 +185,15 @@ impl<A: Send + 'static> Writer<A> {
         }
     }
 
-    /// Runs `work` in the next transaction and answers after its commit. What it did is undone if it
+    /// Runs `work` in the next transaction, in somebody's turn, and answers after its commit. What it did is undone if it
     /// fails, and only that.
-    pub(super) async fn call<T, F>(&self, work: F) -> Result<T, Error>
+    pub(super) async fn call<T, F>(&self, turn: Turn, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.push(Job::Call(Box::new(TypedCall { work: Some(work), result: None, reply })))?;
+        self.push(Job::Call(turn, Box::new(TypedCall { work: Some(work), result: None, reply })))?;
         answer.await.map_err(|_| Error::Closed)?
     }
 
@@ -269,7 +270,7 @@ mod tests {
             let (store, writer) = open().expect("opens");
             if is_broken {
                 store.break_down(Part::Presence);
-                assert!(matches!(writer.push(Job::Call(Box::new(nothing()))), Err(Error::Broken)));
+                assert!(matches!(writer.push(Job::Call(Turn::Program, Box::new(nothing()))), Err(Error::Broken)));
             }
             writer.close();
             let again = open().map(|(_, writer)| writer.close());

@@ -68,7 +68,13 @@ impl Place {
             kind: SessionKind::Browser,
             last_seen_at: Timestamp::default(),
         };
-        assert!(self.app.writer.create_account(user, "a hash".into(), new).await.unwrap());
+        assert!(
+            self.app
+                .writer
+                .create_account(std::net::Ipv4Addr::LOCALHOST.into(), user, "a hash".into(), new)
+                .await
+                .unwrap()
+        );
         Person { session, token_hash }
     }
 

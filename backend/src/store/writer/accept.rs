@@ -43,7 +43,7 @@ impl State {
             Job::Flush { asker, user, done } => {
                 Ok(Outcome { asker, user, command: None, effect: Effect::Flushed(done) })
             }
-            job @ (Job::Amend { .. } | Job::Change { .. } | Job::Call(_)) => Err(job),
+            job @ (Job::Amend { .. } | Job::Change { .. } | Job::Call(..)) => Err(job),
         }
     }
 

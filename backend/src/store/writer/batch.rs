@@ -303,7 +303,7 @@ impl State {
                 (asker, user, None, self.attempt(|state| state.progress(user, conversation, seq, progress)))
             }
             Job::Flush { asker, user, done } => (asker, user, None, Ok(Effect::Flushed(done))),
-            Job::Call(call) => return self.call(call),
+            Job::Call(_, call) => return self.call(call),
         };
         let (effect, error) = match effect {
             Ok(effect) => (effect, None),
@@ -366,7 +366,7 @@ fn untouched<A>(job: Job<A>) -> Pending<A> {
         Job::Change { asker, user, .. } => (asker, user, None, Effect::Nothing),
         Job::Progress { asker, user, .. } => (asker, user, None, Effect::Nothing),
         Job::Flush { asker, user, done } => (asker, user, None, Effect::Flushed(done)),
-        Job::Call(call) => return Pending::Call(call, Ok(())),
+        Job::Call(_, call) => return Pending::Call(call, Ok(())),
     };
     Pending::Outcome(Outcome { asker, user, command, effect })
 }

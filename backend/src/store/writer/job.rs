@@ -259,7 +259,7 @@ pub(super) enum Job<A> {
     Amend { asker: A, user: UserId, amendment: Amendment },
     Change { asker: A, user: UserId, change: Change },
     Progress { asker: A, user: UserId, conversation: ConversationId, seq: Seq, progress: Progress },
-    Call(Box<dyn Call>),
+    Call(Turn, Box<dyn Call>),
     Flush { asker: A, user: UserId, done: oneshot::Sender<()> },
 }
 
@@ -271,7 +271,7 @@ impl<A> Job<A> {
             | Job::Amend { user, .. }
             | Job::Change { user, .. }
             | Job::Progress { user, .. } => Turn::Person(*user),
-            Job::Call(_) => Turn::Program,
+            Job::Call(turn, _) => *turn,
             Job::Flush { .. } => Turn::Last,
         }
     }
@@ -281,7 +281,7 @@ impl<A> Job<A> {
         match self {
             Job::Send { message, .. } => message.weight(),
             Job::Progress { .. } | Job::Flush { .. } => Weight::units(1),
-            Job::Amend { .. } | Job::Change { .. } | Job::Call(_) => Weight::WHOLE_TURN,
+            Job::Amend { .. } | Job::Change { .. } | Job::Call(..) => Weight::WHOLE_TURN,
         }
     }
 }

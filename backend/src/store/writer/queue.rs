@@ -2,7 +2,8 @@
 //!
 //! A person's jobs are done in the order in which they came. Of different people, each has one turn in a round: one job,
 //! or several light ones that together cost no more than one ([`Weight`]). So a person who has queued a thousand jobs
-//! holds up the others by one turn for each of theirs. Jobs of the program itself are those of one more person.
+//! holds up the others by one turn for each of theirs. Jobs for people without an account yet are those of one person for
+//! each address, jobs of the program itself those of one more.
 //!
 //! Light jobs share a turn because a batch that takes one message of each of a thousand people writes a thousand answers
 //! to a thousand sockets; a batch that takes the sixteen that came together writes them together.
@@ -18,6 +19,7 @@ use crate::store::Error;
 use foldhash::HashMap;
 use shared::ids::UserId;
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Rounds in a batch, and so turns of one person in it: whoever comes while it is done waits for so many of a flood. A
@@ -49,9 +51,11 @@ const PERSON_PART: usize = 4;
 
 /// Whose turn a job takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Turn {
+pub(in crate::store) enum Turn {
     /// This person's.
     Person(UserId),
+    /// That of all people at this address (or /48) who have no account yet.
+    Address(IpAddr),
     /// The program's own.
     Program,
     /// None: it comes after every job that was queued before it, whosever they are.

@@ -78,7 +78,12 @@ impl World {
             User { id, display_name: name.to_owned(), avatar: None, status: None, privacy: None, email: Some(email) };
         let (session, new) = session();
         // Signing in is not what is tested here, and a real hash takes its time.
-        let is_new = self.app.writer.create_account(user.clone(), "a hash".into(), new).await.unwrap();
+        let is_new = self
+            .app
+            .writer
+            .create_account(std::net::Ipv4Addr::LOCALHOST.into(), user.clone(), "a hash".into(), new)
+            .await
+            .unwrap();
         assert!(is_new);
         let device = Device::new(self.app.clone(), id, session, self.now);
         let person = Person::new(self.app.clone(), user, device);

@@ -1,10 +1,12 @@
 use super::super::job::Change;
 use super::super::job::{Content, NewMessage, Recipients};
+use super::super::queue::Turn;
 use super::*;
 use crate::clock;
 use crate::store::sqlite::account;
 use crate::store::sqlite::open::{self, Opened};
 use crate::store::tail::ROWS_MAX;
+use shared::code::Code;
 use shared::conversation::ConversationKind;
 use shared::event::EventKind;
 use shared::ids::{CommandId, Timestamp};
@@ -192,7 +194,7 @@ fn somebody_who_signs_up_has_nothing_unread_of_the_same_moment() {
     let ben = clock::id(UserId::v7);
     let (reply, _) = tokio::sync::oneshot::channel();
     let work = move |database: &Connection| account::insert(database, ben, "c@d", "Ben", "x", clock::now());
-    let sign_up = Job::Call(Box::new(super::super::TypedCall { work: Some(work), result: None, reply }));
+    let sign_up = Job::Call(Turn::Program, Box::new(super::super::TypedCall { work: Some(work), result: None, reply }));
     handle(&mut state, vec![send(ada), send(ada), sign_up]);
     let unread: i64 = state
         .database
@@ -210,7 +212,7 @@ fn a_call_that_panics_is_undone_alone() {
     let (_folder, mut state, ada) = opened();
     let call = |work: fn(&Connection) -> Result<(), Error>| {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        (Job::Call(Box::new(super::super::TypedCall { work: Some(work), result: None, reply })), answer)
+        (Job::Call(Turn::Program, Box::new(super::super::TypedCall { work: Some(work), result: None, reply })), answer)
     };
     let note = "INSERT INTO meta (name, value) VALUES ('note', 'x')";
     let (bad, bad_answer) = call(|database| {
@@ -311,6 +313,74 @@ fn a_message_names_members_however_many_others_have_their_names() {
 }
 
 #[tokio::test]
+async fn calls_made_for_a_person_have_that_persons_turn_and_room() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (outcomes, _delivered) = mpsc::channel(64);
+    let (_store, writer) = crate::store::Store::open(folder.path(), 40, outcomes).expect("opens");
+    let writer: &'static crate::store::Writer<()> = Box::leak(Box::new(writer));
+    let (begun, is_begun) = tokio::sync::oneshot::channel();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let busy = tokio::spawn(writer.call(Turn::Program, move |_| {
+        let _ = begun.send(());
+        let _ = held.recv();
+        Ok(())
+    }));
+    is_begun.await.expect("begun");
+    let (done, order) = std::sync::mpsc::channel();
+    let queue = |turn, name: &'static str| {
+        let done = done.clone();
+        let mut call = Box::pin(writer.call(turn, move |_| Ok(done.send(name).expect("somebody listens"))));
+        // Asked once, it is queued.
+        (futures_util::FutureExt::now_or_never(call.as_mut()).is_none(), call)
+    };
+    let (ada, ben) = (Turn::Person(clock::id(UserId::v7)), Turn::Person(clock::id(UserId::v7)));
+    let place = |last| Turn::Address(std::net::IpAddr::from([192, 0, 2, last]));
+    let flood: Vec<_> = (0..20).map(|_| queue(ada, "ada")).collect();
+    let sign_ups: Vec<_> = (0..12).map(|_| queue(place(1), "sign-up")).collect();
+    let queued = |calls: &[(bool, _)]| calls.iter().filter(|(is_queued, _)| *is_queued).count();
+    assert_eq!((queued(&flood), queued(&sign_ups)), (10, 10), "a quarter each");
+    let others = [queue(ben, "ben"), queue(place(2), "neighbour"), queue(Turn::Program, "program")];
+    assert_eq!(queued(&others), 3, "others have room");
+    release.send(()).expect("the writer waits");
+    busy.await.expect("no panic").expect("done");
+    let order: Vec<_> = order.iter().take(23).collect();
+    assert_eq!(order[..5], ["ada", "sign-up", "ben", "neighbour", "program"]);
+    tokio::task::spawn_blocking(|| writer.close()).await.expect("closed");
+}
+
+#[test]
+fn people_of_a_transaction_that_failed_do_not_count_as_brought_in() {
+    let (folder, mut state, user) = opened();
+    let rate = crate::rate::Rate::new(3, 1, std::time::Duration::from_secs(60 * 60));
+    state.invites.rate = Some((3, crate::rate::Limiter::new(rate)));
+    let mut members = vec![user];
+    for _ in 0..3 {
+        let other = clock::id(UserId::v7);
+        account::insert(&state.database, other, &format!("{other}@x"), "Other", "x", clock::now()).expect("an account");
+        members.push(other);
+    }
+    members.sort_unstable();
+    let create = || {
+        let (name, topic, is_public, members) = (None, None, false, members.clone());
+        let change = Change::Create { kind: ConversationKind::Group, name, topic, is_public, members };
+        vec![Job::Change { asker: (), user, change }]
+    };
+    // The writer may write until it stores what it has remembered: then the disk is full.
+    let full = "CREATE TRIGGER full BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'full'); END";
+    state.database.execute_batch(full).expect("set");
+    for _ in 0..2 {
+        let failed = handle(&mut state, create());
+        assert!(matches!(&failed[..], [Effect::Refused(refused)] if refused.code != Code::RateLimited), "{failed:?}");
+    }
+    state.database.execute_batch("DROP TRIGGER full").expect("set");
+    let made = handle(&mut state, create());
+    assert!(matches!(made[..], [Effect::Stored(_)]), "{made:?}");
+    let again = handle(&mut state, create());
+    assert!(matches!(&again[..], [Effect::Refused(refused)] if refused.code == Code::RateLimited), "{again:?}");
+    drop(folder);
+}
+
+#[tokio::test]
 async fn one_persons_flood_holds_up_anothers_message_by_one_turn() {
     let folder = tempfile::tempdir().expect("a folder");
     let (outcomes, mut delivered) = mpsc::channel(64);
@@ -322,7 +392,7 @@ async fn one_persons_flood_holds_up_anothers_message_by_one_turn() {
     let (release, held) = std::sync::mpsc::channel::<()>();
     let busy = writer.clone();
     let busy = tokio::spawn(async move {
-        busy.call(move |database| {
+        busy.call(Turn::Program, move |database| {
             account::insert(database, ada, "a@b", "Ada", "x", clock::now())?;
             account::insert(database, ben, "c@d", "Ben", "x", clock::now())?;
             let _ = begun.send(());
