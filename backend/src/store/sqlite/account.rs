@@ -90,6 +90,7 @@ pub(in crate::store) fn insert(
     if inserted == 0 {
         return Ok(false);
     }
+    // By its key: the first conversation that was made is the one looked for, and the others are not gone over.
     // Asked of the log: what was said in this transaction is not in the conversation's row yet.
     database
         .prepare_cached(
@@ -97,7 +98,7 @@ pub(in crate::store) fn insert(
              SELECT key, ?1, ?2, coalesce(newest.seq, 0), coalesce(newest.seq, 0), coalesce(newest.message_count, 0)
              FROM conversation LEFT JOIN event AS newest ON newest.conversation = key
                AND newest.seq = (SELECT max(seq) FROM event WHERE conversation = key)
-             WHERE conversation.kind = 'everyone'",
+             WHERE key = (SELECT key FROM conversation WHERE kind = 'everyone')",
         )?
         .execute(params![Sql(id), Sql(at)])?;
     Ok(true)

@@ -63,14 +63,17 @@ pub(in crate::store) fn blank(
     sent: &Fingerprint,
     edited: &Fingerprint,
 ) -> Result<(), Error> {
-    const EDITS: &str = "event.conversation = ?1 AND target = ?2 AND kind LIKE '{\"edited\":%'";
+    const EDITS: &str = "event.conversation = ?1 AND target = ?2 AND substr(kind, 1, 11) <> '{\"reacted\":'
+       AND kind LIKE '{\"edited\":%'";
     database
         .prepare_cached(
             "UPDATE event SET fingerprint = ?3 WHERE conversation = ?1 AND seq = ?2 AND fingerprint IS NOT NULL",
         )?
         .execute(params![conversation, Sql(target), sent])?;
     database
-        .prepare_cached(&format!("UPDATE event SET fingerprint = ?3 WHERE fingerprint IS NOT NULL AND {EDITS}"))?
+        .prepare_cached(&format!(
+            "UPDATE event INDEXED BY event_changed SET fingerprint = ?3 WHERE fingerprint IS NOT NULL AND {EDITS}"
+        ))?
         .execute(params![conversation, Sql(target), edited])?;
     // Those from before fingerprints stood in the rows of events.
     database.prepare_cached("UPDATE command SET fingerprint = ?3 WHERE user = ?1 AND id = ?2")?.execute(params![
@@ -79,7 +82,7 @@ pub(in crate::store) fn blank(
         sent
     ])?;
     // The table has no index for this: it is looked through only for edits that old.
-    let old = format!("SELECT seq FROM event WHERE command IS NULL AND {EDITS}");
+    let old = format!("SELECT seq FROM event INDEXED BY event_changed WHERE command IS NULL AND {EDITS}");
     if database.prepare_cached(&old)?.exists(params![conversation, Sql(target)])? {
         database
             .prepare_cached(&format!("UPDATE command SET fingerprint = ?3 WHERE conversation = ?1 AND seq IN ({old})"))?

@@ -110,20 +110,23 @@ pub(in crate::store) fn blank_edits(
 ) -> Result<(), Error> {
     database
         .prepare_cached(
-            "UPDATE event SET kind = ?3 WHERE conversation = ?1 AND target = ?2 AND kind LIKE '{\"edited\":%'",
+            "UPDATE event INDEXED BY event_changed SET kind = ?3 WHERE conversation = ?1 AND target = ?2
+               AND substr(kind, 1, 11) <> '{\"reacted\":' AND kind LIKE '{\"edited\":%'",
         )?
         .execute(params![conversation, Sql(target), kind])?;
     Ok(())
 }
 
-/// The event that deleted a message.
+/// The event that deleted a message: the last that has changed it.
 pub(in crate::store) fn deletion(
     database: &Connection,
     conversation: i64,
     target: Seq,
 ) -> Result<Option<(Seq, Timestamp)>, Error> {
     let mut statement = database.prepare_cached(
-        "SELECT seq, at FROM event WHERE conversation = ?1 AND target = ?2 AND kind LIKE '{\"deleted\":%'",
+        "SELECT seq, at FROM event INDEXED BY event_changed WHERE conversation = ?1 AND target = ?2
+           AND substr(kind, 1, 11) <> '{\"reacted\":' AND kind LIKE '{\"deleted\":%'
+         ORDER BY position DESC LIMIT 1",
     )?;
     Ok(statement
         .query_row(params![conversation, Sql(target)], |found| Ok((row::get(found, "seq")?, row::get(found, "at")?)))

@@ -30,7 +30,8 @@ pub(in crate::store) fn find(
         .optional()?)
 }
 
-/// Whether one more kind of reaction fits, or this kind is there already.
+/// Whether one more kind of reaction fits, or this kind is there already. Steps from kind to kind in the table's own order,
+/// so that it costs at most `most` steps and the reactions taken back ([`TAKEN_BACK_MAX`]), however many people react.
 pub(in crate::store) fn has_room(
     database: &Connection,
     conversation: i64,
@@ -38,12 +39,23 @@ pub(in crate::store) fn has_room(
     emoji: &str,
     most: usize,
 ) -> Result<bool, Error> {
-    let mut statement = database.prepare_cached(
-        "SELECT count(DISTINCT emoji) FROM reaction
-         WHERE conversation = ?1 AND target = ?2 AND is_on AND emoji <> ?3",
+    let mut next = database.prepare_cached(
+        "SELECT emoji FROM reaction WHERE conversation = ?1 AND target = ?2 AND emoji > ?3 AND is_on ORDER BY emoji LIMIT 1",
     )?;
-    let others: i64 = statement.query_row(params![conversation, Sql(target), emoji], |found| found.get(0))?;
-    Ok(usize::try_from(others).unwrap_or(usize::MAX) < most)
+    let mut last = String::new();
+    for _ in 0..most {
+        let found = next.query_row(params![conversation, Sql(target), last], |found| found.get::<_, String>(0));
+        match found.optional()? {
+            Some(kind) if kind == emoji => return Ok(true),
+            Some(kind) => last = kind,
+            None => return Ok(true),
+        }
+    }
+    // There are as many as there may be, of which this may be a later one.
+    let mut is_there = database.prepare_cached(
+        "SELECT 1 FROM reaction WHERE conversation = ?1 AND target = ?2 AND emoji = ?3 AND is_on LIMIT 1",
+    )?;
+    Ok(is_there.exists(params![conversation, Sql(target), emoji])?)
 }
 
 #[expect(clippy::too_many_arguments, reason = "they are the row's columns")]
@@ -67,8 +79,10 @@ pub(in crate::store) fn set(
         // What was taken back is remembered for its answer; ever new ones do not pile up.
         database
             .prepare_cached(
-                "DELETE FROM reaction WHERE conversation = ?1 AND target = ?2 AND NOT is_on AND seq <= (
-                   SELECT seq FROM reaction WHERE conversation = ?1 AND target = ?2 AND NOT is_on
+                "DELETE FROM reaction INDEXED BY reaction_taken_back
+                 WHERE conversation = ?1 AND target = ?2 AND is_on = 0 AND seq <= (
+                   SELECT seq FROM reaction INDEXED BY reaction_taken_back
+                   WHERE conversation = ?1 AND target = ?2 AND is_on = 0
                    ORDER BY seq DESC LIMIT 1 OFFSET ?3)",
             )?
             .execute(params![conversation, Sql(target), TAKEN_BACK_MAX])?;
@@ -128,4 +142,62 @@ pub(in crate::store) fn spans(
         }
     }
     Ok(folded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::open;
+    use super::*;
+    use crate::clock;
+
+    const MOST: usize = 3;
+
+    #[test]
+    fn room_for_reactions_is_found_in_so_many_steps_however_many_people_react() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = open::open(folder.path()).expect("opens").connection;
+        let key = super::super::conversation::find_everyone(&database).expect("it is there");
+        let target = Seq::FIRST;
+        let mut seq = target;
+        let mut give = |emoji: &str, is_on: bool, count: usize| {
+            for _ in 0..count {
+                seq = shared::ids::Cursor::from(seq).next();
+                let user = clock::id(UserId::v7);
+                set(&database, key, target, emoji, user, is_on, seq, clock::now()).expect("set");
+            }
+        };
+        let has_room = |emoji: &str| has_room(&database, key, target, emoji, MOST).expect("reads");
+        assert!(has_room("a"));
+        give("b", true, 1);
+        give("d", true, 1);
+        give("c", false, 2);
+        assert!(["a", "b", "c", "z"].into_iter().all(has_room), "what was taken back takes no room");
+        give("c", true, 1);
+        assert_eq!(["a", "b", "c", "d", "z"].map(has_room), [false, true, true, true, false]);
+        // Two thousand people more cost no step more: SQLite counts what it does.
+        let steps = |give: &mut dyn FnMut()| {
+            give();
+            let counted = std::cell::Cell::new(0);
+            let plans =
+                ["SELECT emoji FROM reaction WHERE conversation = ?1 AND target = ?2 AND emoji > ?3 AND is_on \
+                          ORDER BY emoji LIMIT 1"];
+            for plan in plans {
+                let mut statement = database.prepare(plan).expect("prepares");
+                let mut rows = statement.query(params![key, Sql(target), "b"]).expect("asks");
+                assert!(rows.next().expect("reads").is_some());
+                drop(rows);
+                counted.set(counted.get() + statement.get_status(rusqlite::StatementStatus::VmStep));
+            }
+            counted.get()
+        };
+        let before = steps(&mut || {});
+        let after = steps(&mut || give("b", true, 2_000));
+        assert!(after <= before + 5, "{before} and then {after}");
+        // What is remembered of those taken back is found without going over the others.
+        give("b", false, TAKEN_BACK_MAX as usize + 9);
+        let kept: u32 = database
+            .query_row("SELECT count(*) FROM reaction WHERE is_on = 0", [], |found| found.get(0))
+            .expect("a count");
+        assert_eq!(kept, TAKEN_BACK_MAX);
+    }
 }
