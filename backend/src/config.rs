@@ -160,7 +160,7 @@ pub struct Settings {
     /// Connections one address may have open before signing in [default: 64]
     #[arg(long, value_name = "N", env = "CONFAB_CONNECTIONS_PER_ADDRESS")]
     connections_per_address: Option<usize>,
-    /// Connections one address may have open in all, sockets too [default: 512]
+    /// Connections and sockets of signed-in people one address may have open beyond eight of each [default: 512]
     #[arg(long, value_name = "N", env = "CONFAB_CONNECTIONS_PER_ADDRESS_IN_ALL")]
     connections_per_address_in_all: Option<usize>,
     /// Connections one person may have open beside sockets [default: 128]
@@ -289,7 +289,7 @@ pub struct Config {
     pub sockets_per_user: usize,
     /// Connections of one address before signing in.
     pub connections_per_address: usize,
-    /// Connections of one address in all.
+    /// Connections and sockets of signed-in people at one address, beyond the first eight of each.
     pub connections_per_address_in_all: usize,
     /// Connections of one user beside sockets.
     pub connections_per_user: usize,

@@ -20,8 +20,9 @@ const SWEEP: Duration = Duration::from_secs(60 * 60);
 /// Rows in one transaction.
 const SWEPT: u32 = 1_000;
 
-/// Closes the sockets of these sessions of somebody with 4401.
+/// Closes the sockets of these sessions of somebody with 4401. Their secrets spend nothing of that person's any more.
 pub fn end(app: &App, user: UserId, sessions: &[SessionId]) {
+    app.ledger.end_sessions(sessions);
     for session in sessions {
         app.registry.close_session(user, *session, close::SESSION_ENDED);
     }

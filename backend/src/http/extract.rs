@@ -45,12 +45,13 @@ impl FromRequestParts<Arc<App>> for SignedIn {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refused> {
-        let shown = Shown::of(&parts.headers, app).await?;
-        let found = app.store.session(shown.hash, shown.not_before).await?;
-        let session = found.filter(|session| shown.fits(session)).ok_or_else(signed_out)?;
+        let shown = Shown::from_request_parts(parts, app).await?;
+        let slot = parts.extensions.get::<ConnectionSlot>();
+        let session = shown.look_up(app, slot).await?.ok_or_else(signed_out)?;
+        app.ledger.know(&shown.hash, session.user.id, session.id);
         note_use(app, &session);
         // Every route has a toll, and every request a slot; the router's test sees to it.
-        if let (Some(slot), Some(toll)) = (parts.extensions.get::<ConnectionSlot>(), parts.extensions.get::<Toll>()) {
+        if let (Some(slot), Some(toll)) = (slot, parts.extensions.get::<Toll>()) {
             slot.admit(session.user.id, *toll, body_bytes(&parts.headers)).await?;
         }
         Ok(Self { session })
@@ -71,7 +72,33 @@ pub fn signed_out() -> Refused {
     Refused::from(Rejection::new(Code::Unauthenticated, "Please sign in first"))
 }
 
-/// The secret that a request shows.
+/// SHA-256 of each secret that a request shows: of its bearer token, or of its cookies of the session's name, at most
+/// [`COOKIES_MAX`].
+#[derive(Debug, Clone)]
+pub struct Secrets {
+    hashes: Vec<[u8; 32]>,
+    is_bearer: bool,
+}
+
+impl Secrets {
+    /// What these headers show.
+    #[must_use]
+    pub fn of(headers: &HeaderMap, app: &App) -> Self {
+        if let Some(token) = bearer(headers) {
+            return Self { hashes: token::hash(token).into_iter().collect(), is_bearer: true };
+        }
+        let all = cookies(headers, cookie_name(app)).take(COOKIES_MAX);
+        Self { hashes: all.filter_map(token::hash).collect(), is_bearer: false }
+    }
+
+    /// The hashes.
+    #[must_use]
+    pub fn hashes(&self) -> &[[u8; 32]] {
+        &self.hashes
+    }
+}
+
+/// The secret of a request that counts.
 #[derive(Debug)]
 pub struct Shown {
     /// What would be stored of it.
@@ -82,35 +109,37 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// What these headers show. Over http a neighbouring name may set a cookie of the same name, which a browser may
-    /// send first; so of several cookies the first that is a session counts (RFC 6265 section 5.4 asks servers not to
-    /// rely on their order).
+    /// The one of these secrets that counts. Over http a neighbouring name may set a cookie of the same name, which a
+    /// browser may send first; so of several cookies the first that is a session counts (RFC 6265 section 5.4 asks servers
+    /// not to rely on their order). Each that is none is paid by the connection's address.
     ///
     /// # Errors
-    /// 401 if that is nothing.
-    pub async fn of(headers: &HeaderMap, app: &App) -> Result<Self, Refused> {
+    /// 401 if there is none.
+    pub async fn of(secrets: &Secrets, app: &App, slot: Option<&ConnectionSlot>) -> Result<Self, Refused> {
         let not_before = clock::before(clock::now(), SESSION_IDLE_MAX);
-        if let Some(token) = bearer(headers) {
-            let hash = token::hash(token).ok_or_else(signed_out)?;
-            return Ok(Self { hash, not_before, is_bearer: true });
+        let shown = |hash: &[u8; 32]| Self { hash: *hash, not_before, is_bearer: secrets.is_bearer };
+        let (first, others) = secrets.hashes.split_first().ok_or_else(signed_out)?;
+        if others.is_empty() {
+            return Ok(shown(first));
         }
-        let mut all = cookies(headers, cookie_name(app)).take(COOKIES_MAX).filter_map(token::hash);
-        let first = Self { hash: all.next().ok_or_else(signed_out)?, not_before, is_bearer: false };
-        let mut others = all.peekable();
-        if others.peek().is_none() || first.is_session(app).await? {
-            return Ok(first);
-        }
-        for hash in others {
-            let other = Self { hash, ..first };
-            if other.is_session(app).await? {
-                return Ok(other);
+        for hash in &secrets.hashes {
+            let one = shown(hash);
+            if one.look_up(app, slot).await?.is_some() {
+                return Ok(one);
             }
         }
-        Ok(first)
+        Ok(shown(first))
     }
 
-    async fn is_session(&self, app: &App) -> Result<bool, Refused> {
-        Ok(app.store.session(self.hash, self.not_before).await?.is_some_and(|session| self.fits(&session)))
+    /// The session with this secret. A secret that is no session's is paid by the connection's address.
+    async fn look_up(&self, app: &App, slot: Option<&ConnectionSlot>) -> Result<Option<SessionRow>, Refused> {
+        let found = app.store.session(self.hash, self.not_before).await?.filter(|session| self.fits(session));
+        if found.is_none()
+            && let Some(slot) = slot
+        {
+            slot.note_stranger(&self.hash);
+        }
+        Ok(found)
     }
 
     /// Whether a session may be used like this. A browser's secret is good as a cookie only, and a token only where
@@ -125,7 +154,9 @@ impl FromRequestParts<Arc<App>> for Shown {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refused> {
-        Self::of(&parts.headers, app).await
+        let secrets = parts.extensions.get::<Secrets>().cloned();
+        let secrets = secrets.unwrap_or_else(|| Secrets::of(&parts.headers, app));
+        Self::of(&secrets, app, parts.extensions.get::<ConnectionSlot>()).await
     }
 }
 

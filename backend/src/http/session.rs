@@ -60,7 +60,9 @@ pub async fn create(
     if let Ok(Browser { session: old }) = old {
         sign_out(&app, &old).await?;
     }
+    let (id, hash) = (session.id, session.token_hash);
     let ended = app.writer.create_session(credentials.user.id, credentials.password_hash, session).await?;
+    app.ledger.know(&hash, credentials.user.id, id);
     chat::session::end(&app, credentials.user.id, &ended);
     Ok(answer(&app, StatusCode::OK, credentials.user, &secret))
 }
@@ -176,8 +178,11 @@ pub(super) async fn verify(
         0..=shared::limits::PASSWORD_BYTES_MAX => app.passwords.verify(asker, password, stored).await,
         _ => Ok(false),
     };
-    // A password nobody has looked at was not a wrong one.
-    let is_right = looked_at.inspect_err(|_| rates.account_failures.give_back(&key))?;
+    // A password nobody has looked at was not a wrong one, and cost no hash.
+    let is_right = looked_at.inspect_err(|_| {
+        rates.account_failures.give_back(&key);
+        rates.account_checks.give_back(&key);
+    })?;
     if is_right {
         rates.account_failures.give_back(&key);
         rates.known_places.insert(place);

@@ -3,9 +3,12 @@
 //!
 //! Two kinds of accounts: by person, and by address. An address counts as its /64 and, with four times the bounds, as
 //! its /48 (RFC 6177 section 2); an IPv4 address counts for itself. Everything that comes takes units ([`toll`]) from
-//! one of them: every request from its address when it comes, which gets it back when a session is shown, and then
-//! from the person. What is under way is counted besides: connections and requests ([`slot`]), and answers that were not
-//! read yet ([`answer`]).
+//! one of them. A request that shows a session which is known ([`known`]) takes from its person alone, from the first
+//! unit on. Any other takes its first unit from its address, which gets it back once a session is found. An address with
+//! nothing left has units of their own for such look-ups, so that its people get in whose sessions are not known yet; a
+//! look-up that finds nothing costs several times as much. So nobody without a session uses up what neighbours have.
+//! What is under way is counted besides: connections and requests ([`slot`], [`door`]), and answers that were not read yet
+//! ([`answer`]).
 //!
 //! Whoever has nothing left is told `rate_limited` with when to come back. With `rate-limits = off` nothing costs
 //! anything and an address may have any number of connections; what bounds memory stays.
@@ -13,6 +16,8 @@
 pub mod accounts;
 pub mod answer;
 pub mod bucket;
+pub mod door;
+pub mod known;
 pub mod sign_up;
 pub mod slot;
 pub mod toll;
@@ -22,8 +27,10 @@ use crate::rate::{self, Rate};
 use crate::server::address;
 use accounts::Accounts;
 use bucket::{Bucket, Count, Pace};
+use door::Door;
+use known::KnownSessions;
 use shared::code::{Code, Rejection};
-use shared::ids::{ConversationId, UserId};
+use shared::ids::{ConversationId, SessionId, UserId};
 use sign_up::SignUps;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,6 +65,8 @@ pub struct Person {
     cost: Bucket,
     /// Connections beside sockets; behind a proxy, requests.
     connections: Count,
+    /// Connections and sockets that no address counts.
+    own: Count,
     answers: Arc<Count>,
     turns: Arc<Semaphore>,
     typed: Mutex<Vec<(ConversationId, Instant)>>,
@@ -70,6 +79,7 @@ impl Default for Person {
         Self {
             cost: Bucket::default(),
             connections: Count::default(),
+            own: Count::default(),
             answers: Arc::default(),
             turns: Arc::new(Semaphore::new(TURNS)),
             typed: Mutex::default(),
@@ -101,16 +111,20 @@ impl Person {
 #[derive(Debug, Default)]
 pub struct Network {
     cost: Bucket,
+    /// What looking sessions up takes when `cost` is used up.
+    looks: Bucket,
     /// Connections on which nobody has signed in.
     guests: Count,
-    /// All connections, sockets too.
+    /// Further ones, which may only show a session.
+    door: Door,
+    /// Connections and sockets of people here beyond their [own](Person::own).
     connections: Count,
     answers: Arc<Count>,
 }
 
 impl Account for Network {
     fn is_idle(&self, now: u64) -> bool {
-        self.cost.is_full(now)
+        self.cost.is_full(now) && self.looks.is_full(now)
     }
 }
 
@@ -141,6 +155,9 @@ struct Bounds {
     person: Pace,
     address: Pace,
     site: Pace,
+    /// For look-ups of sessions when an address, or a /48, has nothing else left.
+    looks: Pace,
+    site_looks: Pace,
     connections_per_user: u64,
     guests: u64,
     connections_per_address: u64,
@@ -157,6 +174,7 @@ pub struct Ledger {
     networks: Accounts<NetworkKey, Network>,
     /// Bytes of all answers that were not read yet.
     answers: Arc<Count>,
+    sessions: KnownSessions,
     /// Accounts made.
     pub sign_ups: SignUps,
 }
@@ -181,6 +199,8 @@ impl Ledger {
                 person: pace(1),
                 address: pace(PEOPLE_PER_ADDRESS),
                 site: pace(PEOPLE_PER_ADDRESS * ADDRESSES_PER_SITE),
+                looks: pace(1),
+                site_looks: pace(ADDRESSES_PER_SITE),
                 connections_per_user: config.connections_per_user as u64,
                 guests: config.connections_per_address as u64,
                 connections_per_address: config.connections_per_address_in_all as u64,
@@ -190,6 +210,7 @@ impl Ledger {
             people: Accounts::default(),
             networks: Accounts::default(),
             answers: Arc::default(),
+            sessions: KnownSessions::default(),
             sign_ups: SignUps::new(config.sign_ups_in_15_min, config.sign_ups_in_a_day),
         })
     }
@@ -232,8 +253,22 @@ impl Ledger {
         person.replays.take(self.bounds.person, REPLAY_PAGE, self.moment(now))
     }
 
+    /// Notes that a secret with this SHA-256 is a session's: its person pays from its next request on.
+    pub fn know(&self, hash: &[u8; 32], user: UserId, session: SessionId) {
+        self.sessions.note(hash, user, session, self.moment(Instant::now()));
+    }
+
+    /// These sessions have ended, or have another secret.
+    pub fn end_sessions(&self, sessions: &[SessionId]) {
+        self.sessions.end(sessions);
+    }
+
     fn pace(&self, key: NetworkKey) -> Pace {
         if key.is_site { self.bounds.site } else { self.bounds.address }
+    }
+
+    fn pace_of_looks(&self, key: NetworkKey) -> Pace {
+        if key.is_site { self.bounds.site_looks } else { self.bounds.looks }
     }
 
     fn moment(&self, now: Instant) -> u64 {

@@ -37,6 +37,13 @@ impl SignUps {
         }
         Ok(())
     }
+
+    /// Gives one back.
+    pub fn give_back(&self, address: IpAddr) {
+        for limiter in &self.rates {
+            NetworkKey::of(address).for_each(|key| limiter.give_back(&key));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -55,6 +62,8 @@ mod tests {
         let (one, other, start) = (address("192.0.2.7"), address("192.0.2.8"), Instant::now());
         assert_eq!((0..20).filter(|_| sign_ups.take(one, start).is_ok()).count(), 10);
         assert_eq!(sign_ups.take(one, start), Err(MINUTE * 3 / 2), "a refusal takes nothing");
+        sign_ups.give_back(one);
+        assert_eq!(sign_ups.take(one, start), Ok(()));
         assert_eq!(sign_ups.take(other, start), Ok(()));
         let made = (1..=60).filter(|n| sign_ups.take(one, start + MINUTE * 3 / 2 * *n).is_ok()).count();
         assert_eq!(made, 21, "thirty at once, and one of those that a day gives back one by one");

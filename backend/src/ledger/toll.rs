@@ -18,6 +18,9 @@ pub const REPLAY_PAGE: u32 = 5;
 const EDIT_BYTES_PER_UNIT: usize = 1024;
 /// So many conversations and people that a search looks at cost a unit.
 const SEARCHED_PER_UNIT: usize = 25;
+/// Cost of showing a secret that is no session's, beyond the unit of the request: whoever makes them up has a fifth of the
+/// requests that others have.
+pub const MISSED_LOOK: u32 = 4;
 /// So many conversations that are resumed cost a unit.
 const CURSORS_PER_UNIT: usize = 10;
 

@@ -1,10 +1,11 @@
 //! The accept loop. Own code, because `axum::serve` sets no limits on headers and their time: hyper is
-//! asked directly, and each address has a bounded number of connections.
+//! asked directly, and each address has a bounded number of connections ([`crate::ledger::slot`]).
 
 use super::address::{PeerAddress, counted, forwarded};
 use super::router;
 use crate::app::App;
 use crate::http::error::Refused;
+use crate::http::extract::Secrets;
 use crate::ledger::slot::ConnectionSlot;
 use crate::log_rate::Repeated;
 use crate::socket::connection::{self, Arrival};
@@ -18,15 +19,12 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use shared::code::{Code, Rejection};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 /// How long the first byte of a request may take, then the rest of its head, and how long a connection may stay quiet
@@ -38,22 +36,10 @@ const HEADERS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// How long the loop pauses when the system is out of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How many connections are told at the same time that they are too many; more are only closed.
-const TURNED_AWAY_MAX: usize = 256;
-/// How long that may take.
-const TURN_AWAY_MAX: Duration = Duration::from_secs(1);
-
 static FAILED: Repeated = Repeated::new();
-
-/// What is said to those who are too many.
-const TOO_MANY_TEXT: &str = "Too many connections from this address";
-const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 10\r\nContent-Type: application/json\r\n\
-    Content-Length: 105\r\nConnection: close\r\n\r\n\
-    {\"error\":{\"code\":\"rate_limited\",\"message\":\"Too many connections from this address\",\"retryAfterMs\":10000}}";
 
 /// Accepts connections until the server stops.
 pub async fn run(listener: TcpListener, app: Arc<App>) {
-    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
     let service = router::router(app.clone());
     let door = Arc::new(Door { app: app.clone(), service });
     loop {
@@ -66,21 +52,12 @@ pub async fn run(listener: TcpListener, app: Arc<App>) {
                 // An IPv4 address that came in through IPv6 is the same address.
                 let address = peer.ip().to_canonical();
                 let held = app.descriptors.hold();
-                if app.config.trusted_proxy.contains(&address) {
-                    // Its places are those of the people behind it, asked for with each request.
-                    let visitor = Visitor { door: door.clone(), address, slot: None };
-                    let serving = connection::run(app.clone(), Box::pin(arrive(stream, visitor)));
-                    app.sockets.spawn(held.during(serving));
-                } else if let Some(slot) = app.ledger.connect(address) {
-                    let visitor = Visitor { door: door.clone(), address: counted(address), slot: Some(slot) };
-                    let serving = connection::run(app.clone(), Box::pin(arrive(stream, visitor)));
-                    app.sockets.spawn(held.during(serving));
-                } else if let Ok(permit) = turned_away.clone().try_acquire_owned() {
-                    tokio::spawn(async move {
-                        held.during(turn_away(stream)).await;
-                        drop(permit);
-                    });
-                }
+                // The places of a proxy are those of the people behind it, asked for with each request.
+                let is_proxy = app.config.trusted_proxy.contains(&address);
+                let slot = (!is_proxy).then(|| app.ledger.connect(address));
+                let visitor = Visitor { door: door.clone(), address: counted(address), slot };
+                let serving = connection::run(app.clone(), Box::pin(arrive(stream, visitor)));
+                app.sockets.spawn(held.during(serving));
             }
             Err(error) => {
                 if let Some(times) = FAILED.count(Instant::now()) {
@@ -108,41 +85,64 @@ struct Visitor {
 }
 
 impl Visitor {
-    /// Where a request comes from, and its place among those of that address; `None` if there is no place left.
-    fn place(&self, headers: &HeaderMap) -> Option<(IpAddr, ConnectionSlot)> {
+    /// Where a request comes from, and its place among those of that address.
+    fn place(&self, headers: &HeaderMap) -> (IpAddr, ConnectionSlot) {
         if let Some(slot) = &self.slot {
-            return Some((self.address, slot.clone()));
+            return (self.address, slot.clone());
         }
         let app = &self.door.app;
         let address = forwarded(headers, &app.config.trusted_proxy).unwrap_or(self.address);
-        Some((counted(address), app.ledger.connect(address)?))
+        (counted(address), app.ledger.connect(address))
     }
 
     async fn answer(self, request: hyper::Request<Incoming>, is_late: bool) -> Result<Response, Infallible> {
         let mut request: Request = request.map(Body::new);
-        let Some((address, slot)) = self.place(request.headers()) else {
-            let rejection = Rejection::new(Code::RateLimited, TOO_MANY_TEXT).retry_after_ms(10_000);
-            return Ok(Refused::from(rejection).into_response());
-        };
-        if let Err(rejection) = slot.begin_request() {
+        let (address, slot) = self.place(request.headers());
+        let secrets = Secrets::of(request.headers(), &self.door.app);
+        if let Err(rejection) = slot.begin_request(secrets.hashes()) {
             return Ok(Refused::from(rejection).into_response());
         }
+        request.extensions_mut().insert(secrets);
         if is_late {
             request.extensions_mut().insert(Late);
         }
         request.extensions_mut().insert(PeerAddress(address));
         // A handler may take the request apart before its body has come; the place is taken until the answer.
         request.extensions_mut().insert(slot.clone());
-        let response = self.door.service.clone().oneshot(request).await?;
+        let answering = self.door.service.clone().oneshot(request);
+        let response = if self.slot.is_some() {
+            answering.await?
+        } else {
+            // A proxy's connection is not closed for one of the requests on it.
+            tokio::select! {
+                response = answering => response?,
+                rejection = slot.sent_away() => Refused::from(rejection).into_response(),
+            }
+        };
         Ok(slot.end_request(response).unwrap_or_else(|rejection| Refused::from(rejection).into_response()))
     }
 }
 
-/// Lets somebody in the quick way, or serves what else they want until they go.
+/// Lets somebody in the quick way, or serves what else they want until they go, or are sent away.
 async fn arrive(stream: TcpStream, visitor: Visitor) -> Option<Arrival> {
+    let slot = visitor.slot.clone();
+    let sent_away = async {
+        match slot {
+            Some(slot) => slot.sent_away().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        arrival = let_in(stream, visitor) => arrival,
+        _ = sent_away => None,
+    }
+}
+
+async fn let_in(stream: TcpStream, visitor: Visitor) -> Option<Arrival> {
     // A chat's frames are small and must not wait for one another.
     let _ = stream.set_nodelay(true);
-    let place = |headers: &HeaderMap| visitor.place(headers).map(|(_, slot)| slot);
+    let place = |headers: &HeaderMap| visitor.place(headers).1;
     match entrance::look(&visitor.door.app, stream, HEADER_TIME_MAX, place).await {
         Found::Arrival(arrival) => Some(*arrival),
         Found::Gone => None,
@@ -180,35 +180,5 @@ async fn serve(stream: TcpStream, ahead: Vec<u8>, visitor: Visitor, is_late: boo
     };
     if let Err(error) = result {
         tracing::debug!(%error, "connection.ended");
-    }
-}
-
-async fn turn_away(mut stream: TcpStream) {
-    let mut rest = [0; 1_024];
-    let goodbye = async {
-        // An answer before the question is taken for noise by some clients.
-        if stream.read(&mut rest).await? == 0 {
-            return Ok(());
-        }
-        stream.write_all(TOO_MANY).await?;
-        stream.shutdown().await?;
-        // Closing with unread bytes would take the answer away from them.
-        while stream.read(&mut rest).await? > 0 {}
-        Ok::<(), std::io::Error>(())
-    };
-    // They are being refused either way; whether they hear why is their part.
-    let _ = tokio::time::timeout(TURN_AWAY_MAX, goodbye).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_canned_answer_says_its_own_length() {
-        let text = std::str::from_utf8(TOO_MANY).expect("ASCII");
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
-        assert!(head.contains(&format!("Content-Length: {}", body.len())), "{}", body.len());
-        assert!(body.contains(TOO_MANY_TEXT));
     }
 }

@@ -8,7 +8,7 @@ use super::connection::Arrival;
 use super::upgrade::{self, Accepted};
 use crate::app::App;
 use crate::chat::welcome::{self, Entered};
-use crate::http::extract::{self, Shown, note_use};
+use crate::http::extract::{self, Secrets, Shown, note_use};
 use crate::ledger::slot::ConnectionSlot;
 use crate::server::{gate, router};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
@@ -53,7 +53,7 @@ pub async fn look(
     app: &Arc<App>,
     stream: TcpStream,
     silence_max: Duration,
-    place: impl FnOnce(&HeaderMap) -> Option<ConnectionSlot>,
+    place: impl FnOnce(&HeaderMap) -> ConnectionSlot,
 ) -> Found {
     let (request, ahead) = loop {
         let readable = tokio::select! {
@@ -75,8 +75,6 @@ pub async fn look(
     let Some(request) = request else { return Found::Other { stream, ahead, is_late: false } };
     match enter(app, &request, place, &stream).await {
         Ok(LetIn { answer, entered: (session, registration, screen), turn, slot }) => {
-            // From here on the connection counts as a socket of its user, not of its address.
-            slot.become_socket();
             let ahead = Vec::new();
             Found::Arrival(Box::new(Arrival { stream, ahead, answer, session, registration, screen, turn, slot }))
         }
@@ -100,16 +98,17 @@ struct Refusal {
 async fn enter(
     app: &Arc<App>,
     request: &Request<()>,
-    place: impl FnOnce(&HeaderMap) -> Option<ConnectionSlot>,
+    place: impl FnOnce(&HeaderMap) -> ConnectionSlot,
     stream: &TcpStream,
 ) -> Result<LetIn, Refusal> {
     let refused = || Refusal { is_late: false };
     let headers = request.headers();
-    let slot = place(headers).filter(|slot| slot.begin_request().is_ok()).ok_or_else(refused)?;
+    let (slot, secrets) = (place(headers), Secrets::of(headers, app));
+    slot.begin_request(secrets.hashes()).map_err(|_| refused())?;
     if gate::refusal(&app.config, request).is_some() || !extract::is_from_own_page(app, headers) {
         return Err(refused());
     }
-    let shown = Shown::of(headers, app).await.map_err(|_| refused())?;
+    let shown = Shown::of(&secrets, app, Some(&slot)).await.map_err(|_| refused())?;
     let accepted = upgrade::accept(request.method(), request.version(), headers).map_err(|_| refused())?;
     let Ok(turn) = upgrade::take_turn(app).await else {
         let has_other_reason = app.stopping.is_cancelled() || app.pressure.is_high();
@@ -120,9 +119,12 @@ async fn enter(
         return Err(refused());
     }
     let (hash, not_before) = (shown.hash, shown.not_before);
-    let entered = welcome::enter(app, hash, not_before, upgrade::pay(app, shown, Arc::default())).await;
+    let paid = Arc::default();
+    let entered = welcome::enter(app, hash, not_before, upgrade::pay(app, shown, &slot, &paid)).await;
+    if matches!(entered, Ok(None)) && paid.get().is_none() {
+        slot.note_stranger(&hash);
+    }
     let Ok(Some((session, registration, screen))) = entered else { return Err(refused()) };
-    slot.paid_by_person();
     note_use(app, &session);
     let answer = answer(accepted);
     Ok(LetIn { answer, entered: (session, registration, screen), turn, slot })

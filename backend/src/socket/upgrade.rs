@@ -11,7 +11,6 @@ use crate::chat::welcome;
 use crate::http::error::Refused;
 use crate::http::extract::{Shown, note_use, signed_out};
 use crate::ledger::slot::ConnectionSlot;
-use crate::ledger::toll::HANDSHAKE;
 use crate::server::pressure;
 use crate::store::SessionRow;
 use axum::Extension;
@@ -25,7 +24,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use shared::code::{Code, Rejection};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -55,12 +54,11 @@ pub async fn upgrade(
     let turn = take_turn(&app).await?;
     let (hash, not_before) = (shown.hash, shown.not_before);
     let paid = Arc::new(OnceLock::new());
-    let entered = welcome::enter(&app, hash, not_before, pay(&app, shown, paid.clone())).await?;
+    let entered = welcome::enter(&app, hash, not_before, pay(&app, shown, &slot, &paid)).await?;
     match paid.get() {
         Some(Err(rejection)) => return Err(rejection.clone().into()),
-        Some(Ok(())) => slot.paid_by_person(),
-        // Nobody's: the address has paid for the look.
-        None => {}
+        Some(Ok(())) => {}
+        None => slot.note_stranger(&hash),
     }
     let (session, registration, screen) = entered.ok_or_else(signed_out)?;
     note_use(&app, &session);
@@ -68,8 +66,6 @@ pub async fn upgrade(
     let arrival = Box::pin(async move {
         // An error here is a connection that was lost before it was a socket.
         let parts = upgrade.await.ok()?.downcast::<TokioIo<Line>>().ok()?;
-        // From here on the connection counts as a socket of its user, not of its address.
-        slot.become_socket();
         let (stream, ahead) = (parts.io.into_inner().into_tcp(), parts.read_buf.to_vec());
         Some(Arrival { stream, ahead, answer: Vec::new(), session, registration, screen, turn, slot })
     });
@@ -83,20 +79,22 @@ pub async fn upgrade(
     Ok(response)
 }
 
-/// Whether a session may open a socket: it is used as it may be, and its person pays for the handshake, before their
-/// first screen is read. Whether they could stands in `paid`.
+/// Whether a session may open a socket: it is used as it may be, and its person has a place for it and pays for the
+/// handshake, before their first screen is read. Whether they could stands in `paid`; nothing stands there if there is no such
+/// session. From then on the connection counts as a socket of its person.
 pub(super) fn pay(
     app: &Arc<App>,
     shown: Shown,
-    paid: Arc<OnceLock<Result<(), Rejection>>>,
-) -> impl FnOnce(&SessionRow) -> bool + Send + 'static {
-    let ledger = app.ledger.clone();
+    slot: &ConnectionSlot,
+    paid: &Arc<OnceLock<Result<(), Rejection>>>,
+) -> impl FnOnce(&SessionRow) -> bool + Send + use<> {
+    let (ledger, slot, paid) = (app.ledger.clone(), slot.clone(), paid.clone());
     move |session| {
         if !shown.fits(session) {
             return false;
         }
-        let person = ledger.person(session.user.id);
-        paid.get_or_init(|| ledger.take(&person, HANDSHAKE, Instant::now())).is_ok()
+        ledger.know(&shown.hash, session.user.id, session.id);
+        paid.get_or_init(|| slot.admit_socket(session.user.id)).is_ok()
     }
 }
 

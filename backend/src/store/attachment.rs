@@ -124,7 +124,7 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// When the database fails or is overloaded.
     pub async fn note_small_sizes(&self, sizes: Vec<(AttachmentId, u64)>) -> Result<(), Error> {
-        self.call(move |database| attachment::set_small_sizes(database, &sizes)).await
+        self.call(Turn::Program, move |database| attachment::set_small_sizes(database, &sizes)).await
     }
 
     /// Takes a file back that no message names. `Ok(false)`: there is none of theirs.

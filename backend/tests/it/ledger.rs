@@ -205,26 +205,75 @@ async fn connections_of_one_person_are_counted_after_they_have_signed_in() {
 }
 
 #[tokio::test]
-async fn signed_in_connections_count_for_their_address() {
-    let server = Server::start_with(&["--connections-per-address-in-all=6"], &[]);
-    let ada = server.sign_up("Ada").await;
+async fn signed_in_connections_beyond_a_persons_own_count_for_their_address() {
+    let server = Server::start_with(&["--connections-per-address-in-all=2"], &[]);
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
     let mut open = Vec::new();
-    for _ in 0..4 {
-        open.push(Raw::socket(&server, &ada).await);
-    }
-    // The connections of signing up may still be open, too.
     let mut statuses = Vec::new();
-    for _ in 0..3 {
-        let mut connection = Raw::connect(&server).await;
-        connection.try_send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
-        statuses.extend(connection.try_answer().await.map(|answer| answer.status));
-        open.push(connection);
+    for _ in 0..12 {
+        let mut raw = Raw::connect(&server).await;
+        raw.send(crate::support_raw::handshake(&server, &ada.cookie, "")).await;
+        statuses.push(raw.answer().await.status);
+        open.push(raw);
     }
-    assert_eq!(statuses.last(), Some(&429), "{statuses:?}");
+    // Eight are her own; the connections of signing up may still be open, too.
+    let good = statuses.iter().filter(|status| **status == 101).count();
+    assert!((8..=10).contains(&good) && statuses[11] == 429, "{statuses:?}");
     assert!(open[0].is_served().await, "those inside stay");
-    let mut elsewhere = Raw::connect_from(&server, [127, 0, 0, 9]).await.unwrap();
-    elsewhere.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert_eq!(elsewhere.answer().await.status, 200, "another address");
+    let mut his = Raw::socket(&server, &ben).await;
+    assert!(his.is_served().await, "another person at the same address has his own");
+}
+
+#[tokio::test]
+async fn silent_connections_of_a_stranger_keep_no_neighbour_out() {
+    let server = Server::start_with(&["--connections-per-address=4"], &[]);
+    let ada = server.sign_up("Ada").await;
+    let from = [127, 0, 0, 9];
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        silent.push(Raw::connect_from(&server, from).await.unwrap());
+    }
+    until("the oldest at the door have been closed", || server.connections() < 30).await;
+    // The control: there is no place left for whoever shows no session.
+    let mut stranger = Raw::connect_from(&server, from).await.unwrap();
+    stranger.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let answer = stranger.answer().await;
+    assert_eq!((answer.status, answer.code().as_str()), (429, "rate_limited"));
+    let mut socket = Raw::connect_from(&server, from).await.unwrap();
+    socket.send(crate::support_raw::handshake(&server, &ada.cookie, "")).await;
+    assert_eq!(socket.answer().await.status, 101);
+    let mut request = Raw::connect_from(&server, from).await.unwrap();
+    request.send(format!("GET /api/session HTTP/1.1\r\nHost: x\r\nCookie: {}\r\n\r\n", ada.cookie)).await;
+    assert_eq!(request.answer().await.status, 200);
+    // And nobody sends her away again.
+    for _ in 0..40 {
+        silent.push(Raw::connect_from(&server, from).await.unwrap());
+    }
+    assert!(socket.is_served().await);
+}
+
+#[tokio::test]
+async fn neighbours_of_an_emptied_address_go_on() {
+    let server = Server::start_with(POOR, &[]);
+    let ada = server.sign_up("Ada").await;
+    // A stranger at her address asks without a session, and then with made-up ones.
+    assert_eq!(until_limited(&server, "GET", "/healthz", "").await.last(), Some(&429));
+    let made_up = format!("confab={}", "7".repeat(64));
+    let looked_up = until_limited(&server, "GET", "/api/session", &made_up).await;
+    // Thirty units are kept for look-ups, of which one that finds nothing takes five.
+    assert!(looked_up.len() < 50 && looked_up.iter().rev().skip(1).all(|status| *status == 401), "{looked_up:?}");
+    let get = |path: &str| server.http().get(format!("{}{path}", server.origin)).header(header::COOKIE, &ada.cookie);
+    for path in ["/api/session", "/healthz", "/"] {
+        let status = get(path).send().await.unwrap().status().as_u16();
+        assert_ne!(status, 429, "{path} of a neighbour");
+    }
+    let mut raw = Raw::connect(&server).await;
+    raw.send(crate::support_raw::handshake(&server, &ada.cookie, "")).await;
+    assert_eq!(raw.answer().await.status, 101);
+    // The control: the address has nothing left.
+    for cookie in ["", made_up.as_str()] {
+        assert!(until_limited(&server, "GET", "/api/session", cookie).await.len() < 50, "{cookie}");
+    }
 }
 
 #[tokio::test]
