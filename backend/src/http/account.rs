@@ -38,11 +38,18 @@ pub async fn create(
     let display_name = account::display_name(&body.display_name)?.to_owned();
     body.password.check()?;
     let asker = Asker { site: site(address), person: None };
-    let about = vec![display_name.clone(), email.clone()];
-    app.passwords.check_new(asker.clone(), &body.password, about).await?;
+    // Taken before the password is judged, which is dear, and given back if that refuses it. From then on the answer tells
+    // whether the address is taken, so it is not given back, whatever fails.
     if app.rates.is_on {
         let message = "Too many accounts were made from this address. Please try again later";
         app.ledger.sign_ups.take(address, Instant::now()).map_err(|wait| rate::refusal(message, wait))?;
+    }
+    let about = vec![display_name.clone(), email.clone()];
+    if let Err(refused) = app.passwords.check_new(asker.clone(), &body.password, about).await {
+        if app.rates.is_on {
+            app.ledger.sign_ups.give_back(address);
+        }
+        return Err(refused.into());
     }
 
     if app.store.credentials(&email).await?.is_some() {
@@ -52,10 +59,12 @@ pub async fn create(
     let user =
         User { id: clock::id(UserId::v7), display_name, avatar: None, status: None, privacy: None, email: Some(email) };
     let (secret, new_session) = session::new(&headers);
+    let (session, token_hash) = (new_session.id, new_session.token_hash);
     let created = app.writer.create_account(site(address), user.clone(), hash, new_session).await?;
     if !created {
         return Err(taken());
     }
+    app.ledger.know(&token_hash, user.id, session);
     tracing::info!(user = %user.id, "account.created");
     Ok(session::answer(&app, StatusCode::CREATED, user, &secret))
 }
@@ -80,9 +89,10 @@ pub async fn change(
     if email.is_some() || password.is_some() {
         check_owner(&app, address, &session, current_password).await?;
     }
-    if let Some(email) = &email {
-        take_address_change(&app, address, &session, email)?;
-    }
+    let address_change = match &email {
+        Some(email) => take_address_change(&app, address, &session, email)?,
+        None => None,
+    };
     let secret = Secret::new();
     let password = match password {
         None => None,
@@ -107,7 +117,11 @@ pub async fn change(
         id: session.user.id,
     };
     let change = AccountChange { display_name, avatar, status, privacy, email, password };
-    let ended = match app.writer.change_account(user.id, session.id, change).await? {
+    let changed = app.writer.change_account(user.id, session.id, change).await?;
+    if let (Changed::Done(_) | Changed::Taken, Some(address_change)) = (&changed, address_change) {
+        address_change.tell();
+    }
+    let ended = match changed {
         Changed::Done(ended) => ended,
         Changed::Taken => return Err(taken()),
         Changed::NoPicture => return Err(no_picture().into()),
@@ -119,6 +133,10 @@ pub async fn change(
         app.attachments.note_removed();
     }
     chat::session::end(&app, user.id, &ended);
+    if is_new_secret {
+        app.ledger.end_sessions(&[session.id]);
+        app.ledger.know(&secret.hash(), user.id, session.id);
+    }
     if is_new_face {
         chat::person::tell(&app, user.id);
     }
@@ -163,18 +181,50 @@ pub(super) async fn check_owner(
     if session::verify(app, address, &email, password, stored).await? { Ok(()) } else { Err(wrong().into()) }
 }
 
+/// Another address that was asked for. Given back when it is dropped before anybody was told whether it is taken.
+struct AddressChange<'a> {
+    app: &'a App,
+    address: IpAddr,
+    user: UserId,
+    is_told: bool,
+}
+
+impl AddressChange<'_> {
+    /// The answer tells.
+    fn tell(mut self) {
+        self.is_told = true;
+    }
+}
+
+impl Drop for AddressChange<'_> {
+    fn drop(&mut self) {
+        if !self.is_told {
+            self.app.rates.address_changes.give_back(&self.user);
+            self.app.ledger.sign_ups.give_back(self.address);
+        }
+    }
+}
+
 /// Takes from what an account may ask for in a day, and from the sign-ups of where it is asked from: like signing up,
 /// another address is answered by whether somebody has it.
-fn take_address_change(app: &App, address: IpAddr, session: &SessionRow, email: &str) -> Result<(), Refused> {
+fn take_address_change<'a>(
+    app: &'a App,
+    address: IpAddr,
+    session: &SessionRow,
+    email: &str,
+) -> Result<Option<AddressChange<'a>>, Refused> {
     let is_own = session.user.email.as_deref().is_some_and(|own| own.to_lowercase() == email.to_lowercase());
     if !app.rates.is_on || is_own {
-        return Ok(());
+        return Ok(None);
     }
     let message = "You have asked for another address very often. Please try again later";
-    let now = Instant::now();
-    app.rates.address_changes.take(session.user.id, now).map_err(|wait| rate::refusal(message, wait))?;
-    app.ledger.sign_ups.take(address, now).map_err(|wait| rate::refusal(message, wait))?;
-    Ok(())
+    let (user, now) = (session.user.id, Instant::now());
+    app.rates.address_changes.take(user, now).map_err(|wait| rate::refusal(message, wait))?;
+    if let Err(wait) = app.ledger.sign_ups.take(address, now) {
+        app.rates.address_changes.give_back(&user);
+        return Err(rate::refusal(message, wait).into());
+    }
+    Ok(Some(AddressChange { app, address, user, is_told: false }))
 }
 
 fn taken() -> Refused {
