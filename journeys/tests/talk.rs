@@ -58,12 +58,16 @@ async fn two_tabs_of_one_person_agree_and_a_reload_shows_the_same() {
     ada.is_connected().await;
     assert_eq!(ada.unread("Everyone").await, 3);
     ada.opens("Everyone").await;
+    eventually("it is read", || async { ada.unread("Everyone").await == 0 }).await;
+    // Nothing is written yet: whoever writes has read, too.
+    ada.browser.switch_to_window(first.clone()).await.unwrap();
+    eventually("the other tab has read it too", || async { ada.unread("Everyone").await == 0 }).await;
+    ada.browser.switch_to_window(second).await.unwrap();
     ada.says("four").await;
     ada.has_sent_all().await;
     assert_eq!(ada.texts().await, ["one", "two", "three", "four"]);
 
     ada.browser.switch_to_window(first).await.unwrap();
-    eventually("the other tab has read it too", || async { ada.unread("Everyone").await == 0 }).await;
     ada.opens("Everyone").await;
     ada.sees("four").await;
     ada.browser.refresh().await.unwrap();
