@@ -7,6 +7,7 @@ use crate::account::PersonChanged;
 use crate::code::{Code, ErrorFrame, Rejected, Rejection};
 use crate::conversation::ConversationChanged;
 use crate::event::Event;
+use crate::group_request::GroupRequestsChanged;
 use crate::ids::CommandId;
 use crate::message::{Accepted, Delete, Edit, Send};
 use crate::presence::Presence;
@@ -178,6 +179,8 @@ frames! {
         Person(Box<PersonChanged>) = "person",
         /// A conversation is new, or oneself stands differently in it.
         Conversation(Box<ConversationChanged>) = "conversation",
+        /// A request to come into a group has come, or gone.
+        GroupRequests(GroupRequestsChanged) = "groupRequests",
         /// The answer to `ping`.
         Pong(Ping) = "pong",
         /// The server is going away.

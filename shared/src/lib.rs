@@ -9,7 +9,7 @@
 //! * [`frame`] — what travels on the socket: [`frame::ClientFrame`], [`frame::ServerFrame`].
 //! * [`event`] — the entry of a conversation's log.
 //! * [`message`], [`reaction`], [`receipt`], [`typing`], [`presence`], [`conversation`], [`resume`],
-//!   [`welcome`] — the payloads of one feature each.
+//!   [`group_request`], [`welcome`] — the payloads of one feature each.
 //! * [`account`], [`attachment`], [`search`], [`push`] — HTTP bodies.
 //! * [`alert`] — what somebody wants to be told of.
 //! * [`ids`], [`code`], [`close`], [`limits`], [`text`] — what all of the above are made of.
@@ -27,6 +27,7 @@ pub mod account;
 pub mod alert;
 pub mod attachment;
 pub mod conversation;
+pub mod group_request;
 pub mod message;
 pub mod presence;
 pub mod push;

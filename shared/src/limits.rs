@@ -27,6 +27,8 @@ impl Default for Limits {
 pub const FILE_NAME_BYTES_MAX: usize = 128;
 /// Members of one conversation, oneself included.
 pub const MEMBERS_MAX: usize = 1_000;
+/// Group requests that wait for one person; whoever asks one more is refused.
+pub const GROUP_REQUESTS_MAX: u64 = 50;
 /// A display name, in characters after trimming.
 pub const DISPLAY_NAME_CHARS_MAX: usize = 64;
 /// What somebody says of themselves, in characters after trimming.

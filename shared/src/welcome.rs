@@ -31,6 +31,13 @@ pub struct Welcome {
     pub more: bool,
     /// Of the people one shares a conversation with.
     pub presence: Vec<Presence>,
+    /// How many group requests wait for an answer; left out if there are none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub group_requests: u64,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// `ping` and `pong`. The nonce is any JSON; it comes back as it was.

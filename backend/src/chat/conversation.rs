@@ -41,7 +41,7 @@ pub async fn create(app: &App, session: &SessionRow, body: CreateConversation) -
     }
     match change(app, session, Change::Create { kind, name, topic, is_public, members }).await? {
         Answer::Stored(place) | Answer::Repeated(place) => Ok(place.conversation),
-        Answer::Unchanged => Err(Rejection::internal()),
+        Answer::Unchanged | Answer::Asked => Err(Rejection::internal()),
     }
 }
 
@@ -71,12 +71,12 @@ pub async fn change_face(
     Ok(())
 }
 
-/// Brings somebody in, joins a public channel, or comes back to what was left.
+/// Brings somebody in or asks them, joins a public channel or where one is asked, or comes back to what was left.
 ///
 /// # Errors
 /// `not_found`, `conflict`, `forbidden` or `rate_limited`.
-pub async fn add(app: &App, session: &SessionRow, id: ConversationId, member: UserId) -> Result<(), Rejection> {
-    change(app, session, Change::Add(id, member)).await.map(drop)
+pub async fn add(app: &App, session: &SessionRow, id: ConversationId, member: UserId) -> Result<Answer, Rejection> {
+    change(app, session, Change::Add(id, member)).await
 }
 
 /// Sends somebody away, leaves, or ends that somebody who has left may come back.
@@ -136,7 +136,7 @@ pub async fn leave_all(app: &App, user: UserId) -> Result<(), Rejection> {
     }
 }
 
-async fn change(app: &App, session: &SessionRow, change: Change) -> Result<Answer, Rejection> {
+pub(super) async fn change(app: &App, session: &SessionRow, change: Change) -> Result<Answer, Rejection> {
     app.rates.take_command(session.user.id, session.id, session.kind)?;
     queue(app, session.user.id, change).await
 }

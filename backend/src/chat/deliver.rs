@@ -8,7 +8,7 @@ use super::message::{accepted_frame, event_frame};
 use crate::registry::{Registry, SocketId};
 use crate::socket::queue::{About, Item};
 use crate::store::Store;
-use crate::store::writer::{Audience, Effect, News, Outcome, Place, Stored};
+use crate::store::writer::{Audience, Effect, News, Outcome, Place, Requests, Stored};
 use axum::extract::ws::Utf8Bytes;
 use shared::code::{Rejected, Rejection};
 use shared::conversation::{ConversationChanged, Summary};
@@ -43,8 +43,10 @@ pub enum Answer {
     Stored(Place),
     /// It had been stored before, here.
     Repeated(Place),
-    /// It was so already.
+    /// It was so already, or no event says so.
     Unchanged,
+    /// Somebody has a group request.
+    Asked,
 }
 
 impl Asker {
@@ -78,12 +80,21 @@ fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Arc<Registry>) {
         Effect::Stored(stored) => {
             let place = stored.place;
             store.note_growth();
-            event(registry, asker.socket(), user, stored);
+            let requests = event(registry, asker.socket(), user, stored);
+            super::group_request::tell(registry, &requests);
             // Last, so that who is told of it may rely on it being on its way to everybody else.
             answer(asker, Ok(Answer::Stored(place)));
         }
         Effect::Repeated(place) => answer(asker, Ok(Answer::Repeated(place))),
         Effect::Unchanged => answer(asker, Ok(Answer::Unchanged)),
+        Effect::Asked(requests) => {
+            super::group_request::tell(registry, &requests);
+            answer(asker, Ok(Answer::Asked));
+        }
+        Effect::Declined(requests) => {
+            super::group_request::tell(registry, &requests);
+            answer(asker, Ok(Answer::Unchanged));
+        }
         Effect::Moved { conversation, audience, delivered, read } => {
             if let Audience::Members(members) = &audience {
                 let receipt = Receipt { conversation, user, delivered, read };
@@ -104,8 +115,9 @@ fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Arc<Registry>) {
 
 /// A new event: `conversation` to those who do not know it yet, and the event's bytes, made once, to
 /// every other socket it concerns. What it means for a list follows from the event: nobody is told more.
-fn event(registry: &Registry, socket: Option<SocketId>, sender: UserId, stored: Stored) {
-    let Stored { place, kind, audience, news } = stored;
+/// Gives back whose group requests have changed with it.
+fn event(registry: &Registry, socket: Option<SocketId>, sender: UserId, stored: Stored) -> Requests {
+    let Stored { place, kind, audience, news, requests } = stored;
     let mut leaver = None;
     if let Audience::Members(members) = &audience {
         match news {
@@ -128,6 +140,7 @@ fn event(registry: &Registry, socket: Option<SocketId>, sender: UserId, stored: 
     if let Some(leaver) = leaver {
         registry.push(leaver, &Item { about: About::Left(place.conversation, place.seq), ..item }, socket);
     }
+    requests
 }
 
 fn answer(

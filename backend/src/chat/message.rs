@@ -92,7 +92,7 @@ pub async fn post(
     match answer.await.unwrap_or_else(|_| Err(Rejection::internal()))? {
         Answer::Stored(place) => Ok((place.accepted(id), false)),
         Answer::Repeated(place) => Ok((place.accepted(id), true)),
-        Answer::Unchanged => Err(Rejection::internal()),
+        Answer::Unchanged | Answer::Asked => Err(Rejection::internal()),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod account;
 pub mod conversation;
 pub mod deliver;
 pub mod flush;
+pub mod group_request;
 pub mod message;
 pub mod person;
 pub mod presence;

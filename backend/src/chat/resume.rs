@@ -50,6 +50,7 @@ async fn replay(app: &Arc<App>, socket: &Socket) -> Result<(), Error> {
                 tell(app, socket, conversation).await?;
             }
             super::person::tell_again(app, socket, socket.queue.take_stale_people()).await?;
+            super::group_request::tell_again(app, socket).await?;
             let cursors = socket.queue.replays();
             if cursors.is_empty() {
                 break;

@@ -42,7 +42,7 @@ pub async fn enter(
 
 /// The `welcome` of a socket that was registered before `screen` was read.
 pub fn welcome(app: &Arc<App>, socket: &Arc<Socket>, session: SessionRow, screen: FirstScreen) -> Utf8Bytes {
-    let (snapshot, contacts) = screen;
+    let (snapshot, contacts, group_requests) = screen;
     let known = snapshot.conversations.iter().map(|summary| (summary.id, summary.last_seq)).collect();
     socket.queue.has_up_to(known);
     let settled = socket.clone();
@@ -59,5 +59,6 @@ pub fn welcome(app: &Arc<App>, socket: &Arc<Socket>, session: SessionRow, screen
         conversations: snapshot.conversations,
         more: snapshot.more,
         presence: app.presences.of(&contacts),
+        group_requests,
     })))
 }

@@ -15,6 +15,7 @@ use shared::code::{Code, Rejection};
 use shared::conversation::{
     ChangeConversation, ChangePreferences, ConversationBody, ConversationList, CreateConversation,
 };
+use shared::group_request::MadeBody;
 use shared::ids::ConversationId;
 use shared::limits;
 use std::sync::Arc;
@@ -52,18 +53,20 @@ pub async fn show(
     Ok(shown(&app, &session, parse(&id)?).await?.into_response())
 }
 
-/// `POST /api/conversations`: makes a group or channel.
+/// `POST /api/conversations`: makes a group or channel. People whom one may not put into it are asked.
 ///
 /// # Errors
-/// 401 without a session, 403 for people one may not put into conversations, 422 with the field at fault, 429 for too
-/// many people.
+/// 401 without a session, 403 for too many people at once, 409 for people who may not be asked, 422 with the field at
+/// fault, 429 for too many people.
 pub async fn create(
     State(app): State<Arc<App>>,
     SignedIn { session }: SignedIn,
     Json(body): Json<CreateConversation>,
 ) -> Result<Response, Refused> {
     let id = chat::conversation::create(&app, &session, body).await?;
-    Ok((StatusCode::CREATED, shown(&app, &session, id).await?).into_response())
+    let axum::Json(ConversationBody { conversation }) = shown(&app, &session, id).await?;
+    let asked = app.store.asked_by(session.user.id, id).await?;
+    Ok((StatusCode::CREATED, axum::Json(MadeBody { conversation, asked })).into_response())
 }
 
 /// `PATCH /api/conversations/{id}`: another name, another topic, open to others.

@@ -5,6 +5,7 @@ use super::error::Refused;
 use super::extract::SignedIn;
 use crate::app::App;
 use crate::chat;
+use crate::chat::deliver::Answer;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
@@ -12,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use shared::code::Rejection;
 use shared::conversation::ChangeMember;
+use shared::group_request::AskedBody;
 use shared::ids::UserId;
 use shared::limits;
 use std::sync::Arc;
@@ -52,19 +54,23 @@ pub async fn list(
     Ok(axum::Json(page).into_response())
 }
 
-/// `PUT /api/conversations/{id}/members/{userId}`: any member brings somebody in; anybody joins a public channel or
-/// comes back to what they have left.
+/// `PUT /api/conversations/{id}/members/{userId}`: any member brings somebody in, or asks them (202); anybody joins a public
+/// channel or where they are asked, or comes back to what they have left.
 ///
 /// # Errors
-/// 401 without a session, 403 for somebody one may not put into conversations, 404 if the conversation or the person is
-/// not there or not yours, 409 if its members are fixed or too many, or the person has left it, 429 for too many people.
+/// 401 without a session, 403 for more people at once than the settings allow, 404 if the conversation or the person is
+/// not there or not yours, 409 if its members are fixed or too many, or the person has left it or may not be asked, 429 for too
+/// many people.
 pub async fn add(
     State(app): State<Arc<App>>,
     SignedIn { session }: SignedIn,
     Path((id, user)): Path<(String, String)>,
-) -> Result<StatusCode, Refused> {
-    chat::conversation::add(&app, &session, parse(&id)?, person(&user)?).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<Response, Refused> {
+    let user = person(&user)?;
+    Ok(match chat::conversation::add(&app, &session, parse(&id)?, user).await? {
+        Answer::Asked => (StatusCode::ACCEPTED, axum::Json(AskedBody { asked: vec![user] })).into_response(),
+        Answer::Stored(_) | Answer::Repeated(_) | Answer::Unchanged => StatusCode::NO_CONTENT.into_response(),
+    })
 }
 
 /// `DELETE /api/conversations/{id}/members/{userId}`: anybody leaves, owners and moderators send away, and end that

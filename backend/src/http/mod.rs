@@ -8,6 +8,7 @@ pub mod document;
 pub mod error;
 pub mod event;
 pub mod extract;
+pub mod group_request;
 pub mod health;
 pub mod member;
 pub mod message;

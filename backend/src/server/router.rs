@@ -3,8 +3,8 @@
 use super::gate;
 use crate::app::App;
 use crate::http::{
-    account, attachment, channel, conversation, document, event, extract, health, member, message, page, push, receipt,
-    search, session, token, user,
+    account, attachment, channel, conversation, document, event, extract, group_request, health, member, message, page,
+    push, receipt, search, session, token, user,
 };
 use crate::ledger::toll::{HANDSHAKE, Toll};
 use crate::socket::upgrade;
@@ -58,8 +58,11 @@ routes! {
     PATCH "/api/conversations/{id}/members/{user}" costs person(5) => member::change,
     DELETE "/api/conversations/{id}/members/{user}" costs person(5) => member::remove,
     GET "/api/conversations/{id}/receipts" costs person(2) => receipt::list,
+    GET "/api/conversations/{id}/departure" costs person(1) => group_request::departure,
     GET "/api/conversations/{id}/events" costs person(5) => event::list,
     POST "/api/conversations/{id}/messages" costs person(1) => message::create,
+    GET "/api/group-requests" costs person(2) => group_request::list,
+    DELETE "/api/group-requests/{id}" costs person(5) => group_request::decline,
     GET "/api/channels" costs person(5) => channel::list,
     POST "/api/attachments" costs person(5).file() => attachment::create,
     GET "/api/attachments/{id}" costs person(1) => attachment::show,

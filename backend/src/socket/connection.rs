@@ -101,7 +101,7 @@ async fn begin(app: Arc<App>, arrival: Pin<Box<dyn Future<Output = Option<Arriva
     let Arrival { stream, ahead, answer, session, registration, screen, turn, slot } = arrival.await?;
     let user = session.user.id;
     let wire = Wire::new(stream, app.config.rate_limits == Switch::On);
-    let mark = app.presences.connected(user, screen.as_ref().map(|(_, contacts)| contacts));
+    let mark = app.presences.connected(user, screen.as_ref().map(|(_, contacts, _)| contacts));
     let started = Instant::now();
     let watch = Watch::new(started);
     let person = app.ledger.person(user);

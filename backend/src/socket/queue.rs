@@ -65,6 +65,8 @@ pub enum About {
     Conversation(ConversationId),
     /// How somebody is seen: told anew when there is room.
     Person(UserId),
+    /// How many group requests the reader has: told anew when there is room.
+    GroupRequests,
     /// Somebody writes: dropped when there is no room.
     Typing(ConversationId),
     /// Somebody comes or goes: dropped when there is no room.
@@ -109,6 +111,8 @@ struct State {
     stale: BTreeSet<ConversationId>,
     /// People of whom the reader has to be told anew.
     stale_people: BTreeSet<UserId>,
+    /// Whether the reader has to be told anew how many group requests they have.
+    has_stale_requests: bool,
     /// Conversations the reader has left: what was on its way to be said of them is not said.
     left: BTreeSet<ConversationId>,
     /// Whether somebody replays.
@@ -338,6 +342,12 @@ impl FrameQueue {
         std::mem::take(&mut self.lock().stale_people)
     }
 
+    /// Whether the reader has to be told anew how many group requests they have; asked once.
+    #[must_use]
+    pub fn take_stale_requests(&self) -> bool {
+        std::mem::take(&mut self.lock().has_stale_requests)
+    }
+
     /// Queues a page that was read from `from` on; it is ignored if the replay has begun anew since.
     pub fn replay(&self, conversation: ConversationId, from: Cursor, page: Page) {
         let mut state = self.lock();
@@ -442,6 +452,13 @@ impl State {
                     self.add(item);
                 }
             }
+            About::GroupRequests => {
+                if self.is_full(&item) {
+                    self.has_stale_requests = true;
+                } else {
+                    self.add(item);
+                }
+            }
             About::Typing(conversation) => {
                 if !self.is_full(&item) && !self.left.contains(&conversation) {
                     self.add(item);
@@ -489,7 +506,8 @@ impl State {
 
     /// Whether something of the log, or how something stands, is to be told once there is room.
     fn has_missed(&self) -> bool {
-        !(self.replays.is_empty() && self.stale.is_empty() && self.stale_people.is_empty())
+        let is_told = self.stale.is_empty() && self.stale_people.is_empty() && !self.has_stale_requests;
+        !(self.replays.is_empty() && is_told)
     }
 
     fn close_if_too_much(&mut self) {

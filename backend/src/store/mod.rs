@@ -38,6 +38,7 @@ use crate::task::Part;
 use shared::account::{Privacy, Session, Token, User};
 use shared::conversation::{ChannelList, ConversationKind, MemberList, Summary};
 use shared::event::Event;
+use shared::group_request::GroupRequest;
 use shared::ids::{ConversationId, Cursor, Epoch, SessionId, Timestamp, UserId};
 use shared::limits::MEMBERS_MAX;
 use shared::receipt::Receipt;
@@ -210,8 +211,8 @@ pub struct Snapshot {
 /// there.
 pub type Contacts = Vec<(UserId, Option<Timestamp>)>;
 
-/// What the first screen needs.
-pub type FirstScreen = (Snapshot, Contacts);
+/// What the first screen needs: conversations, contacts, and how many group requests wait.
+pub type FirstScreen = (Snapshot, Contacts, u64);
 
 /// A page of what somebody has missed: what is said of each conversation it reaches.
 #[derive(Debug, Default)]
@@ -542,6 +543,50 @@ impl Store {
         self.readers.read(move |database| sqlite::conversation::member(database, user, conversation)).await
     }
 
+    /// The group requests of `user`, the newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn group_requests(&self, user: UserId) -> Result<Vec<GroupRequest>, Error> {
+        self.readers.read(move |database| sqlite::group_request::list(database, user)).await
+    }
+
+    /// How many group requests `user` has.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn group_request_count(&self, user: UserId) -> Result<u64, Error> {
+        self.readers.read(move |database| sqlite::group_request::count(database, user)).await
+    }
+
+    /// Those whom `asker` asks into a conversation.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn asked_by(&self, asker: UserId, conversation: ConversationId) -> Result<Vec<UserId>, Error> {
+        self.readers.read(move |database| sqlite::group_request::asked_by(database, conversation, asker)).await
+    }
+
+    /// The kind of a conversation that `user` has left and may come back to.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn departure(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+    ) -> Result<Option<ConversationKind>, Error> {
+        self.readers
+            .read(move |database| {
+                let Some(key) = sqlite::conversation::find_by_id(database, conversation)? else { return Ok(None) };
+                match sqlite::audience::departed(database, key, user)? {
+                    Some(true) => sqlite::conversation::kind(database, key).map(Some),
+                    Some(false) | None => Ok(None),
+                }
+            })
+            .await
+    }
+
     /// A part of a log in `seq` order, and whether there is more in the asked direction: as many events as are asked for
     /// and fit into [`shared::limits::EVENTS_BYTES_MAX`], at least one.
     ///
@@ -594,7 +639,8 @@ fn first_screen(
     }
     let user = session.user.id;
     let snapshot = sqlite::summary::list_in(transaction, user, None, limit)?;
-    Ok(Some((snapshot, sqlite::account::contacts(transaction, user)?)))
+    let contacts = sqlite::account::contacts(transaction, user)?;
+    Ok(Some((snapshot, contacts, sqlite::group_request::count(transaction, user)?)))
 }
 
 /// A conversation's kind as it stands in the database.

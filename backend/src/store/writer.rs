@@ -22,6 +22,7 @@ mod accept;
 mod amend;
 mod batch;
 mod change;
+mod group_request;
 mod head;
 mod invite;
 mod job;
@@ -31,7 +32,7 @@ mod send;
 pub use invite::Invites;
 pub use job::{
     Action, Amendment, Audience, Change, Content, Description, Effect, NewMessage, News, Outcome, Place, Progress,
-    Recipients, Stored,
+    Recipients, Requests, Stored,
 };
 
 use super::Error;

@@ -223,6 +223,7 @@ async fn the_server_answers_as_the_document_says() {
     walk.get(200, "/readyz", "/readyz").await;
     walk.get(400, "/ws", "/ws").await;
     farewell(&mut walk).await;
+    group_requests(&mut walk).await;
 
     for (method, path, operation) in operations(&walk.document) {
         let seen = walk.seen.remove(operation["operationId"].as_str().unwrap()).unwrap_or_default();
@@ -379,6 +380,32 @@ async fn conversations(walk: &mut Walk, ben: &Person) {
     walk.get(422, EVENTS, &format!("{path}/events?before=1&after=1")).await;
 }
 
+/// On a server where people put only those they know into groups.
+async fn group_requests(walk: &mut Walk) {
+    const MEMBER: &str = "/api/conversations/{id}/members/{user}";
+    const REQUEST: &str = "/api/group-requests/{id}";
+    walk.server = Server::start_with(&["--rate-limits", "off", "--group-invites", "known"], &[]);
+    let (ada, ben) = (walk.server.sign_up("Ada").await, walk.server.sign_up("Ben").await);
+    walk.cookie.clone_from(&ada.cookie);
+    let make = |members: Value| Some(json!({"kind": "group", "name": "Walks", "members": members}));
+    let made = walk.expect(201, "POST /api/conversations", "/api/conversations", make(json!([ben.id]))).await;
+    assert_eq!(made["asked"], json!([ben.id]));
+    let id = made["conversation"]["id"].as_str().unwrap();
+    let path = format!("/api/conversations/{id}");
+    walk.expect(202, &format!("PUT {MEMBER}"), &format!("{path}/members/{}", ben.id), None).await;
+    walk.cookie.clone_from(&ben.cookie);
+    walk.get(200, "/api/group-requests", "/api/group-requests").await;
+    walk.expect(204, &format!("DELETE {REQUEST}"), &format!("/api/group-requests/{id}"), None).await;
+    walk.expect(404, &format!("DELETE {REQUEST}"), &format!("/api/group-requests/{id}"), None).await;
+    walk.cookie.clone_from(&ada.cookie);
+    walk.expect(409, &format!("PUT {MEMBER}"), &format!("{path}/members/{}", ben.id), None).await;
+    walk.expect(409, "POST /api/conversations", "/api/conversations", make(json!([ben.id]))).await;
+    const DEPARTURE: &str = "/api/conversations/{id}/departure";
+    walk.get(404, DEPARTURE, &format!("{path}/departure")).await;
+    walk.expect(204, &format!("DELETE {MEMBER}"), &format!("{path}/members/{}", ada.id), None).await;
+    walk.get(200, DEPARTURE, &format!("{path}/departure")).await;
+}
+
 async fn files(walk: &mut Walk) {
     const FILE: &str = "/api/attachments/{id}";
     let (http, origin, cookie) = (walk.server.http(), walk.server.origin.clone(), walk.cookie.clone());
@@ -460,7 +487,7 @@ impl Schemas {
 
 #[tokio::test]
 async fn the_socket_speaks_as_its_schema_says() {
-    let server = Server::start();
+    let server = Server::start_with(&["--rate-limits", "off", "--group-invites", "known"], &[]);
     let mut schemas = Schemas::of(&server).await;
     let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
     let (mut a, _) = ada.connect_raw().await.unwrap();
@@ -505,9 +532,14 @@ async fn the_socket_speaks_as_its_schema_says() {
     a.send(bad).await;
     schemas.until(&mut a, &["error"]).await;
 
+    let body = json!({"kind": "group", "name": "Walks", "members": [ben.id]});
+    assert_eq!(ada.request(Method::POST, "/api/conversations", Some(body)).await.0, 201);
+    schemas.until(&mut b, &["groupRequests"]).await;
     let body = json!({"kind": "channel", "name": "News", "members": [cy.id]});
     let (status, made) = ada.request(Method::POST, "/api/conversations", Some(body)).await;
     assert_eq!(status, 201);
+    let own = format!("/api/conversations/{}/members/{}", made["conversation"]["id"].as_str().unwrap(), cy.id);
+    assert_eq!(cy.request(Method::PUT, &own, None).await.0, 204);
     for person in [&ada, &cy] {
         person.posts(made["conversation"]["id"].as_str().unwrap(), "Is anybody here?").await;
     }

@@ -131,20 +131,21 @@ async fn who_comes_back_to_where_nobody_is_left_looks_after_it() {
 }
 
 #[tokio::test]
-async fn where_people_put_only_those_they_know_into_groups_strangers_are_refused() {
+async fn where_people_put_only_those_they_know_into_groups_strangers_are_asked() {
     let server = Server::start_with(&["--rate-limits", "off", "--group-invites", "known"], &[]);
     let [ada, ben, cy, eve] = signed_up(&server, ["Ada", "Ben", "Cy", "Eve"]).await;
-    let refused = async |by: &Person, person: &Person| {
+    let asked = async |by: &Person, person: &Person| {
         let (status, body) = makes(by, &[person]).await;
-        assert_eq!((status, &body["error"]["code"]), (403, &json!("forbidden")), "{body}");
-        assert!(body["error"]["message"].as_str().unwrap().contains("Write to each of them first"), "{body}");
+        assert_eq!((status, &body["asked"]), (201, &json!([person.id])), "{body}");
+        assert_eq!(body["conversation"]["memberCount"], 1, "{body}");
+        // A message is for exactly those it names: they cannot be asked first.
         assert_eq!(writes(by, &[person, &cy]).await, Err("forbidden".into()));
     };
-    refused(&eve, &ada).await;
+    asked(&eve, &ada).await;
     // Writing to somebody is always possible, and is not enough.
     writes(&eve, &[&ada]).await.unwrap();
-    refused(&eve, &ada).await;
-    refused(&ada, &eve).await;
+    asked(&eve, &ada).await;
+    asked(&ada, &eve).await;
 
     // Those who have written to each other know each other.
     for (by, to) in [(&ada, &ben), (&ben, &ada), (&ada, &cy), (&cy, &ada)] {
@@ -152,12 +153,13 @@ async fn where_people_put_only_those_they_know_into_groups_strangers_are_refused
     }
     let group = writes(&ada, &[&ben, &cy]).await.unwrap();
     let (status, body) = brings(&ada, &group, &eve).await;
-    assert_eq!(status, 403, "{body}");
-    assert_eq!(makes(&ben, &[&cy]).await.0, 403, "in one group, and neither has written there");
+    assert_eq!(status, 202, "{body}");
+    assert_eq!(makes(&ben, &[&cy]).await.1["asked"], json!([cy.id]), "in one group, and neither has written there");
     for person in [&ben, &cy] {
         person.posts(&group, "hello").await;
     }
-    assert_eq!(makes(&ben, &[&cy]).await.0, 201, "both have written in a group they share");
+    let (status, body) = makes(&ben, &[&cy]).await;
+    assert_eq!((status, &body["asked"]), (201, &Value::Null), "both have written in a group they share: {body}");
     // Who is put into a group by nobody but themselves needs to know nobody.
     let command = json!({"kind": "channel", "name": "News", "public": true, "members": []});
     let (status, body) = ada.request(Method::POST, "/api/conversations", Some(command)).await;

@@ -16,6 +16,7 @@ mod faults;
 mod frames;
 mod fuzz;
 mod group;
+mod group_request;
 mod handshake;
 mod invite;
 mod ledger;

@@ -25,6 +25,7 @@ fn welcome_to(person: u8) -> ServerFrame {
         conversations: vec![],
         more: false,
         presence: vec![],
+        group_requests: 0,
     }))
 }
 

@@ -149,6 +149,7 @@ impl Server {
             conversations,
             more,
             presence: Vec::new(),
+            group_requests: 0,
         };
         let queue = VecDeque::from([ServerFrame::Welcome(Box::new(welcome))]);
         let socket = Socket { user, queue, sent, replays: VecDeque::new(), lost: BTreeSet::new() };

@@ -115,6 +115,10 @@ pub(crate) struct State {
     pub(crate) picking: RwSignal<Option<Callback<String>>>,
     /// Messages to people whose conversation is not known yet, and what became of them.
     pub(crate) first_messages: RwSignal<Vec<FirstMessage>>,
+    /// How many group requests wait for an answer; set anew with each that comes or goes.
+    pub(crate) group_requests: RwSignal<u64>,
+    /// The conversation that one has left last, as far as that is known, and may come back to.
+    pub(crate) left: RwSignal<Option<ConversationId>>,
     /// The conversation that is on the screen, and whether its end is, or is about to be.
     open: StoredValue<Option<(ConversationId, bool)>>,
     /// The conversation that was opened before it was known what is new in it.
@@ -151,6 +155,8 @@ impl State {
             active: RwSignal::new(None),
             picking: RwSignal::new(None),
             first_messages: RwSignal::new(Vec::new()),
+            group_requests: RwSignal::new(0),
+            left: RwSignal::new(None),
             open: StoredValue::new(None),
             opened_early: StoredValue::new(None),
             going: StoredValue::new(None),
@@ -183,6 +189,7 @@ impl State {
                 self.conversations.person(&changed.user);
             }
             ServerFrame::Receipt(receipt) => self.receipt(receipt),
+            ServerFrame::GroupRequests(changed) => self.group_requests.set(changed.count),
             // Handled by the connection.
             ServerFrame::Rejected(_) | ServerFrame::Pong(_) | ServerFrame::Draining(_) => {}
         }
@@ -195,13 +202,14 @@ impl State {
 
     fn welcome(self, welcome: Welcome) {
         self.timelines.set_kept(Vec::new());
-        let Welcome { user, limits, conversations, more, presence, .. } = welcome;
+        let Welcome { user, limits, conversations, more, presence, group_requests, .. } = welcome;
         let me = user.id;
         self.people.learn([&user]);
         self.session.set_in(user);
         self.drafts.restore(me);
         self.presence.welcome(&presence);
         self.limits.set(limits);
+        self.group_requests.set(group_requests);
         for summary in &conversations {
             self.people.learn_of(summary);
         }
@@ -402,5 +410,7 @@ impl State {
         self.overlay.set(None);
         self.picking.set(None);
         self.first_messages.set(Vec::new());
+        self.group_requests.set(0);
+        self.left.set(None);
     }
 }

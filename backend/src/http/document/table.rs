@@ -12,6 +12,7 @@ use shared::conversation::{
     ChangeConversation, ChangeMember, ChangePreferences, ChannelList, ConversationBody, ConversationList,
     CreateConversation, EventList, MemberList,
 };
+use shared::group_request::{AskedBody, DepartureBody, GroupRequestList, MadeBody};
 use shared::ids::{AttachmentId, ConversationId, Cursor, SessionId, Timestamp, TokenId, UserId};
 use shared::limits::{PAGE_DEFAULT, PAGE_MAX, SEARCH_SKIP_MAX};
 use shared::message::{Accepted, PostMessage};
@@ -116,10 +117,13 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
             "createConversation",
             "Make a group or a channel",
         )
-        .about("A channel needs a name. One is a member oneself, and the owner. Each call makes a new one.")
+        .about(
+            "A channel needs a name. One is a member oneself, and the owner. Each call makes a new one. Where the \
+             server's settings say so, people with whom one has never talked are asked first. 409: one of them may not be.",
+        )
         .reads(types.read::<CreateConversation>())
-        .answers(201, "The new conversation.", types.written::<ConversationBody>())
-        .refused(&[429]),
+        .answers(201, "The new conversation, and who is asked.", types.written::<MadeBody>())
+        .refused(&[409, 429]),
         Operation::new(
             "conversation",
             SignedIn,
@@ -176,12 +180,15 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
             "Bring somebody in",
         )
         .about(
-            "Any member may; oneself one brings into a public channel, and back to what one has left. 404: the \
-             conversation or the person is not there. 409: its members are fixed, or too many, or the person has left.",
+            "Any member may; oneself one brings into a public channel, to where one is asked, and back to what one has \
+             left. Where the server's settings say so, a person with whom one has never talked is asked first. 404: the \
+             conversation or the person is not there. 409: its members are fixed, or too many, or the person has left or \
+             may not be asked.",
         )
         .path("id", "Which conversation.", conversation())
         .path("user", "Whom.", types.read::<UserId>())
         .answers_nothing(204, "They are a member.")
+        .answers(202, "They are no member, and have a request.", types.written::<AskedBody>())
         .refused(&[409, 429]),
         Operation::new(
             "conversation",
@@ -224,6 +231,16 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
         Operation::new(
             "conversation",
             SignedIn,
+            ("GET", "/api/conversations/{id}/departure"),
+            "showDeparture",
+            "Whether one has left a conversation and may come back",
+        )
+        .about("One comes back by adding oneself to the members. 404: one has not left it, or may not come back.")
+        .path("id", "Which conversation.", conversation())
+        .answers(200, "One may come back.", types.written::<DepartureBody>()),
+        Operation::new(
+            "conversation",
+            SignedIn,
             ("GET", "/api/conversations/{id}/events"),
             "listEvents",
             "What was said and done",
@@ -249,6 +266,26 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
         .answers(201, "It is stored.", types.written::<Accepted>())
         .answers(200, "It had been stored before, like this.", types.written::<Accepted>())
         .refused(&[409, 429]),
+        Operation::new(
+            "conversation",
+            SignedIn,
+            ("GET", "/api/group-requests"),
+            "listGroupRequests",
+            "Groups into which one is asked",
+        )
+        .about("One joins by adding oneself to the members.")
+        .answers(200, "The newest first.", types.written::<GroupRequestList>()),
+        Operation::new(
+            "conversation",
+            SignedIn,
+            ("DELETE", "/api/group-requests/{id}"),
+            "declineGroupRequest",
+            "Decline to come into a group",
+        )
+        .about("Neither who asked nor the conversation asks again.")
+        .path("id", "Which conversation.", conversation())
+        .answers_nothing(204, "It is declined.")
+        .refused(&[429]),
         Operation::new("conversation", SignedIn, ("GET", "/api/channels"), "listChannels", "Channels everybody may join")
             .about("One joins by adding oneself to the members.")
             .query("search", "How a word of the name starts.", json!({"type": "string"}))

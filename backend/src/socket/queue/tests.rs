@@ -293,3 +293,22 @@ fn people_whose_new_names_did_not_fit_are_told_of_once_there_is_room() {
     assert_eq!(drain(&queue), ["Ada King"]);
     assert!(queue.finish());
 }
+
+#[test]
+fn a_number_of_group_requests_that_did_not_fit_is_told_once_there_is_room() {
+    let queue = FrameQueue::default();
+    let one = conversation();
+    let requests = |text: &str| Item { frame: text.into(), about: About::GroupRequests };
+    for number in 1..=(FRAMES_MAX as u64) {
+        queue.push(event(one, number, 1));
+    }
+    queue.push(requests("1"));
+    queue.push(requests("2"));
+    assert!(queue.claim());
+    assert_eq!(drain(&queue).len(), FRAMES_MAX);
+    assert!(!queue.finish(), "it is to be told");
+    assert!(queue.take_stale_requests() && !queue.take_stale_requests(), "asked once");
+    queue.push(requests("3"));
+    assert_eq!(drain(&queue), ["3"]);
+    assert!(queue.finish());
+}

@@ -1,7 +1,7 @@
 //! Accounts.
 
 use super::row::{self, Sql};
-use super::{attachment, audience};
+use super::{attachment, audience, group_request};
 use crate::store::{Contacts, Credentials, Error};
 use foldhash::{HashSet, HashSetExt};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -175,6 +175,7 @@ pub(in crate::store) fn set_last_seen(database: &Connection, people: &[(UserId, 
 pub(in crate::store) fn delete(database: &Connection, user: UserId, at: Timestamp) -> Result<(), Error> {
     set_avatar(database, user, None, at)?;
     audience::forget_departures(database, user)?;
+    group_request::forget(database, user)?;
     // What stands in place of the address can be nobody's: it has no `@`.
     database
         .prepare_cached(

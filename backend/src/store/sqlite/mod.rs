@@ -13,6 +13,7 @@ mod connection;
 pub(super) mod conversation;
 pub(super) mod copy;
 pub(super) mod event;
+pub(super) mod group_request;
 pub(super) mod open;
 pub(super) mod pool;
 pub(super) mod push;

@@ -28,6 +28,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0011_session_end.sql"),
     include_str!("../../../migrations/sqlite/0012_small_size.sql"),
     include_str!("../../../migrations/sqlite/0013_shares.sql"),
+    include_str!("../../../migrations/sqlite/0014_group_request.sql"),
 ];
 
 /// The migration that needs [`audience::migrate`] beside its SQL.

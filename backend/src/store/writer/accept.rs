@@ -93,7 +93,7 @@ impl State {
             kind: &kind,
         };
         self.record(Entry::Message(entry));
-        Ok(Some(Stored { place, kind, audience, news: News::None }))
+        Ok(Some(Stored { place, kind, audience, news: News::None, requests: Vec::new() }))
     }
 
     fn accept_progress(

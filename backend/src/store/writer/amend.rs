@@ -92,7 +92,7 @@ impl State {
             reaction::set(&self.database, key, target, emoji, user, *on, place.seq, at)?;
         }
         let audience = self.head(key)?.audience.clone();
-        Ok(Effect::Stored(Stored { place, kind: json, audience, news: News::None }))
+        Ok(Effect::Stored(Stored { place, kind: json, audience, news: News::None, requests: Vec::new() }))
     }
 
     fn edit(&mut self, subject: Subject, content: &Content) -> Result<Amended, Error> {

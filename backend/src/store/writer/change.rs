@@ -2,13 +2,14 @@
 
 use super::batch::State;
 use super::head::{New, Position};
-use super::job::{Audience, Change, Description, Effect, News, Stored};
+use super::invite::Destination;
+use super::job::{Audience, Change, Description, Effect, News, Requests, Stored};
 use super::send::to_json;
 use crate::clock;
 use crate::store::access;
 use crate::store::attachment::no_picture;
 use crate::store::sqlite::conversation::{self, Face, NewConversation};
-use crate::store::sqlite::{attachment, audience};
+use crate::store::sqlite::{attachment, audience, group_request};
 use crate::store::{Error, Member, sqlite};
 use shared::code::{Code, Rejection};
 use shared::conversation::{ConversationKind, Created, Described, Membership, Renamed, Role, Summary};
@@ -27,6 +28,7 @@ impl State {
             Change::Add(id, member) => self.add(user, id, member),
             Change::Remove(id, member) => self.remove(user, id, member),
             Change::Appoint(id, member, role) => self.appoint(user, id, member, role),
+            Change::Decline(id) => self.decline(user, id),
         }
     }
 
@@ -41,17 +43,20 @@ impl State {
             let rejection = Rejection::new(Code::Invalid, "Not all of these people have an account here");
             return Ok(Effect::Refused(rejection.field("members")));
         }
-        if let Some(refusal) = self.invite(user, members)? {
-            return Ok(refusal);
-        }
+        let asked = match self.invite(user, members, Destination::New)? {
+            Ok(asked) => asked,
+            Err(refusal) => return Ok(refusal),
+        };
+        let members: Vec<_> = members.iter().copied().filter(|member| !asked.contains(member)).collect();
         let at = clock::now();
         let id = clock::id(ConversationId::v7);
         let name = face.name.clone();
-        let new = NewConversation { id, kind, face, set: None, owner: user, members, at };
+        let new = NewConversation { id, kind, face, set: None, owner: user, members: &members, at };
         let key = conversation::insert(&self.database, &new)?;
         let summary = self.first_summary(key, kind)?;
-        let event = EventKind::Created(Created { kind, name, members: members.to_vec(), member_count: None }.bounded());
-        self.store(user, key, &event, News::Made(summary))
+        let requests = self.ask(user, key, &asked)?;
+        let event = EventKind::Created(Created { kind, name, members, member_count: None }.bounded());
+        self.store(user, key, &event, News::Made(summary), requests)
     }
 
     fn rename(&mut self, user: UserId, id: ConversationId, name: String) -> Result<Effect, Error> {
@@ -64,7 +69,7 @@ impl State {
             return Ok(Effect::Unchanged);
         }
         conversation::set_face(&self.database, key, &Face { name: Some(name.clone()), ..face })?;
-        self.store(user, key, &EventKind::Renamed(Renamed { name }), News::None)
+        self.store(user, key, &EventKind::Renamed(Renamed { name }), News::None, Vec::new())
     }
 
     fn describe(&mut self, user: UserId, id: ConversationId, description: Description) -> Result<Effect, Error> {
@@ -101,12 +106,12 @@ impl State {
         }
         conversation::set_face(&self.database, key, &face)?;
         let described = Described { topic, public: is_public, avatar };
-        self.store(user, key, &EventKind::Described(described), News::None)
+        self.store(user, key, &EventKind::Described(described), News::None, Vec::new())
     }
 
     fn add(&mut self, user: UserId, id: ConversationId, member: UserId) -> Result<Effect, Error> {
         let key = match self.key_of_member(user, id)? {
-            // Into a public channel everybody brings themselves, and back to where they have left.
+            // Into a public channel everybody brings themselves, back to where they have left, and to where they are asked.
             None if user == member => self.key_open_to(user, id)?,
             key => key,
         };
@@ -135,10 +140,14 @@ impl State {
             };
             return Ok(Effect::Refused(Rejection::new(Code::Conflict, text)));
         }
-        if user != member
-            && let Some(refusal) = self.invite(user, &[member])?
-        {
-            return Ok(refusal);
+        if user != member {
+            let asked = match self.invite(user, &[member], Destination::Conversation(key))? {
+                Ok(asked) => asked,
+                Err(refusal) => return Ok(refusal),
+            };
+            if !asked.is_empty() {
+                return self.ask(user, key, &asked).map(Effect::Asked);
+            }
         }
         // What was said before can be read, and is not unread.
         let head = self.head(key)?;
@@ -147,6 +156,7 @@ impl State {
         let before = self.first_summary(key, self.heads[&key].kind)?;
         conversation::insert_member(&self.database, key, member, Role::Member, clock::now())?;
         audience::forget_departure(&self.database, key, member)?;
+        let requests = self.end_request(key, member)?;
         // Who comes back to where nobody is left looks after it.
         conversation::appoint_owner(&self.database, key)?;
         self.positions.insert((key, member), Position { delivered: last_seq, read: last_seq, read_count });
@@ -158,7 +168,7 @@ impl State {
             ..*before
         });
         self.reload_audience(key)?;
-        self.store(user, key, &event, News::Joined(member, summary))
+        self.store(user, key, &event, News::Joined(member, summary), requests)
     }
 
     fn remove(&mut self, user: UserId, id: ConversationId, member: UserId) -> Result<Effect, Error> {
@@ -186,12 +196,14 @@ impl State {
         if user == member {
             audience::depart(&self.database, key, member)?;
         }
+        let requests = self.end_requests_of(key, member)?;
         if role == Role::Owner {
             conversation::appoint_owner(&self.database, key)?;
         }
         self.positions.remove(&(key, member));
         // Whoever goes hears of it, and of nothing after it.
-        let effect = self.store(user, key, &EventKind::Left(Membership { user: member }), News::Left(member))?;
+        let event = EventKind::Left(Membership { user: member });
+        let effect = self.store(user, key, &event, News::Left(member), requests)?;
         self.reload_audience(key)?;
         Ok(effect)
     }
@@ -219,11 +231,13 @@ impl State {
         Ok(self.is_member(key, user)?.then_some(key))
     }
 
-    /// The key of a conversation that somebody may enter by themselves: a public channel, or one they have left.
+    /// The key of a conversation that somebody may enter by themselves: a public channel, one they have left, or one into
+    /// which they are asked.
     fn key_open_to(&mut self, user: UserId, id: ConversationId) -> Result<Option<i64>, Error> {
         let Some(key) = self.key(id)? else { return Ok(None) };
         let is_open = conversation::face(&self.database, key)?.is_public
-            || audience::departed(&self.database, key, user)? == Some(true);
+            || audience::departed(&self.database, key, user)? == Some(true)
+            || group_request::exists(&self.database, key, user)?;
         Ok(is_open.then_some(key))
     }
 
@@ -233,11 +247,18 @@ impl State {
         Ok(access::may_change(kind).err().map(|rejection| Effect::Refused(rejection.field(field))))
     }
 
-    fn store(&mut self, user: UserId, key: i64, kind: &EventKind, news: News) -> Result<Effect, Error> {
+    fn store(
+        &mut self,
+        user: UserId,
+        key: i64,
+        kind: &EventKind,
+        news: News,
+        requests: Requests,
+    ) -> Result<Effect, Error> {
         let json = to_json(kind)?;
         let new = New { sender: user, at: clock::now(), kind: &json, target: None, is_message: false, command: None };
         let place = self.append(key, new)?;
         let audience = self.head(key)?.audience.clone();
-        Ok(Effect::Stored(Stored { place, kind: json, audience, news }))
+        Ok(Effect::Stored(Stored { place, kind: json, audience, news, requests }))
     }
 }

@@ -1,7 +1,8 @@
 //! Who may put whom into a conversation, and how many people in which time.
 //!
 //! The writer asks before anybody becomes a member through somebody else: when a group or channel is made, when a first
-//! message makes a group, when somebody is brought in. Who joins or comes back by themselves is not asked about.
+//! message makes a group, when somebody is brought in. Who joins or comes back by themselves is not asked about. Where people
+//! put only those they know into groups, others are asked first (`group_request.rs`).
 
 use super::batch::State;
 use super::job::Effect;
@@ -25,21 +26,48 @@ pub struct Invites {
     pub rate: Option<(u32, Limiter<UserId>)>,
 }
 
+/// What people are put into.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Destination {
+    /// What a message to a set of people makes. It is for exactly these people: none of them can be asked first.
+    Set,
+    /// A group or channel that is being made.
+    New,
+    /// The group or channel with this key.
+    Conversation(i64),
+}
+
 impl State {
-    /// Counts the people whom `user` is about to make members, or gives the refusal: then nobody may become one.
-    pub(super) fn invite(&mut self, user: UserId, members: &[UserId]) -> Result<Option<Effect>, Error> {
+    /// Counts the people whom `user` is about to put into a conversation, and gives those of them who are asked first; or
+    /// gives the refusal: then nobody may be put in or asked.
+    pub(super) fn invite(
+        &mut self,
+        user: UserId,
+        members: &[UserId],
+        into: Destination,
+    ) -> Result<Result<Vec<UserId>, Effect>, Error> {
         let others = || members.iter().copied().filter(|member| *member != user);
-        if self.invites.is_known_only && !self.knows_all(user, others())? {
-            let text = "You can put only people into a conversation with whom you have talked. Write to each of them \
-                        first; once they have answered, bring them in";
-            return Ok(Some(Effect::Refused(Rejection::new(Code::Forbidden, text))));
+        let strangers = if self.invites.is_known_only { self.strangers(user, others())? } else { Vec::new() };
+        if !strangers.is_empty() {
+            let refusal = match into {
+                Destination::Set => {
+                    let text = "You have not talked with all of these people. Make a group of them: then they are asked \
+                                whether they want to come in";
+                    Some(Effect::Refused(Rejection::new(Code::Forbidden, text).field("to.users")))
+                }
+                Destination::New => self.refuse_to_ask(user, None, &strangers)?,
+                Destination::Conversation(key) => self.refuse_to_ask(user, Some(key), &strangers)?,
+            };
+            if let Some(refusal) = refusal {
+                return Ok(Err(refusal));
+            }
         }
-        let Some((burst, limiter)) = &self.invites.rate else { return Ok(None) };
+        let Some((burst, limiter)) = &self.invites.rate else { return Ok(Ok(strangers)) };
         let count = u32::try_from(others().count()).unwrap_or(u32::MAX);
         if count > *burst {
             let text =
                 format!("You can put at most {burst} people into a conversation at once. Bring the others in later");
-            return Ok(Some(Effect::Refused(Rejection::new(Code::Forbidden, text))));
+            return Ok(Err(Effect::Refused(Rejection::new(Code::Forbidden, text))));
         }
         let refuse = |wait| {
             let text = "You have put many people into conversations. Please wait before you bring in more";
@@ -47,10 +75,10 @@ impl State {
             Effect::Refused(rate::refusal(text, wait + std::time::Duration::from_millis(1)))
         };
         if let Err(wait) = limiter.take_many(user, count, Instant::now()) {
-            return Ok(Some(refuse(wait)));
+            return Ok(Err(refuse(wait)));
         }
         self.invited.push((user, count));
-        Ok(None)
+        Ok(Ok(strangers))
     }
 
     /// The transaction in which people were made members has failed: nobody has become one.
@@ -62,9 +90,10 @@ impl State {
         }
     }
 
-    /// Whether somebody has talked with all of these people: in the direct conversation, which is one look, or as
-    /// contacts are found (at most some 20,000 rows).
-    fn knows_all(&self, user: UserId, others: impl Iterator<Item = UserId>) -> Result<bool, Error> {
+    /// Those of these people with whom somebody has never talked: neither in the direct conversation, which is one look,
+    /// nor as contacts are found (at most some 20,000 rows).
+    fn strangers(&self, user: UserId, others: impl Iterator<Item = UserId>) -> Result<Vec<UserId>, Error> {
+        let mut strangers = Vec::new();
         let mut contacts: Option<HashSet<UserId>> = None;
         for other in others {
             if audience::have_talked_directly(&self.database, user, other)? {
@@ -77,9 +106,9 @@ impl State {
                 }
             };
             if !contacts.contains(&other) {
-                return Ok(false);
+                strangers.push(other);
             }
         }
-        Ok(true)
+        Ok(strangers)
     }
 }

@@ -126,6 +126,8 @@ pub enum Change {
     Remove(ConversationId, UserId),
     /// Somebody may do more, or less.
     Appoint(ConversationId, UserId, Role),
+    /// A group request is declined.
+    Decline(ConversationId),
 }
 
 /// What is to be different about a conversation; `None` stays as it is.
@@ -190,6 +192,10 @@ pub enum Effect {
     Repeated(Place),
     /// It was so already, and no event says so.
     Unchanged,
+    /// Somebody was asked into a conversation, and no event says so. Nobody is told who was asked before.
+    Asked(Requests),
+    /// A group request was declined, and no event says so.
+    Declined(Requests),
     /// Somebody's positions moved forward.
     Moved {
         /// Where.
@@ -220,7 +226,12 @@ pub struct Stored {
     pub audience: Audience,
     /// What it means for people's lists.
     pub news: News,
+    /// People whose group requests have changed with it; nobody's for messages.
+    pub requests: Requests,
 }
+
+/// People whose group requests have changed, and how many they have now.
+pub type Requests = Vec<(UserId, u64)>;
 
 /// What an event means for people's lists of conversations.
 #[derive(Debug)]

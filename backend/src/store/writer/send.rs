@@ -2,6 +2,7 @@
 
 use super::batch::State;
 use super::head::{New, Position};
+use super::invite::Destination;
 use super::job::{Audience, Content, Effect, NewMessage, News, Place, Recipients, Stored};
 use crate::clock;
 use crate::store::Error;
@@ -57,7 +58,7 @@ impl State {
         self.positions
             .insert((key, user), Position { delivered: place.seq.into(), read: place.seq.into(), read_count });
         let news = made.map_or(News::None, News::Made);
-        Ok(Effect::Stored(Stored { place, kind, audience, news }))
+        Ok(Effect::Stored(Stored { place, kind, audience, news, requests: Vec::new() }))
     }
 
     /// Finds the conversation a message is for, or makes it.
@@ -97,7 +98,7 @@ impl State {
         }
         // Writing to one person is how one gets to know them.
         if members.len() > 2
-            && let Some(refusal) = self.invite(user, members)?
+            && let Err(refusal) = self.invite(user, members, Destination::Set)?
         {
             return Ok(Err(refusal));
         }

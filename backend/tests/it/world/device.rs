@@ -285,7 +285,7 @@ impl Device {
             self.drive(|connection| connection.handle_close(shared::close::ABNORMAL, now));
             return self.drive(Connection::handle_session_over);
         };
-        let mark = self.app.presences.connected(self.user, screen.as_ref().map(|(_, contacts)| contacts));
+        let mark = self.app.presences.connected(self.user, screen.as_ref().map(|(_, contacts, _)| contacts));
         self.drive(|connection| connection.handle_open(now));
         match screen {
             Some(screen) => {

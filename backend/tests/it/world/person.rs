@@ -156,7 +156,7 @@ impl Person {
 
     /// `PUT /api/conversations/{id}/members/{userId}`
     pub(super) async fn brings_in(&self, group: ConversationId, person: &Person) -> Result<(), Rejection> {
-        chat::conversation::add(&self.app, &self.session(), group, person.id()).await
+        chat::conversation::add(&self.app, &self.session(), group, person.id()).await.map(drop)
     }
 
     /// `DELETE /api/conversations/{id}/members/{userId}`
