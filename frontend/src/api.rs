@@ -15,6 +15,7 @@ use shared::conversation::{
     ChangeConversation, ChangeMember, ChangePreferences, ChannelList, ConversationBody, ConversationList,
     CreateConversation, EventList, MemberList, Role, Summary,
 };
+use shared::group_request::{DepartureBody, GroupRequest, GroupRequestList, MadeBody};
 use shared::ids::{AttachmentId, ConversationId, Seq, SessionId, Timestamp, TokenId, UserId};
 use shared::push::{PushKey, PushSubscription};
 use shared::receipt::{Receipt, ReceiptList};
@@ -182,8 +183,8 @@ pub(crate) async fn search(
     get(request.query(conversation.into_iter().chain(before))).await
 }
 
-pub(crate) async fn create_conversation(body: &CreateConversation) -> Result<Summary, Error> {
-    send::<ConversationBody>(Request::post("/api/conversations"), body).await.map(|body| body.conversation)
+pub(crate) async fn create_conversation(body: &CreateConversation) -> Result<MadeBody, Error> {
+    send(Request::post("/api/conversations"), body).await
 }
 
 pub(crate) async fn change_conversation(id: ConversationId, body: &ChangeConversation) -> Result<Summary, Error> {
@@ -201,8 +202,22 @@ pub(crate) async fn prefer(id: ConversationId, body: &ChangePreferences) -> Resu
     send::<ConversationBody>(request, body).await.map(|body| body.conversation)
 }
 
-pub(crate) async fn add_member(id: ConversationId, user: UserId) -> Result<(), Error> {
-    call(Request::put(&member(id, user)), None).await.map(drop)
+/// Brings somebody in; `true`: they are asked first. (Whoever is a member is answered by nothing.)
+pub(crate) async fn add_member(id: ConversationId, user: UserId) -> Result<bool, Error> {
+    call(Request::put(&member(id, user)), None).await.map(|answer| !answer.is_empty())
+}
+
+pub(crate) async fn group_requests() -> Result<Vec<GroupRequest>, Error> {
+    get::<GroupRequestList>(Request::get("/api/group-requests")).await.map(|body| body.requests)
+}
+
+pub(crate) async fn decline_group_request(id: ConversationId) -> Result<(), Error> {
+    call(Request::delete(&format!("/api/group-requests/{id}")), None).await.map(drop)
+}
+
+/// Whether one has left a conversation and may come back.
+pub(crate) async fn departure(id: ConversationId) -> Result<DepartureBody, Error> {
+    get(Request::get(&format!("/api/conversations/{id}/departure"))).await
 }
 
 pub(crate) async fn remove_member(id: ConversationId, user: UserId) -> Result<(), Error> {

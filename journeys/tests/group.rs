@@ -291,3 +291,111 @@ async fn a_public_channel_is_found_and_joined_by_others() {
         person.leaves().await;
     }
 }
+
+/// Picks people for a group with a name, and makes it where they are asked first.
+async fn invites(person: &Person, name: &str, people: &[&str]) {
+    person.clicks("a[href='/new']").await;
+    for other in people {
+        let button = By::XPath(format!("//button[contains(@class, 'person')][.//bdi[text()='{other}']]"));
+        person.clicks_on(button, &format!("{} picks {other}", person.name)).await;
+    }
+    person.clicks(".new__group summary").await;
+    person.types("#group-name", name).await;
+    person.clicks_button("Create").await;
+    let note = format!("Invited: {}. They are members once they join.", people.join(", "));
+    eventually("it is said who was invited", || async {
+        person.shown(".new__group [role=\"status\"]").await.starts_with(&note)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stranger_who_is_invited_into_a_group_joins_or_declines() {
+    let server = Server::start_with(&["--rate-limits", "off", "--group-invites", "known"]);
+    let driver = Driver::start().await;
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    let cy = Person::joins("Cy Young", &driver, &server).await;
+    invites(&ada, "Garden", &["Ben Okafor", "Cy Young"]).await;
+    ada.picture("request-invited").await;
+    ada.clicks(".new__group [role='status'] a").await;
+    eventually("the group is open", || async { ada.shown(".pane__name").await == "Garden" }).await;
+    ada.says("Who brings the spades?").await;
+
+    for person in [&ben, &cy] {
+        eventually("the invitation is there", || async {
+            person.shown(".request__text").await == "Ada Lovelace invites you to Garden"
+        })
+        .await;
+        assert_eq!(person.shown(".request__detail").await, "1 person");
+        assert_eq!(person.conversations().await, ["Everyone"], "nothing else of it is told");
+    }
+    for (scheme, width) in [("light", 1280), ("light", 360), ("dark", 1280), ("dark", 360)] {
+        ben.prefers(scheme).await;
+        ben.window(width, 740).await;
+        ben.meets_no_barrier(&format!("an invitation, {scheme}, {width}")).await;
+        ben.picture(&format!("request-{scheme}-{width}")).await;
+        let is_wide = "return document.documentElement.scrollWidth > innerWidth";
+        assert_eq!(ben.js(is_wide).await, json!(false), "{width}");
+    }
+    ben.window(1280, 800).await;
+    // It is still there after a reload, and answered with the keyboard alone.
+    ben.browser.refresh().await.unwrap();
+    ben.waits_for(".request").await;
+    ben.js("[...document.querySelectorAll('.request button')].find((e) => e.textContent.trim() === 'Decline').focus()")
+        .await;
+    ben.presses(Key::Enter).await;
+    let none = "return document.querySelector('.request') === null";
+    eventually("it is gone", || async { ben.js(none).await == json!(true) }).await;
+    ada.clicks("button[aria-label='About this conversation']").await;
+    ada.types("input[aria-label='Add people']", "ben").await;
+    ada.clicks("dialog ul[aria-label='People'] button").await;
+    eventually("Ada is told why not", || async { ada.shown("dialog [role=\"alert\"]").await.contains("has declined") })
+        .await;
+    assert_eq!(ben.js(none).await, json!(true));
+
+    cy.clicks_button("Join").await;
+    eventually("Cy is in the group", || async { cy.shown(".pane__name").await == "Garden" }).await;
+    cy.sees("Who brings the spades?").await;
+    eventually("nothing is asked any more", || async { cy.js(none).await == json!(true) }).await;
+    eventually("Ada sees who has come", || async { members(&ada).await == ["Ada Lovelace", "Cy Young"] }).await;
+    for person in [ada, ben, cy] {
+        person.leaves().await;
+    }
+}
+
+#[tokio::test]
+async fn who_has_left_a_group_comes_back_with_a_button() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    makes(&ada, "Weekend walks", &["Ben Okafor"]).await;
+    ada.says("On Sunday?").await;
+    ben.opens("Weekend walks").await;
+    ben.sees("On Sunday?").await;
+    for is_later in [false, true] {
+        ben.clicks("button[aria-label='About this conversation']").await;
+        ben.clicks_button("Leave this conversation").await;
+        ben.clicks_button("Really leave? Click again.").await;
+        let says_so = || async { ben.shown(".shell__empty h2").await == "You left this conversation." };
+        eventually("Ben has left", says_so).await;
+        assert_eq!(ben.conversations().await, ["Everyone"]);
+        if is_later {
+            // The address shows it as long as one may come back.
+            ben.browser.refresh().await.unwrap();
+            eventually("it is still said", says_so).await;
+            for width in [1280, 360] {
+                ben.window(width, 740).await;
+                ben.meets_no_barrier(&format!("what was left, {width}")).await;
+                ben.picture(&format!("left-{width}")).await;
+            }
+            ben.window(1280, 800).await;
+        }
+        ben.clicks_button("Come back").await;
+        eventually("Ben is back", || async { ben.shown(".pane__name").await == "Weekend walks" }).await;
+        ben.sees("On Sunday?").await;
+    }
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}

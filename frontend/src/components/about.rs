@@ -328,16 +328,22 @@ fn Adding(members: Members) -> impl IntoView {
     let search = RwSignal::new(String::new());
     let found = RwSignal::new(Vec::<User>::new());
     let look_later = find_later(search, found);
-    let add = move |id: UserId| {
+    let invited = RwSignal::new(String::new());
+    let add = move |id: UserId, name: String| {
         search.set(String::new());
         found.set(Vec::new());
-        members.run(async move { api::add_member(members.id, id).await });
+        members.run(async move {
+            let is_asked = api::add_member(members.id, id).await?;
+            invited.try_set(if is_asked { with(Text::Invited, &[("names", &name)]) } else { String::new() });
+            Ok(())
+        });
     };
     let row = move |user: User| {
         let (id, name) = (user.id, user.display_name);
+        let called = name.clone();
         view! {
             <li>
-                <button type="button" class="person" on:click=move |_| add(id)>
+                <button type="button" class="person" on:click=move |_| add(id, called.clone())>
                     <Avatar id=*id.as_bytes() name=name.clone() />
                     <bdi class="person__name">{name}</bdi>
                     <span class="person__mark" aria-hidden="true">"+"</span>
@@ -354,14 +360,14 @@ fn Adding(members: Members) -> impl IntoView {
     view! {
         <SearchField label=tr(Text::AddPeople) value=search look=look_later />
         <ul class="people" aria-label=tr(Text::PeopleList)>{part(rows)}</ul>
+        <p class="settings__note" role="status">{text(move || invited.get())}</p>
     }
 }
 
-/// Leaving cannot be undone by oneself: it is asked twice.
+/// Leaving is asked twice; then the page shows the way back.
 #[component]
 fn Leaving(members: Members) -> impl IntoView {
     let state = expect_context::<State>();
-    let router = expect_context::<Router>();
     let is_asked = RwSignal::new(false);
     let leave = move |_| {
         if !is_asked.get_untracked() {
@@ -374,7 +380,7 @@ fn Leaving(members: Members) -> impl IntoView {
                     // The person may have gone on meanwhile, or be somebody else.
                     if state.overlay.get_untracked() == Some(Overlay::About(members.id)) {
                         state.overlay.set(None);
-                        router.go(Address::List);
+                        state.left.set(Some(members.id));
                     }
                 }
                 Err(error) => _ = members.problem.try_set(Some(error.message())),

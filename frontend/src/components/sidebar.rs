@@ -2,10 +2,12 @@
 
 use super::avatar::Avatar;
 use super::form::problem_line;
+use super::group_request::GroupRequests;
 use super::icon::{Icon, Picture};
 use crate::browser;
 use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, count, tr, with};
+use crate::later::{self, later};
 use crate::router::{Address, Router};
 use crate::state::conversation::{member_count, others};
 use crate::state::quote::said;
@@ -16,6 +18,8 @@ use leptos::prelude::*;
 use shared::conversation::{ConversationKind, Summary};
 use shared::event::EventKind;
 use shared::ids::ConversationId;
+
+later!(more, group_requests() => view! { <GroupRequests /> }.into_any());
 
 #[component]
 pub(crate) fn Sidebar() -> impl IntoView {
@@ -47,6 +51,7 @@ pub(crate) fn Sidebar() -> impl IntoView {
                 </a>
             </div>
             <div class="sidebar__list">
+                {part_if(move || state.group_requests.get() > 0, || later::show(group_requests))}
                 {lines(conversations.order)}
                 {part_if(move || conversations.archived.with(|all| !all.is_empty()), move || view! {
                     <details class="sidebar__archive">

@@ -8,12 +8,14 @@
 
 use super::actions::Action;
 use super::anchor::{Anchored, ROW};
+use super::group_request::MissingConversation;
 use super::icon::{Icon, Picture};
 use super::message::MessageRow;
 use super::rows;
 use crate::browser;
 use crate::dynamic::{effect, memo, part, part_if, text};
 use crate::i18n::{Text, count, tr};
+use crate::later::{self, later};
 use crate::router::{Address, Router};
 use crate::state::State;
 use crate::state::timeline::{Aim, ViewState, Why};
@@ -34,6 +36,8 @@ const NEAR_EDGE: i32 = 1_200;
 const HOLD_FRAMES: u32 = 50;
 /// A focus that went so long ago, in milliseconds, did not go because rows were moved.
 const MOVING: Millis = 500;
+
+later!(more, missing(id: ConversationId) => view! { <MissingConversation id /> }.into_any());
 
 #[component]
 pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
@@ -234,7 +238,7 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
         }
         .into_any(),
         (ViewState::Missing, _) => {
-            view! { <p class="timeline__note">{tr(Text::NoConversation)}</p> }.into_any()
+            later::show(move || missing(conversation))
         }
         (ViewState::Ready, true) => view! { <p class="timeline__note">{tr(Text::SayHello)}</p> }.into_any(),
         _ => ().into_any(),

@@ -193,9 +193,11 @@ pub(crate) fn refusal(rejection: &Rejection) -> String {
     let text = match (rejection.code, rejection.field.as_deref()) {
         (Code::Unauthenticated, Some(_)) => Text::RefusedSignIn,
         (Code::Unauthenticated, None) => Text::RefusedUnauthenticated,
+        (Code::Forbidden, Some("to.users")) => Text::RefusedInvitation,
         (Code::Forbidden | Code::BadOrigin, _) => Text::RefusedForbidden,
         (Code::NotFound, _) => Text::RefusedNotFound,
         (Code::Conflict, Some("email")) => Text::RefusedAddressTaken,
+        (Code::Conflict, Some("members")) => Text::RefusedInvitation,
         (Code::Conflict, _) => Text::RefusedConflict,
         (Code::TooLarge, _) => Text::RefusedTooLarge,
         (Code::RateLimited, _) => {

@@ -258,6 +258,15 @@ texts! {
     Nobody = "Nobody by this name. Others appear here once they have signed up.";
     Remove = "Remove {name}";
 
+    // Invitations into groups, and the way back.
+    GroupRequests = "Invitations";
+    InvitesYouTo = "{name} invites you to {title}";
+    InvitesYou = "{name} invites you to a group";
+    Decline = "Decline";
+    Invited = "Invited: {names}. They are members once they join.";
+    YouLeft = "You left this conversation.";
+    ComeBack = "Come back";
+
     // Getting around.
     GoTo = "Go to";
     GoToHint = "A conversation or a person";
@@ -313,6 +322,7 @@ texts! {
     RefusedForbidden = "You may not do this.";
     RefusedNotFound = "It is not there, or not yours to see.";
     RefusedConflict = "It contradicts what is already there.";
+    RefusedInvitation = "One of these people cannot be invited just now. Write to them first, or leave them out.";
     RefusedAddressTaken = "There is an account with this address already.";
     RefusedTooLarge = "It is too large.";
     RefusedRateLimited = "one:That was too fast. Please wait {n} second|other:That was too fast. Please wait {n} seconds";

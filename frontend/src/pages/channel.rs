@@ -120,7 +120,7 @@ fn row(state: State, router: Router, found: Found, channel: Channel) -> AnyView 
         }
         leptos::task::spawn_local(async move {
             match api::add_member(id, me).await {
-                Ok(()) => router.go(Address::Conversation(id)),
+                Ok(_) => router.go(Address::Conversation(id)),
                 Err(error) => drop(found.problem.try_set(Some(error.message()))),
             }
         });

@@ -2,6 +2,7 @@
 
 use crate::components::alerts::Alerts;
 use crate::components::emoji::EmojiPicker;
+use crate::components::group_request::LeftConversation;
 use crate::components::sidebar::Sidebar;
 use crate::components::status::StatusBar;
 use crate::components::switcher::Overlays;
@@ -17,11 +18,13 @@ use crate::router::{Address, Redirect, Router};
 use crate::state::State;
 use crate::state::session::Session;
 use leptos::prelude::*;
+use shared::ids::ConversationId;
 
 later!(more, new() => view! { <New /> }.into_any());
 later!(more, search() => view! { <SearchPage /> }.into_any());
 later!(alerts, alerts() => view! { <Alerts /> }.into_any());
 later!(more, channels() => view! { <ChannelsPage /> }.into_any());
+later!(more, left(id: ConversationId) => view! { <LeftConversation id /> }.into_any());
 later!(more, settings() => view! { <SettingsPage /> }.into_any());
 
 #[component]
@@ -36,7 +39,9 @@ pub(crate) fn Chat() -> impl IntoView {
         Address::Message(id, _) => Address::Conversation(id),
         address => address,
     });
+    let is_left = memo(move || state.left.get().is_some_and(|left| shown.get() == Address::Conversation(left)));
     let open = move || match shown.get() {
+        Address::Conversation(id) if is_left.get() => later::show(move || left(id)),
         Address::Conversation(id) => view! { <ConversationPage id /> }.into_any(),
         Address::New => later::show(new),
         Address::Settings => later::show(settings),

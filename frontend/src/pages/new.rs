@@ -15,7 +15,8 @@ use crate::state::{FirstMessage, FirstState, State};
 use leptos::prelude::*;
 use shared::account::User;
 use shared::conversation::{ConversationKind, CreateConversation};
-use shared::ids::CommandId;
+use shared::group_request::MadeBody;
+use shared::ids::{CommandId, ConversationId, UserId};
 use shared::limits::MEMBERS_MAX;
 use std::time::Duration;
 
@@ -169,6 +170,7 @@ fn NewGroup(chosen: RwSignal<Vec<User>>) -> impl IntoView {
     let kind = RwSignal::new(ConversationKind::Group);
     let topic = RwSignal::new(String::new());
     let is_public = RwSignal::new(true);
+    let invited = RwSignal::new(None::<(ConversationId, String)>);
     let is_channel = move || kind.get() == ConversationKind::Channel;
     let submit = move || {
         let body = CreateConversation {
@@ -179,8 +181,18 @@ fn NewGroup(chosen: RwSignal<Vec<User>>) -> impl IntoView {
             members: chosen.with_untracked(|chosen| chosen.iter().map(|user| user.id).collect()),
         };
         form.run(async move {
-            let made = api::create_conversation(&body).await?;
-            router.replace(Address::Conversation(made.id));
+            let MadeBody { conversation, asked } = api::create_conversation(&body).await?;
+            let to = Address::Conversation(conversation.id);
+            if asked.is_empty() {
+                router.replace(to);
+                return Ok(());
+            }
+            let name = |id: &UserId| {
+                chosen
+                    .with_untracked(|all| all.iter().find(|user| user.id == *id).map(|user| user.display_name.clone()))
+            };
+            let names: Vec<_> = asked.iter().filter_map(name).collect();
+            invited.try_set(Some((conversation.id, names.join(", "))));
             Ok(())
         });
     };
@@ -191,6 +203,15 @@ fn NewGroup(chosen: RwSignal<Vec<User>>) -> impl IntoView {
     view! {
         <details class="new__group">
             <summary>{tr(Text::NewGroup)}</summary>
+            {part(move || match invited.get() {
+                None => ().into_any(),
+                Some((id, names)) => view! {
+                    <p class="settings__note" role="status">
+                        {with(Text::Invited, &[("names", &names)])} " "
+                        <a class="button button--quiet button--small" href=Address::Conversation(id).path()>{tr(Text::OpenIt)}</a>
+                    </p>
+                }.into_any(),
+            })}
             <FormBody form submit button=tr(Text::Create) busy=tr(Text::Creating)>
                 <Field name="name" id="group-name" label=tr(Text::ConversationName) autocomplete="off" value=name error=form.error_of("name") />
                 <div class="field">
