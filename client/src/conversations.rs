@@ -18,7 +18,6 @@ use shared::event::{Event, EventKind};
 use shared::ids::{ConversationId, Cursor, Seq, UserId};
 use shared::limits::SUMMARY_MEMBERS_MAX;
 use shared::receipt::UpTo;
-use std::collections::HashMap;
 
 /// How many events of each conversation are remembered.
 const TAIL_MAX: usize = 500;
@@ -30,14 +29,14 @@ const TITLE_NAMES: usize = 4;
 pub struct Conversations {
     /// Newest first.
     order: Vec<ConversationId>,
-    by_id: HashMap<ConversationId, Known>,
+    by_id: LiteMap<ConversationId, Box<Known>>,
     /// Those one has left, as they were then: an older word about them does not bring them back, and
     /// what was read there stays read.
-    left: HashMap<ConversationId, Known>,
+    left: LiteMap<ConversationId, Box<Known>>,
     /// The newest event of those that are not known and have to be asked for.
-    unknown: HashMap<ConversationId, Seq>,
+    unknown: LiteMap<ConversationId, Seq>,
     /// What is being asked for, and by which question.
-    asked: HashMap<ConversationId, u32>,
+    asked: LiteMap<ConversationId, u32>,
     questions: u32,
     has_more: bool,
 }
@@ -93,7 +92,7 @@ impl Conversations {
                     known.learn(summary);
                     known
                 }
-                None => Known::new(summary),
+                None => Box::new(Known::new(summary)),
             };
             if known.summary.read_seq > read_seq
                 && let Some(seq) = Seq::new(known.summary.read_seq.get())
@@ -110,7 +109,7 @@ impl Conversations {
         for summary in summaries {
             if !self.by_id.contains_key(&summary.id) {
                 self.order.push(summary.id);
-                self.by_id.insert(summary.id, Known::new(summary));
+                self.by_id.insert(summary.id, Box::new(Known::new(summary)));
             }
         }
         self.has_more = has_more;
@@ -131,7 +130,7 @@ impl Conversations {
         let Some(known) = self.by_id.get_mut(&id) else {
             let is_overtaken = self.unknown.remove(&id).is_some_and(|seq| Cursor::from(seq) > summary.last_seq);
             self.order.insert(0, id);
-            self.by_id.insert(id, Known { is_estimate: is_overtaken, ..Known::new(summary) });
+            self.by_id.insert(id, Box::new(Known { is_estimate: is_overtaken, ..Known::new(summary) }));
             return !is_overtaken;
         };
         let is_newer = summary.last_seq > known.summary.last_seq;
@@ -159,7 +158,9 @@ impl Conversations {
         let is_news = Cursor::from(event.seq) > known.summary.last_seq;
         if is_leaving && is_news {
             known.handle_event(event, me);
-            self.left.extend(self.by_id.remove_entry(&event.conversation));
+            if let Some(left) = self.by_id.remove(&event.conversation) {
+                self.left.insert(event.conversation, left);
+            }
             self.remove(event.conversation);
             return true;
         }
@@ -174,7 +175,7 @@ impl Conversations {
     /// Somebody has another name, picture or status. Gives the conversations that name them.
     pub fn handle_person(&mut self, user: &User) -> Vec<ConversationId> {
         let mut touched = Vec::new();
-        for (id, known) in &mut self.by_id {
+        for (id, known) in self.by_id.iter_mut() {
             let named = known.summary.members.iter_mut().flatten().find(|member| member.id == user.id);
             if let Some(member) = named {
                 member.clone_from(user);

@@ -1,19 +1,22 @@
 //! Who is there: the last word about each person one shares a conversation with.
 
+use litemap::LiteMap;
 use shared::ids::UserId;
 use shared::presence::{Presence, PresenceState};
-use std::collections::HashMap;
 
 /// The last word about everybody. Somebody nothing was said about is not in it.
 #[derive(Debug, Clone, Default)]
 pub struct People {
-    by_user: HashMap<UserId, Presence>,
+    by_user: LiteMap<UserId, Presence>,
 }
 
 impl People {
     /// The list of a `welcome`: replaces what was there.
     pub fn handle_welcome(&mut self, all: &[Presence]) {
-        self.by_user = all.iter().map(|presence| (presence.user, *presence)).collect();
+        self.by_user.clear();
+        for presence in all {
+            self.by_user.insert(presence.user, *presence);
+        }
     }
 
     /// Somebody came or went. `false`: that was known. When somebody was last there is kept when a

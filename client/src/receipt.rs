@@ -8,7 +8,6 @@ use litemap::LiteMap;
 use shared::event::{Event, EventKind};
 use shared::ids::{ConversationId, Cursor, Seq, UserId};
 use shared::receipt::{Receipt, UpTo};
-use std::collections::HashMap;
 
 /// How often what arrived is told, for one conversation, in milliseconds.
 pub const TELL_EVERY: Millis = 1_000;
@@ -28,7 +27,7 @@ pub struct Position {
 /// Others' positions in every conversation.
 #[derive(Debug, Clone, Default)]
 pub struct Receipts {
-    by_conversation: HashMap<ConversationId, LiteMap<UserId, Position>>,
+    by_conversation: LiteMap<ConversationId, LiteMap<UserId, Position>>,
 }
 
 impl Receipts {

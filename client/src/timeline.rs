@@ -17,7 +17,6 @@ use shared::attachment::Attachment;
 use shared::event::Event;
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::message::Send;
-use std::collections::HashSet;
 use window::Window;
 
 mod kept;
@@ -71,7 +70,7 @@ pub struct Timeline {
     ahead: LiteMap<Seq, Event>,
     waiting: Waiting,
     /// Rows whose text is of an edit that is still to come.
-    ahead_texts: HashSet<Seq>,
+    ahead_texts: LiteMap<Seq, ()>,
     has_older: bool,
     loading: Vec<Loading>,
     questions: u32,
@@ -105,7 +104,7 @@ impl Timeline {
             run: None,
             ahead: LiteMap::new(),
             waiting: Waiting::default(),
-            ahead_texts: HashSet::new(),
+            ahead_texts: LiteMap::new(),
             has_older: false,
             loading: Vec::new(),
             questions: 0,
@@ -265,7 +264,7 @@ impl Timeline {
     /// # Panics
     /// If it does not: committed rows out of order or twice, a key that stands twice, a bound exceeded.
     pub fn check_invariants(&self) {
-        let mut keys = HashSet::new();
+        let mut keys = std::collections::HashSet::new();
         assert!(self.rows.iter().all(|row| keys.insert(row.key)), "a key stands twice");
         let seqs: Vec<_> = self.committed().iter().map(|row| row.seq().expect("a committed row is accepted")).collect();
         assert!(seqs.windows(2).all(|pair| pair[0] < pair[1]), "committed rows are out of order");
@@ -309,7 +308,7 @@ impl Timeline {
         let Some(message) = event.kind.as_message() else { return };
         let (row, text) = aggregate::begin(message, event, false);
         if text == Text::Ahead && self.is_at_newest() {
-            self.ahead_texts.insert(event.seq);
+            self.ahead_texts.insert(event.seq, ());
         }
         match self.pending_index(row.key) {
             // Its place is not kept: it stands where it was written until its place is loaded.
@@ -337,7 +336,7 @@ impl Timeline {
     fn change(&mut self, target: Seq, seq: Seq, happened: Happened, changes: &mut Vec<Change>) {
         self.wait_for_page(target, seq, &happened);
         let Some(index) = self.committed_index(target) else { return };
-        let is_ahead = !self.ahead_texts.is_empty() && self.ahead_texts.contains(&target);
+        let is_ahead = !self.ahead_texts.is_empty() && self.ahead_texts.contains_key(&target);
         let mut text = if is_ahead { Text::Ahead } else { Text::OfRun };
         if happened.apply(&mut self.rows[index], &mut text) {
             changes.push(Change::Update(index, self.rows[index].clone()));

@@ -130,13 +130,30 @@ impl Names {
     }
 }
 
-/// The people a message names: each once, at most [`MENTIONS_MAX`]. `find` is given what may be a name, as it was
-/// written, and says who has it.
-///
-/// # Errors
-/// The first of `find`.
-pub fn people<E>(content: &str, find: impl FnMut(&str) -> Result<Vec<UserId>, E>) -> Result<Vec<UserId>, E> {
-    Names::read(content, str::to_owned).map_or(Ok(Vec::new()), |names| names.people(find))
+/// The people a message names, for a reader who has the names in memory: each once, at most [`MENTIONS_MAX`], in the order of
+/// their ids. `find` is given what may be a name, as it was written, and says who has it; it is asked [`LOOKUPS_MAX`] times
+/// at most. (The page's way: [`Names`] finds the same people with fewer look-ups, and is more to load.)
+pub fn people(content: &str, mut find: impl FnMut(&str) -> Vec<UserId>) -> Vec<UserId> {
+    let mut found = Vec::new();
+    let mut left = LOOKUPS_MAX;
+    for text in if content.contains('@') { texts(content) } else { Vec::new() } {
+        parts(&text, |name| {
+            if left == 0 || found.len() >= MENTIONS_MAX {
+                return false;
+            }
+            left -= 1;
+            let people = find(name);
+            let is_name = !people.is_empty();
+            for user in people {
+                if let Err(at) = found.binary_search(&user) {
+                    found.insert(at, user);
+                }
+            }
+            is_name
+        });
+    }
+    found.truncate(MENTIONS_MAX);
+    found
 }
 
 /// A text with the names in it set apart. `is_name` is given what may be one, without the `@`.
@@ -232,9 +249,12 @@ mod tests {
     fn named(content: &str) -> Vec<usize> {
         let find = |name: &str| {
             let place = NAMES.iter().position(|known| *known == name.to_lowercase());
-            Ok::<_, ()>(place.map(user).into_iter().collect())
+            place.map(user).into_iter().collect::<Vec<_>>()
         };
-        let people = people(content, find).expect("nothing fails");
+        let people = people(content, find);
+        let names = Names::read(content, str::to_lowercase);
+        let looked_up = names.map_or(Ok(Vec::new()), |names| names.people(|name| Ok::<_, ()>(find(name))));
+        assert_eq!(looked_up.as_ref(), Ok(&people), "the page and the server mean the same people by {content:?}");
         people.into_iter().map(|id| (0..NAMES.len()).find(|number| user(*number) == id).expect("known")).collect()
     }
 
@@ -280,20 +300,29 @@ mod tests {
     fn the_work_for_one_message_has_an_end() {
         let mut asked = Vec::new();
         let content: String = (0..900).map(|number| format!("@a{number} b c d e f g ")).collect();
-        let found = people(&content, |name| {
+        let looked_up = |content: &str| Names::read(content, str::to_owned).expect("names");
+        let found = looked_up(&content).people(|name| {
             asked.push(name.to_owned());
             Ok::<_, ()>(Vec::new())
         });
         assert_eq!((found, asked.len()), (Ok(vec![]), LOOKUPS_MAX));
         assert_eq!(asked[..2], ["a0 b c d e f g", "a0 b c d e f"], "the first ones count, the longest first");
+        let mut known = 0;
+        let found = people(&content, |_| {
+            known += 1;
+            Vec::new()
+        });
+        assert_eq!((found, known), (vec![], LOOKUPS_MAX));
         let mut next = 0;
         let many: String = (0..200).map(|number| format!("@a{number} ")).collect();
-        let many = people(&many, |_| {
+        let mut somebody = |_: &str| {
             next += 1;
-            Ok::<_, ()>(vec![UserId::v7(Timestamp::from_millis(next), [0; 10])])
-        });
-        assert_eq!((many.map(|found| found.len()), next), (Ok(MENTIONS_MAX), MENTIONS_MAX as u64));
-        assert_eq!(people("@ada", |_| Err::<Vec<UserId>, _>("broken")), Err("broken"));
+            vec![UserId::v7(Timestamp::from_millis(next), [0; 10])]
+        };
+        assert_eq!(people(&many, &mut somebody).len(), MENTIONS_MAX);
+        let found = looked_up(&many).people(|name| Ok::<_, ()>(somebody(name)));
+        assert_eq!((found.map(|found| found.len()), next), (Ok(MENTIONS_MAX), 2 * MENTIONS_MAX as u64));
+        assert_eq!(looked_up("@ada").people(|_| Err("broken")), Err("broken"));
     }
 
     #[test]

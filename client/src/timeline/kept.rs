@@ -63,7 +63,7 @@ impl Timeline {
                 row.reactions.clone_from(&message.reactions);
             }
             if text == Text::Ahead {
-                self.ahead_texts.insert(event.seq);
+                self.ahead_texts.insert(event.seq, ());
             }
             self.remove_pending(row.key);
             rows.push(row);

@@ -151,7 +151,7 @@ impl Timeline {
             change.apply(&mut row, &mut text);
         }
         if text == Text::Ahead {
-            self.ahead_texts.insert(event.seq);
+            self.ahead_texts.insert(event.seq, ());
         }
         Some(row)
     }

@@ -229,7 +229,7 @@ impl Timeline {
         self.committed -= gone;
         self.has_older = true;
         self.window.folds = true;
-        self.ahead_texts.retain(|seq| *seq >= first);
+        self.ahead_texts.retain(|seq, ()| *seq >= first);
         self.run = self.run.map(|run| Run { first: first.into(), ..run });
     }
 
@@ -243,7 +243,7 @@ impl Timeline {
         self.rows.drain(most..self.committed);
         self.committed = most;
         self.window.end_at(last.into());
-        self.ahead_texts.retain(|seq| *seq <= last);
+        self.ahead_texts.retain(|seq, ()| *seq <= last);
     }
 
     pub(super) fn check_window(&self) {

@@ -12,8 +12,8 @@ use client::receipt::Position;
 use leptos::prelude::*;
 use leptos::tachys::reactive_graph::OwnedView;
 use leptos::tachys::view::keyed::keyed;
+use litemap::LiteMap;
 use shared::ids::{CommandId, ConversationId, Seq, UserId};
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -29,8 +29,8 @@ pub(crate) struct Followed {
     /// The row that is pointed at, or has the focus.
     pub(crate) active: ArcMemo<Option<CommandId>>,
     /// What is being done to messages.
-    pub(crate) changes: ArcMemo<HashMap<(ConversationId, Seq), Changing>>,
-    names: Arc<Mutex<HashMap<UserId, ArcMemo<String>>>>,
+    pub(crate) changes: ArcMemo<LiteMap<(ConversationId, Seq), Changing>>,
+    names: Arc<Mutex<LiteMap<UserId, ArcMemo<String>>>>,
     /// How far the others are, once a row has asked.
     reach: Arc<OnceLock<ArcMemo<Option<Position>>>>,
 }

@@ -10,9 +10,9 @@ use client::connection::{Ended, Status};
 use client::kept::{KeptState, ROWS_MAX};
 use client::timeline::KeptTimeline;
 use leptos::prelude::*;
+use litemap::LiteMap;
 use serde::de::DeserializeOwned;
 use shared::ids::{ConversationId, Cursor, UserId};
-use std::collections::HashMap;
 use std::time::Duration;
 use wasm_bindgen::JsValue;
 
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Default)]
 struct Written {
     state: String,
-    marks: HashMap<ConversationId, (Cursor, usize)>,
+    marks: LiteMap<ConversationId, (Cursor, usize)>,
     /// All that had come by then.
     heard: Option<u32>,
     /// It is being written, or cannot be.
@@ -136,7 +136,9 @@ async fn write_to(storage: &Storage, me: UserId, state: State, disk: Disk) -> Re
             && let Some(timeline) = state.timelines.kept(*id, ROWS_MAX)
         {
             storage.put(&id.to_string(), &json(&timeline)?).await?;
-            let _ = disk.try_update_value(|written| written.marks.extend(mark.map(|mark| (*id, mark))));
+            if let Some(mark) = mark {
+                let _ = disk.try_update_value(|written| _ = written.marks.insert(*id, mark));
+            }
         }
     }
     for id in let_go {

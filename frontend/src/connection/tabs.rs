@@ -6,7 +6,6 @@
 //! was left is taken over as well: the server stores a command once, whoever sends it.
 
 use js_sys::{Array, Function, Promise, Reflect};
-use std::collections::HashSet;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
@@ -42,7 +41,7 @@ impl Mark {
 }
 
 /// Those tabs that are there; `None` if this browser does not tell.
-pub(crate) async fn present() -> Option<HashSet<String>> {
+pub(crate) async fn present() -> Option<Vec<String>> {
     let locks = locks()?;
     let query: Function = get(&locks, "query")?.dyn_into().ok()?;
     let state = JsFuture::from(query.call0(&locks).ok()?.dyn_into::<Promise>().ok()?).await.ok()?;

@@ -5,10 +5,10 @@ use super::draft::Draft;
 use crate::{browser, i18n};
 use client::command::Command;
 use leptos::prelude::*;
+use litemap::LiteMap;
 use shared::code::Rejection;
 use shared::ids::{CommandId, ConversationId, Seq};
 use shared::message::{Delete, Edit};
-use std::collections::HashMap;
 use std::time::Duration;
 
 /// For so long a deletion can be undone.
@@ -37,13 +37,13 @@ type Place = (ConversationId, Seq);
 /// What is being done to which message.
 #[derive(Clone, Copy)]
 pub(crate) struct Changes {
-    pub(crate) all: RwSignal<HashMap<Place, Changing>>,
+    pub(crate) all: RwSignal<LiteMap<Place, Changing>>,
     deletions: StoredValue<u32>,
 }
 
 impl Changes {
     pub(crate) fn new() -> Self {
-        Self { all: RwSignal::new(HashMap::new()), deletions: StoredValue::new(0) }
+        Self { all: RwSignal::new(LiteMap::new()), deletions: StoredValue::new(0) }
     }
 
     /// Whether something is being done to a message: then nothing else is.
@@ -71,7 +71,7 @@ impl Changes {
     }
 
     pub(crate) fn forget(self) {
-        self.all.set(HashMap::new());
+        self.all.set(LiteMap::new());
     }
 }
 

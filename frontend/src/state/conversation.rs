@@ -4,12 +4,12 @@
 use crate::api;
 use client::conversations::{Asking, Conversations};
 use leptos::prelude::*;
+use litemap::LiteMap;
 use shared::account::User;
 use shared::conversation::{ConversationKind, Preferences, Summary};
 use shared::event::Event;
 use shared::ids::{ConversationId, Cursor, UserId};
 use shared::receipt::UpTo;
-use std::collections::HashMap;
 
 /// How a conversation stands.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ pub(crate) struct Standing {
 #[derive(Clone, Copy)]
 pub(crate) struct ConversationState {
     list: StoredValue<Conversations>,
-    summaries: StoredValue<HashMap<ConversationId, ArcRwSignal<Option<Summary>>>>,
+    summaries: StoredValue<LiteMap<ConversationId, ArcRwSignal<Option<Summary>>>>,
     /// Those that are pinned first, then the newest first.
     pub(crate) order: RwSignal<Vec<ConversationId>>,
     /// Those that are put away, the newest first.
@@ -40,7 +40,7 @@ impl ConversationState {
     pub(crate) fn new() -> Self {
         Self {
             list: StoredValue::new(Conversations::default()),
-            summaries: StoredValue::new(HashMap::new()),
+            summaries: StoredValue::new(LiteMap::new()),
             order: RwSignal::new(Vec::new()),
             archived: RwSignal::new(Vec::new()),
             unread: RwSignal::new(0),

@@ -4,8 +4,8 @@
 use super::upload::Files;
 use crate::browser;
 use leptos::prelude::*;
+use litemap::LiteMap;
 use shared::ids::{ConversationId, Seq, UserId};
-use std::collections::HashMap;
 
 /// The longest draft that is kept, in bytes. (A longer one stays for as long as the page.)
 const KEPT_BYTES_MAX: usize = 64 * 1024;
@@ -106,7 +106,7 @@ impl Purpose {
 /// All drafts.
 #[derive(Clone, Copy)]
 pub(crate) struct Drafts {
-    all: StoredValue<HashMap<ConversationId, Draft>>,
+    all: StoredValue<LiteMap<ConversationId, Draft>>,
     /// Drafts outlive the pane that shows them, so they belong to the page and not to the pane.
     owner: StoredValue<Owner>,
 }
@@ -114,7 +114,7 @@ pub(crate) struct Drafts {
 impl Drafts {
     pub(crate) fn new() -> Self {
         let owner = Owner::current().expect("the state is made inside the page");
-        Self { all: StoredValue::new(HashMap::new()), owner: StoredValue::new(owner) }
+        Self { all: StoredValue::new(LiteMap::new()), owner: StoredValue::new(owner) }
     }
 
     /// What is being written in a conversation; if nothing is, what was kept by `me`.
@@ -168,7 +168,7 @@ impl Drafts {
 
     /// The person has gone; `me` has signed out for good.
     pub(crate) fn forget(self, me: Option<UserId>) {
-        self.all.update_value(HashMap::clear);
+        self.all.update_value(LiteMap::clear);
         for key in me.map(|me| browser::kept(&prefix(me))).unwrap_or_default() {
             browser::forget(&key);
         }

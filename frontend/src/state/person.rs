@@ -3,13 +3,12 @@
 use super::State;
 use crate::{api, browser};
 use leptos::prelude::*;
+use litemap::LiteMap;
 use shared::account::User;
 use shared::conversation::Summary;
 use shared::event::{Event, EventKind};
 use shared::ids::{AttachmentId, UserId};
 use shared::mention;
-use std::collections::HashMap;
-use std::convert::Infallible;
 use std::time::Duration;
 
 /// Ids asked for in one call.
@@ -19,7 +18,7 @@ const ASK_MAX: usize = 100;
 const PAUSE: Duration = Duration::from_millis(120);
 
 /// A text for each person, by the bytes of their id; empty: there is none, or it is not known.
-type Known = StoredValue<HashMap<[u8; 16], ArcRwSignal<String>>>;
+type Known = StoredValue<LiteMap<[u8; 16], ArcRwSignal<String>>>;
 
 fn of(known: Known, id: &[u8; 16]) -> ArcRwSignal<String> {
     known
@@ -47,7 +46,7 @@ pub(crate) struct People {
 
 impl People {
     pub(crate) fn new() -> Self {
-        let known = || StoredValue::new(HashMap::new());
+        let known = || StoredValue::new(LiteMap::new());
         Self {
             names: known(),
             pictures: known(),
@@ -188,10 +187,9 @@ impl State {
         let find = |name: &str| {
             let mut people = self.people.called(name);
             people.retain(is_there);
-            Ok::<_, Infallible>(people)
+            people
         };
-        let Ok(people) = mention::people(content, find);
-        *mentions = people;
+        *mentions = mention::people(content, find);
         event
     }
 }

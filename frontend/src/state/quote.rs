@@ -4,11 +4,11 @@ use super::State;
 use crate::api;
 use client::timeline::{Load, Row};
 use leptos::prelude::*;
+use litemap::LiteMap;
 use shared::attachment::Attachment;
 use shared::event::{Event, EventKind};
 use shared::ids::{ConversationId, Seq, UserId};
 use shared::markdown;
-use std::collections::HashMap;
 
 /// So many are remembered; then they are asked for anew.
 const KNOWN_MAX: usize = 1_000;
@@ -64,12 +64,12 @@ type Place = (ConversationId, Seq);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Quotes {
-    known: StoredValue<HashMap<Place, ArcRwSignal<Quote>>>,
+    known: StoredValue<LiteMap<Place, ArcRwSignal<Quote>>>,
 }
 
 impl Quotes {
     pub(crate) fn new() -> Self {
-        Self { known: StoredValue::new(HashMap::new()) }
+        Self { known: StoredValue::new(LiteMap::new()) }
     }
 
     /// Something happened to a message that may be quoted.
@@ -91,7 +91,7 @@ impl Quotes {
     }
 
     pub(crate) fn forget(self) {
-        self.known.update_value(HashMap::clear);
+        self.known.update_value(LiteMap::clear);
     }
 }
 

@@ -6,21 +6,21 @@ use super::conversation::{member_count, others};
 use crate::api;
 use client::receipt::{Position, Receipts};
 use leptos::prelude::*;
+use litemap::LiteMap;
 use shared::event::Event;
 use shared::ids::ConversationId;
 use shared::receipt::Receipt;
-use std::collections::HashMap;
 
 #[derive(Clone, Copy)]
 pub(crate) struct ReceiptState {
     /// Where everybody is.
     pub(crate) known: RwSignal<Receipts>,
-    reaches: StoredValue<HashMap<ConversationId, ArcRwSignal<Option<Position>>>>,
+    reaches: StoredValue<LiteMap<ConversationId, ArcRwSignal<Option<Position>>>>,
 }
 
 impl ReceiptState {
     pub(super) fn new() -> Self {
-        Self { known: RwSignal::new(Receipts::default()), reaches: StoredValue::new(HashMap::new()) }
+        Self { known: RwSignal::new(Receipts::default()), reaches: StoredValue::new(LiteMap::new()) }
     }
 
     /// How far all the others are; `None` where that is not told, or there are no others.

@@ -5,12 +5,12 @@
 use crate::{api, browser};
 use client::timeline::{Change, KeptTimeline, Load, Loading, Missing, Row, RowState, Timeline};
 use leptos::prelude::*;
+use litemap::LiteMap;
 use shared::attachment::Attachment;
 use shared::conversation::EventList;
 use shared::event::Event;
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::message::Send;
-use std::collections::HashMap;
 
 /// So many rows of a conversation are kept at most; pages are 60.
 const ROWS_MAX: usize = 200;
@@ -94,14 +94,14 @@ struct Entry {
 
 #[derive(Clone, Copy)]
 pub(crate) struct Timelines {
-    entries: StoredValue<HashMap<ConversationId, Entry>>,
+    entries: StoredValue<LiteMap<ConversationId, Entry>>,
     /// What was written down of others, while there is no connection.
     kept: StoredValue<Vec<(ConversationId, KeptTimeline)>>,
 }
 
 impl Timelines {
     pub(crate) fn new() -> Self {
-        Self { entries: StoredValue::new(HashMap::new()), kept: StoredValue::new(Vec::new()) }
+        Self { entries: StoredValue::new(LiteMap::new()), kept: StoredValue::new(Vec::new()) }
     }
 
     /// What to show of a conversation.
@@ -337,7 +337,7 @@ impl Timelines {
 
     pub(crate) fn forget(self) {
         self.kept.set_value(Vec::new());
-        self.entries.update_value(HashMap::clear);
+        self.entries.update_value(LiteMap::clear);
     }
 
     /// Acts on a conversation's timeline, if there is one. (Without one, what comes in is loaded when
@@ -397,11 +397,13 @@ impl Entry {
         view.rows.update(|rows| {
             // What is on the screen is bound to its row's signals: a row that stays keeps them, however
             // the rows around it were changed.
-            let mut gone = HashMap::new();
+            let mut gone = LiteMap::new();
             for change in changes {
                 match change {
                     Change::Reset => {
-                        gone.extend(rows.drain(..).map(|handle| (handle.key, handle)));
+                        for handle in rows.drain(..) {
+                            gone.insert(handle.key, handle);
+                        }
                         rows.extend(timeline.rows().iter().cloned().map(|row| handle(&mut gone, row)));
                     }
                     Change::Insert(index, row) => rows.insert(index, handle(&mut gone, row)),
@@ -425,7 +427,7 @@ fn apply(change: Change, rows: &[RowHandle]) {
 }
 
 /// The row's handle: the one it had, if it was there before.
-fn handle(gone: &mut HashMap<CommandId, RowHandle>, row: Row) -> RowHandle {
+fn handle(gone: &mut LiteMap<CommandId, RowHandle>, row: Row) -> RowHandle {
     if let Some(handle) = gone.remove(&row.key) {
         if handle.row.with_untracked(|known| *known != row) {
             handle.row.set(row);
