@@ -9,6 +9,7 @@
 //!   what happens to a message after it was written.
 //! * [`conversations`] — the list: newest first, unread counts.
 //! * [`receipt`], [`typing`], [`presence`] — what people have read, who writes, who is there.
+//! * [`search`] — pages of what was found.
 //! * [`kept`] — what is written down for when there is no connection.
 //!
 //! Machines are told what happened (`handle_*`) with the time, and asked what to do (`poll_output`,
@@ -25,6 +26,7 @@ pub mod kept;
 pub mod outbox;
 pub mod presence;
 pub mod receipt;
+pub mod search;
 pub mod sync;
 pub mod timeline;
 pub mod typing;

@@ -1,6 +1,7 @@
 //! HTTP calls of the contract, one function each.
 
 use crate::i18n::{self, Text, tr};
+use client::search::Further;
 use client::timeline::Load;
 use gloo_net::http::{Request, RequestBuilder};
 use serde::Serialize;
@@ -175,12 +176,13 @@ pub(crate) async fn members(id: ConversationId, search: &str, skip: usize, limit
 pub(crate) async fn search(
     query: &str,
     conversation: Option<ConversationId>,
-    before: Option<Timestamp>,
+    from: Option<Further>,
 ) -> Result<SearchResults, Error> {
     let request = Request::get("/api/search").query([("query", query), ("limit", "20")]);
     let conversation = conversation.map(|id| ("conversation", id.to_string()));
-    let before = before.map(|at| ("before", at.as_millis().to_string()));
-    get(request.query(conversation.into_iter().chain(before))).await
+    let from =
+        from.map(|Further { before, skip }| [("before", before.as_millis().to_string()), ("skip", skip.to_string())]);
+    get(request.query(conversation.into_iter().chain(from.into_iter().flatten()))).await
 }
 
 pub(crate) async fn create_conversation(body: &CreateConversation) -> Result<MadeBody, Error> {

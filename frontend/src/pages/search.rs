@@ -8,9 +8,9 @@ use crate::dynamic::{effect, part, part_if, text};
 use crate::i18n::{Text, tr, with};
 use crate::router::Address;
 use crate::state::State;
+use client::search::{Further, further};
 use leptos::html;
 use leptos::prelude::*;
-use shared::ids::Timestamp;
 use shared::markdown;
 use shared::search::{SearchResult, SearchResults};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(crate) fn SearchPage() -> impl IntoView {
     let outcome = RwSignal::new(None::<Result<bool, api::Error>>);
     let is_busy = RwSignal::new(false);
     let round = StoredValue::new(0_u32);
-    let search = move |before: Option<Timestamp>| {
+    let search = move |from: Option<Further>| {
         let this = round.try_update_value(|round| {
             *round += 1;
             *round
@@ -47,7 +47,7 @@ pub(crate) fn SearchPage() -> impl IntoView {
         }
         is_busy.set(true);
         leptos::task::spawn_local(async move {
-            let answer = api::search(&asked, within, before).await;
+            let answer = api::search(&asked, within, from).await;
             // An answer to an older question is not shown over a newer one's.
             if round.try_get_value() != this {
                 return;
@@ -59,7 +59,7 @@ pub(crate) fn SearchPage() -> impl IntoView {
                         state.people.want(result.event.sender, state);
                     }
                     results.update(|results| {
-                        if before.is_none() {
+                        if from.is_none() {
                             results.clear();
                         }
                         results.extend(found);
@@ -87,7 +87,7 @@ pub(crate) fn SearchPage() -> impl IntoView {
             browser::focus(&input);
         }
     });
-    let more = move |_| search(results.with_untracked(|results| results.last().map(|last| last.event.at)));
+    let more = move |_| search(results.with_untracked(|results| further(results)));
     let note = move || match outcome.get() {
         _ if is_busy.get() => tr(Text::Loading).to_owned(),
         None => tr(Text::SearchHelp).to_owned(),
