@@ -7,11 +7,13 @@
 use crate::faults::dice::Dice;
 use crate::support::{Person, Server};
 use backend::clock;
+use client::search::further;
 use rusqlite::{Connection, Statement, params};
 use serde_json::{Value, json};
 use shared::event::EventKind;
 use shared::ids::{CommandId, ConversationId, Seq, Timestamp, UserId};
 use shared::message::{Deleted, Edited, Message};
+use shared::search::SearchResults;
 use std::collections::HashMap;
 use std::path::Path;
 use tempfile::TempDir;
@@ -348,23 +350,19 @@ async fn answers(eve: &Person, people: &People, plan: &Plan) -> Vec<(String, Str
     answers
 }
 
-/// All that a search finds, page by page.
+/// All that a search finds, page by page, as the page asks for them.
 async fn pages(eve: &Person, query: &str, limit: usize) -> Vec<(ConversationId, u64)> {
-    let (mut found, mut times, mut rest): (Vec<_>, Vec<u64>, _) = (Vec::new(), Vec::new(), String::new());
+    let mut known = Vec::new();
     loop {
-        let (status, page) = eve.get(&format!("/api/search?query={query}&limit={limit}{rest}")).await;
+        let from = further(&known).map(|from| format!("&before={}&skip={}", from.before.as_millis(), from.skip));
+        let path = format!("/api/search?query={query}&limit={limit}{}", from.unwrap_or_default());
+        let (status, page) = eve.get(&path).await;
         assert_eq!(status, 200, "{page}");
-        for result in page["results"].as_array().unwrap() {
-            let seq = result["event"]["seq"].as_u64().unwrap();
-            found.push((result["conversation"].as_str().unwrap().parse().unwrap(), seq));
-            times.push(result["event"]["at"].as_u64().unwrap());
+        let SearchResults { results, more } = serde_json::from_value(page).unwrap();
+        known.extend(results);
+        if !more {
+            return known.into_iter().map(|result| (result.conversation, result.event.seq.get())).collect();
         }
-        if page["more"] == false {
-            return found;
-        }
-        let last = times.last().expect("where there is more there is something");
-        let skip = times.iter().rev().take_while(|at| *at == last).count();
-        rest = format!("&before={}&skip={skip}", last + 1);
     }
 }
 
