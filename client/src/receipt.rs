@@ -24,10 +24,18 @@ pub struct Position {
     pub read: Cursor,
 }
 
-/// Others' positions in every conversation.
+/// Others' positions in every conversation. Somebody of whom nothing is known is told of to nobody: others put them there, and
+/// they have not written.
 #[derive(Debug, Clone, Default)]
 pub struct Receipts {
-    by_conversation: LiteMap<ConversationId, LiteMap<UserId, Position>>,
+    by_conversation: LiteMap<ConversationId, Known>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Known {
+    positions: LiteMap<UserId, Position>,
+    /// The server has said where everybody is. Until then somebody who is told of may be missing.
+    is_whole: bool,
 }
 
 impl Receipts {
@@ -38,46 +46,51 @@ impl Receipts {
         self.advance(receipt.conversation, receipt.user, Position { delivered, read })
     }
 
-    /// Somebody wrote something, and so has read up to there; or has gone. `false`: that was known.
+    /// The server has said where everybody is who is told of.
+    pub fn handle_list(&mut self, conversation: ConversationId, receipts: Vec<Receipt>) {
+        for receipt in receipts {
+            self.handle_receipt(receipt);
+        }
+        self.by_conversation.entry(conversation).or_default().is_whole = true;
+    }
+
+    /// Somebody wrote something or came by themselves, and so has read up to there; or has gone. `false`: that was known.
     pub fn handle_event(&mut self, event: &Event) -> bool {
         if let EventKind::Left(left) = &event.kind {
             // Whoever is back since is further than that.
-            let all = self.by_conversation.entry(event.conversation).or_default();
+            let all = &mut self.by_conversation.entry(event.conversation).or_default().positions;
             let is_gone = all.get(&left.user).is_some_and(|known| known.delivered <= Cursor::from(event.seq));
             return is_gone && all.remove(&left.user).is_some();
         }
         let at = Cursor::from(event.seq);
-        event.kind.as_message().is_some()
+        let is_coming = matches!(&event.kind, EventKind::Joined(joined) if joined.user == event.sender);
+        (is_coming || event.kind.as_message().is_some())
             && self.advance(event.conversation, event.sender, Position { delivered: at, read: at })
     }
 
     /// How far somebody is there.
     #[must_use]
     pub fn position(&self, conversation: ConversationId, user: UserId) -> Position {
-        self.by_conversation.get(&conversation).and_then(|all| all.get(&user)).copied().unwrap_or_default()
+        let known = self.by_conversation.get(&conversation).and_then(|known| known.positions.get(&user));
+        known.copied().unwrap_or_default()
     }
 
     /// Everybody whose position there is known.
     pub fn positions(&self, conversation: ConversationId) -> impl Iterator<Item = (UserId, Position)> {
-        self.by_conversation.get(&conversation).into_iter().flatten().map(|(user, position)| (*user, *position))
+        let known = self.by_conversation.get(&conversation).into_iter().flat_map(|known| &known.positions);
+        known.map(|(user, position)| (*user, *position))
     }
 
-    /// How far all of these people are: the position of whoever is least far. `None`: they are nobody.
-    pub fn reach(&self, conversation: ConversationId, people: impl IntoIterator<Item = UserId>) -> Option<Position> {
-        let positions = people.into_iter().map(|user| self.position(conversation, user));
-        positions.reduce(|least, one| Position {
+    /// How far all the others are who are told of: the position of whoever is least far. `None`: that is nobody, or not known
+    /// yet.
+    #[must_use]
+    pub fn reach(&self, conversation: ConversationId, me: Option<UserId>) -> Option<Position> {
+        let known = self.by_conversation.get(&conversation).filter(|known| known.is_whole)?;
+        let others = known.positions.iter().filter(|(user, _)| Some(**user) != me).map(|(_, position)| *position);
+        others.reduce(|least, one| Position {
             delivered: least.delivered.min(one.delivered),
             read: least.read.min(one.read),
         })
-    }
-
-    /// The same for a conversation in which so many others are, not all of whom are known: somebody of whom nothing is
-    /// known has come nowhere.
-    pub fn reach_of_many(&self, conversation: ConversationId, me: Option<UserId>, others: u64) -> Option<Position> {
-        let known: Vec<_> =
-            self.positions(conversation).map(|(user, _)| user).filter(|user| Some(*user) != me).collect();
-        let is_missing = (known.len() as u64) < others;
-        if is_missing { Some(Position::default()) } else { self.reach(conversation, known) }
     }
 
     /// Who has read this event.
@@ -98,7 +111,7 @@ impl Receipts {
     }
 
     fn advance(&mut self, conversation: ConversationId, user: UserId, to: Position) -> bool {
-        let known = self.by_conversation.entry(conversation).or_default().entry(user).or_default();
+        let known = self.by_conversation.entry(conversation).or_default().positions.entry(user).or_default();
         let before = *known;
         known.read = known.read.max(to.read);
         known.delivered = known.delivered.max(to.delivered).max(known.read);
@@ -205,36 +218,40 @@ mod tests {
     fn all_are_as_far_as_whoever_is_least_far() {
         let mut receipts = Receipts::default();
         receipts.handle_receipt(receipt(1, Some(9), Some(4)));
-        receipts.handle_receipt(receipt(2, Some(6), Some(5)));
-        let reach = |people: &[u8]| {
-            let reach = receipts.reach(conversation(1), people.iter().map(|number| user(*number)))?;
+        let reach = |receipts: &Receipts, me| {
+            let reach = receipts.reach(conversation(1), Some(user(me)))?;
             Some((reach.delivered.get(), reach.read.get()))
         };
-        assert_eq!((reach(&[1, 2]), reach(&[2]), reach(&[1, 2, 3])), (Some((6, 4)), Some((6, 5)), Some((0, 0))));
-        assert_eq!(reach(&[]), None);
+        assert_eq!(reach(&receipts, 3), None, "others may be behind");
+        receipts.handle_list(conversation(1), vec![receipt(1, Some(8), Some(3)), receipt(2, Some(6), Some(5))]);
+        assert_eq!([1, 2, 3].map(|me| reach(&receipts, me)), [Some((6, 5)), Some((9, 4)), Some((6, 4))]);
+        receipts.handle_list(conversation(2), Vec::new());
+        assert_eq!(receipts.reach(conversation(2), Some(user(3))), None, "nobody is told of");
     }
 
     #[test]
-    fn people_of_whom_nothing_is_known_hold_a_large_group_back_and_those_who_left_do_not() {
+    fn people_who_come_by_themselves_count_from_then_on_and_those_who_left_or_were_put_there_do_not() {
+        use shared::conversation::Membership;
         let mut receipts = Receipts::default();
-        receipts.handle_receipt(receipt(1, None, Some(4)));
-        receipts.handle_receipt(receipt(2, None, Some(5)));
-        receipts.handle_receipt(receipt(3, None, Some(1)));
-        let reach = |receipts: &Receipts, others| {
-            receipts.reach_of_many(conversation(1), Some(user(3)), others).map(|reach| reach.read.get())
-        };
-        assert_eq!((reach(&receipts, 2), reach(&receipts, 3)), (Some(4), Some(0)));
-        let kind = EventKind::Left(shared::conversation::Membership { user: user(1) });
-        let left = |number| Event {
+        receipts.handle_list(conversation(1), vec![receipt(1, None, Some(4)), receipt(2, None, Some(5))]);
+        let event = |number, sender: u8, kind| Event {
             conversation: conversation(1),
             seq: seq(number),
             at: Timestamp::default(),
-            sender: user(1),
-            kind: kind.clone(),
+            sender: user(sender),
+            kind,
         };
+        let reach = |receipts: &Receipts| receipts.reach(conversation(1), Some(user(3))).map(|reach| reach.read.get());
+        assert_eq!(reach(&receipts), Some(4));
+        let left = |number| event(number, 1, EventKind::Left(Membership { user: user(1) }));
         assert!(!receipts.handle_event(&left(3)), "back since");
         assert!(receipts.handle_event(&left(4)));
-        assert_eq!(reach(&receipts, 1), Some(5));
+        assert_eq!(reach(&receipts), Some(5));
+        let joined = |number, by| event(number, by, EventKind::Joined(Membership { user: user(4) }));
+        assert!(!receipts.handle_event(&joined(6, 2)), "put there by others");
+        assert!(receipts.handle_event(&joined(6, 4)));
+        receipts.handle_receipt(receipt(2, None, Some(9)));
+        assert_eq!(reach(&receipts), Some(6));
     }
 
     #[test]

@@ -162,9 +162,21 @@ async fn a_mark_says_that_all_have_received_and_read_and_a_list_says_who() {
     let cy = Person::joins("Cy Young", &driver, &server).await;
     makes(&ada, "Walks", &["Ben Okafor", "Cy Young"]).await;
     ada.says("Who comes along?").await;
+    // People are told of once they have written: that somebody was put into a group says nothing about them.
+    for person in [&ben, &cy] {
+        person.opens("Walks").await;
+        person.sees("Who comes along?").await;
+    }
+    assert_eq!(mark(&ada).await, "sent");
+    for person in [&ben, &cy] {
+        person.says("I do").await;
+        person.opens("Everyone").await;
+    }
+    eventually("all who have written have read it", || async { mark(&ada).await == "read" }).await;
+    ada.says("At nine?").await;
     eventually("all have received it", || async { mark(&ada).await == "delivered" }).await;
     ben.opens("Walks").await;
-    ben.sees("Who comes along?").await;
+    ben.sees("At nine?").await;
     ada.js("document.querySelector('.timeline .message').focus()").await;
     ada.strikes("i").await;
     eventually("one has read it", || async {

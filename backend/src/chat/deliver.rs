@@ -95,8 +95,8 @@ fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Arc<Registry>) {
             super::group_request::tell(registry, &requests);
             answer(asker, Ok(Answer::Unchanged));
         }
-        Effect::Moved { conversation, audience, delivered, read } => {
-            if let Audience::Members(members) = &audience {
+        Effect::Moved { conversation, told, delivered, read } => {
+            if let Some(members) = &told {
                 let receipt = Receipt { conversation, user, delivered, read };
                 others(registry, members, user, &ServerFrame::Receipt(receipt), conversation);
             }

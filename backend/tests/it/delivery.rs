@@ -1,8 +1,11 @@
 //! Who hears what: the right people, each of their sockets, once, in order, and nobody else.
 
-use crate::support::{Server, content, new_id};
+use crate::support::{Person, Server, Socket, content, new_id};
+use reqwest::Method;
 use serde_json::json;
 use shared::frame::ServerFrame;
+use shared::ids::UserId;
+use shared::receipt::ReceiptList;
 
 #[tokio::test]
 async fn a_message_to_a_person_reaches_that_person_only() {
@@ -200,32 +203,32 @@ async fn read_positions_reach_ones_own_devices_and_the_others() {
     let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
     let mut a = ada.connect().await;
     let (mut b1, mut b2) = (ben.connect().await, ben.connect().await);
-    let mut conversation = None;
+    // He has written, so he is told of.
+    let (conversation, _) = b1.asks(json!({"type": "send", "to": {"user": ada.id}, "content": "zero"})).await.unwrap();
     for text in ["one", "two", "three"] {
         let id = a.says(json!({"user": ben.id}), text).await;
-        conversation = Some(a.accepted(id).await.0);
+        a.accepted(id).await;
     }
-    let conversation = conversation.unwrap();
     let unread = |body: &serde_json::Value| body["conversation"]["unread"].as_u64();
     let path = format!("/api/conversations/{conversation}");
     assert_eq!(unread(&ben.get(&path).await.1), Some(3));
     b1.sees().await;
     b2.sees().await;
-    b1.send(json!({"type": "read", "conversation": conversation, "seq": 2})).await;
+    b1.send(json!({"type": "read", "conversation": conversation, "seq": 3})).await;
     let ServerFrame::Conversation(changed) = b2.next().await else { panic!("the other device is told") };
-    assert_eq!((changed.summary.read_seq.get(), changed.summary.unread), (2, 1));
+    assert_eq!((changed.summary.read_seq.get(), changed.summary.unread), (3, 1));
     let ServerFrame::Receipt(receipt) = a.next().await else { panic!("the sender is told") };
-    assert_eq!((receipt.user, receipt.read.unwrap().get(), receipt.delivered.unwrap().get()), (ben.id, 2, 2));
+    assert_eq!((receipt.user, receipt.read.unwrap().get(), receipt.delivered.unwrap().get()), (ben.id, 3, 3));
     b1.send(json!({"type": "read", "conversation": conversation, "seq": 1})).await;
     b1.send(json!({"type": "read", "conversation": conversation, "seq": 99})).await;
     let ServerFrame::Conversation(changed) = b2.next().await else { panic!("the other device is told") };
     assert_eq!(
         (changed.summary.read_seq.get(), changed.summary.unread),
-        (3, 0),
+        (4, 0),
         "never back, and no further than there is"
     );
     let ServerFrame::Receipt(receipt) = a.next().await else { panic!("the sender is told") };
-    assert_eq!(receipt.read.unwrap().get(), 3);
+    assert_eq!(receipt.read.unwrap().get(), 4);
     let id = b1.says(json!({"conversation": conversation}), "four").await;
     b1.accepted(id).await;
     assert_eq!(unread(&ben.get(&path).await.1), Some(0), "writing is reading");
@@ -238,19 +241,116 @@ async fn how_far_the_others_are_can_be_asked() {
     let mut a = ada.connect().await;
     let first = a.says(json!({"users": [ben.id, cy.id]}), "one").await;
     let (conversation, _) = a.accepted(first).await;
-    let second = a.says(json!({"conversation": conversation}), "two").await;
-    a.accepted(second).await;
     let path = format!("/api/conversations/{conversation}/receipts");
     assert_eq!(ada.get(&path).await.1["receipts"], json!([]), "nobody has come anywhere");
+    ben.posts(&conversation.to_string(), "two").await;
+    let position = |delivered: u64, read: u64| json!([{"conversation": conversation, "user": ben.id, "delivered": delivered, "read": read}]);
+    assert_eq!(ada.get(&path).await.1["receipts"], position(2, 2), "who writes has read");
+    for text in ["three", "four"] {
+        let id = a.says(json!({"conversation": conversation}), text).await;
+        a.accepted(id).await;
+    }
     let mut b = ben.connect().await;
-    b.send(json!({"type": "read", "conversation": conversation, "seq": 1})).await;
-    b.send(json!({"type": "delivered", "conversation": conversation, "seq": 2})).await;
+    b.send(json!({"type": "read", "conversation": conversation, "seq": 3})).await;
+    b.send(json!({"type": "delivered", "conversation": conversation, "seq": 4})).await;
     for _ in 0..2 {
         a.until(|frame| matches!(frame, ServerFrame::Receipt(_)).then_some(())).await;
     }
-    let expected = json!([{"conversation": conversation, "user": ben.id, "delivered": 2, "read": 1}]);
+    let expected = position(4, 3);
     assert_eq!(ada.get(&path).await.1["receipts"], expected);
     let (_, own) = ben.get(&path).await;
     let own = own["receipts"].as_array().unwrap();
     assert_eq!(own.iter().map(|one| &one["user"]).collect::<Vec<_>>(), [&json!(ada.id)], "one's own is not told");
+}
+
+/// Somebody reads; when this is done, all who are to be told have been told.
+async fn reads(person: &Person, conversation: &str, seq: u64) {
+    let (mut here, mut there) = (person.connect().await, person.connect().await);
+    here.send(json!({"type": "delivered", "conversation": conversation, "seq": seq})).await;
+    here.send(json!({"type": "read", "conversation": conversation, "seq": seq})).await;
+    let is_read = |frame: ServerFrame| match frame {
+        ServerFrame::Conversation(changed) => (changed.summary.read_seq.get() == seq).then_some(()),
+        _ => None,
+    };
+    there.until(is_read).await;
+}
+
+/// Whose positions somebody is told: those that come to their socket, and those they ask for.
+async fn told_of(person: &Person, socket: &mut Socket, conversation: &str) -> (Vec<UserId>, Vec<UserId>) {
+    let of = |frame: &ServerFrame| match frame {
+        ServerFrame::Receipt(receipt) if receipt.conversation.to_string() == conversation => Some(receipt.user),
+        _ => None,
+    };
+    let mut live: Vec<_> = socket.sees().await.iter().filter_map(of).collect();
+    live.sort_unstable();
+    live.dedup();
+    let (_, list) = person.get(&format!("/api/conversations/{conversation}/receipts")).await;
+    let list: ReceiptList = serde_json::from_value(list).unwrap();
+    (live, list.receipts.iter().map(|receipt| receipt.user).collect())
+}
+
+#[tokio::test]
+async fn who_was_written_to_or_put_somewhere_is_told_of_once_they_have_written() {
+    let server = Server::start();
+    let (ada, ben, eve) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Eve").await);
+    let mut e = eve.connect().await;
+    let nobody = || (vec![], vec![]);
+    let live = |person: &Person| (vec![person.id], vec![person.id]);
+    // A stranger writes to somebody and puts them into a group. They read it, and the stranger does not hear of that.
+    let send = |to: serde_json::Value| json!({"type": "send", "to": to, "content": "hello?"});
+    let (talk, _) = e.asks(send(json!({"user": ada.id}))).await.unwrap();
+    let (group, _) = e.asks(send(json!({"users": [ada.id, ben.id]}))).await.unwrap();
+    let (talk, group) = (talk.to_string(), group.to_string());
+    for place in [&talk, &group] {
+        reads(&ada, place, 1).await;
+        assert_eq!(told_of(&eve, &mut e, place).await, nobody());
+    }
+    assert_eq!(ada.get(&format!("/api/conversations/{talk}")).await.1["conversation"]["unread"], 0, "it is read");
+    // A reaction is no answer.
+    let react = json!({"type": "react", "conversation": talk, "target": 1, "emoji": "👍", "on": true});
+    ada.connect().await.asks(react).await.unwrap();
+    assert_eq!(told_of(&eve, &mut e, &talk).await, nobody());
+
+    // Who answers is told of, there and nowhere else, also by a server that was killed in the next moment.
+    let seq = ada.posts(&talk, "who are you?").await;
+    assert_eq!(told_of(&eve, &mut e, &talk).await, (vec![], vec![ada.id]), "the answer itself says how far she is");
+    let (_, list) = eve.get(&format!("/api/conversations/{talk}/receipts")).await;
+    assert_eq!((&list["receipts"][0]["read"], &list["receipts"][0]["delivered"]), (&json!(seq), &json!(seq)));
+    let server = server.restart(&["--rate-limits", "off"]);
+    let (mut ada, mut ben, mut eve) = (ada, ben, eve);
+    for person in [&mut ada, &mut ben, &mut eve] {
+        person.moved_to(&server.origin);
+    }
+    let mut e = eve.connect().await;
+    let seq = eve.posts(&talk, "Eve").await;
+    reads(&ada, &talk, seq).await;
+    assert_eq!(told_of(&eve, &mut e, &talk).await, live(&ada));
+    let seq = eve.posts(&group, "hello?").await;
+    reads(&ada, &group, seq).await;
+    assert_eq!(told_of(&eve, &mut e, &group).await, nobody());
+    assert_eq!(told_of(&ben, &mut ben.connect().await, &group).await, (vec![], vec![eve.id]), "who writes is told of");
+
+    // Once they have written there, too; and who comes by themselves is told of at once.
+    ada.posts(&group, "hm").await;
+    let seq = eve.posts(&group, "hello!").await;
+    reads(&ada, &group, seq).await;
+    assert_eq!(told_of(&eve, &mut e, &group).await, live(&ada));
+    let channel = json!({"kind": "channel", "name": "News", "public": true, "members": [ada.id]});
+    let (_, made) = eve.request(Method::POST, "/api/conversations", Some(channel)).await;
+    let channel = made["conversation"]["id"].as_str().unwrap();
+    assert_eq!(
+        ben.request(Method::PUT, &format!("/api/conversations/{channel}/members/{}", ben.id), None).await.0,
+        204
+    );
+    let seq = eve.posts(channel, "news").await;
+    for person in [&ada, &ben] {
+        reads(person, channel, seq).await;
+    }
+    assert_eq!(told_of(&eve, &mut e, channel).await, live(&ben));
+    let path = format!("/api/conversations/{channel}/members/{}", ada.id);
+    assert_eq!(ada.request(Method::DELETE, &path, None).await.0, 204);
+    assert_eq!(ada.request(Method::PUT, &path, None).await.0, 204);
+    let seq = eve.posts(channel, "more news").await;
+    reads(&ada, channel, seq).await;
+    assert_eq!(told_of(&eve, &mut e, channel).await.0, [ada.id], "she came back by herself");
 }

@@ -353,6 +353,7 @@ async fn conversations(walk: &mut Walk, ben: &Person) {
     walk.expect(204, &format!("DELETE {MEMBER}"), &member, None).await;
     walk.expect(404, &format!("DELETE {MEMBER}"), &member, None).await;
     walk.expect(204, &format!("PUT {MEMBER}"), &member, None).await;
+    ben.posts(path.rsplit('/').next().unwrap(), "I am back").await;
     walk.expect(409, &format!("PUT {MEMBER}"), &format!("{everyone}/members/{}", ben.id), None).await;
     let role = || Some(json!({"role": "moderator"}));
     walk.expect(204, &format!("PATCH {MEMBER}"), &member, role()).await;
@@ -501,7 +502,11 @@ async fn the_socket_speaks_as_its_schema_says() {
     let place = frames.iter().find(|frame| frame["type"] == "accepted").unwrap()["conversation"].clone();
     schemas.until(&mut b, &["conversation", "event"]).await;
 
-    schemas.send(&mut b, json!({"type": "read", "conversation": place, "seq": 1})).await;
+    ben.posts(place.as_str().unwrap(), "Hello!").await;
+    schemas.until(&mut a, &["event"]).await;
+    ada.posts(place.as_str().unwrap(), "How are you?").await;
+    schemas.until(&mut b, &["event"]).await;
+    schemas.send(&mut b, json!({"type": "read", "conversation": place, "seq": 3})).await;
     schemas.until(&mut a, &["receipt"]).await;
     schemas.send(&mut b, json!({"type": "typing", "conversation": place})).await;
     schemas.until(&mut a, &["typing"]).await;

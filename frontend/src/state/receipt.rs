@@ -2,7 +2,6 @@
 //! further.
 
 use super::State;
-use super::conversation::{member_count, others};
 use crate::api;
 use client::receipt::{Position, Receipts};
 use leptos::prelude::*;
@@ -23,7 +22,7 @@ impl ReceiptState {
         Self { known: RwSignal::new(Receipts::default()), reaches: StoredValue::new(LiteMap::new()) }
     }
 
-    /// How far all the others are; `None` where that is not told, or there are no others.
+    /// How far all the others are who are told of; `None` where that is not told, or there are none.
     pub(crate) fn reach(self, id: ConversationId) -> ArcRwSignal<Option<Position>> {
         self.reaches
             .try_update_value(|all| all.entry(id).or_insert_with(|| ArcRwSignal::new(None)).clone())
@@ -55,12 +54,9 @@ impl State {
         let me = self.session.me();
         let summary = self.conversations.get(id);
         let reach = summary.with_untracked(|summary| {
-            let summary = summary.as_ref()?;
-            let all = others(summary, me).map(|user| user.id);
-            self.receipts.known.with_untracked(|known| match (summary.all_members(), &summary.members) {
-                (None, Some(_)) => known.reach_of_many(id, me, member_count(summary).saturating_sub(1)),
-                _ => known.reach(id, all),
-            })
+            // Where nobody is named there are no marks.
+            summary.as_ref()?.members.as_ref()?;
+            self.receipts.known.with_untracked(|known| known.reach(id, me))
         });
         let signal = self.receipts.reach(id);
         if signal.get_untracked() != reach {
@@ -71,9 +67,9 @@ impl State {
     /// Asks where everybody is. What was told before this page began is not told again.
     pub(super) fn ask_for_receipts(self, id: ConversationId) {
         leptos::task::spawn_local(async move {
-            // Without an answer marks stay behind until somebody moves.
-            for receipt in api::receipts(id).await.unwrap_or_default() {
-                self.receipts.known.update(|known| _ = known.handle_receipt(receipt));
+            // Without an answer there are no marks until the conversation is opened again.
+            if let Ok(receipts) = api::receipts(id).await {
+                self.receipts.known.update(|known| known.handle_list(id, receipts));
             }
             self.settle_reach(id);
         });

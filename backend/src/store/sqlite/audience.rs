@@ -1,4 +1,5 @@
-//! The sets of people that find a conversation, those who have left one, and the migration to both.
+//! The sets of people that find a conversation, those who have left one, those whose positions in one are told, and the
+//! migration to all three.
 //!
 //! The writer asks inside its transactions. Always holds: a set of people finds a conversation only while the members
 //! of that conversation are exactly that set; who has left a conversation is no member of it.
@@ -38,12 +39,29 @@ pub(in crate::store) fn was_found_by(
     Ok(statement.exists(params![Sql(conversation), set])?)
 }
 
-/// Notes that a member has written a message.
+/// Notes that a member has written a message. (`has_written` is 0 for members whom others put there and who are silent since,
+/// 1 for those who have written, 2 for those who came by themselves and have not written.)
 pub(in crate::store) fn note_writer(database: &Connection, key: i64, user: UserId) -> Result<(), Error> {
     database
-        .prepare_cached("UPDATE member SET has_written = 1 WHERE conversation = ?1 AND user = ?2 AND has_written = 0")?
+        .prepare_cached("UPDATE member SET has_written = 1 WHERE conversation = ?1 AND user = ?2 AND has_written <> 1")?
         .execute(params![key, Sql(user)])?;
     Ok(())
+}
+
+/// Notes that a member came by themselves: their positions are told from the start.
+pub(in crate::store) fn note_own_coming(database: &Connection, key: i64, user: UserId) -> Result<(), Error> {
+    database
+        .prepare_cached("UPDATE member SET has_written = 2 WHERE conversation = ?1 AND user = ?2 AND has_written = 0")?
+        .execute(params![key, Sql(user)])?;
+    Ok(())
+}
+
+/// The members whose positions are told to nobody: others put them there, and they have not written since. In the order of
+/// their ids.
+pub(in crate::store) fn silent_members(database: &Connection, key: i64) -> Result<Vec<UserId>, Error> {
+    let mut statement =
+        database.prepare_cached("SELECT user FROM member WHERE conversation = ?1 AND has_written = 0 ORDER BY user")?;
+    row::all(statement.query_map([key], |found| row::get(found, "user"))?)
 }
 
 /// Whether both of two people have written in their direct conversation.
@@ -172,6 +190,25 @@ mod tests {
         release_changed(database).expect("migrated");
         let found = sets.map(|set| conversation::find_by_set(database, &conversation::member_set(set)).expect("asked"));
         assert_eq!(found, [None, None, Some(keys[2])]);
+    }
+
+    #[test]
+    fn members_are_silent_until_they_write_unless_they_came_by_themselves() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let opened = open::open(folder.path()).expect("opens");
+        let database = &opened.connection;
+        let all = people(database, 3);
+        let key = group(database, &all);
+        let silent = || silent_members(database, key).expect("read");
+        assert_eq!(silent(), all);
+        note_own_coming(database, key, all[0]).expect("noted");
+        note_writer(database, key, all[1]).expect("noted");
+        note_own_coming(database, key, all[1]).expect("noted");
+        assert_eq!(silent(), [all[2]]);
+        let talked = |user| account::contacts(database, user).expect("read").len();
+        assert_eq!((talked(all[0]), talked(all[1])), (0, 0), "coming is not writing");
+        note_writer(database, key, all[0]).expect("noted");
+        assert_eq!((talked(all[0]), talked(all[1])), (1, 1), "and who came by themselves may write");
     }
 
     #[test]

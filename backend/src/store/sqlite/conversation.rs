@@ -222,7 +222,7 @@ pub(in crate::store) fn receipts(
 ) -> Result<Vec<Receipt>, Error> {
     let mut statement = database.prepare_cached(
         "SELECT user, delivered_seq, read_seq FROM member
-         WHERE conversation = ?1 AND user <> ?2 AND delivered_seq + read_seq > 0 LIMIT ?3",
+         WHERE conversation = ?1 AND user <> ?2 AND delivered_seq + read_seq > 0 AND has_written <> 0 LIMIT ?3",
     )?;
     row::all(statement.query_map(params![key, Sql(except), limit as i64], |found| {
         let (delivered, read) = (row::get(found, "delivered_seq")?, row::get(found, "read_seq")?);

@@ -77,6 +77,7 @@ impl State {
         head.last_seq = seq.into();
         head.message_count += 1;
         head.last_position = position;
+        head.note_writer(user);
         let (message_count, audience) = (head.message_count, head.audience.clone());
         self.positions
             .insert((key, user), Position { delivered: seq.into(), read: seq.into(), read_count: message_count });

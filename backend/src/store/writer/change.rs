@@ -53,6 +53,7 @@ impl State {
         let name = face.name.clone();
         let new = NewConversation { id, kind, face, set: None, owner: user, members: &members, at };
         let key = conversation::insert(&self.database, &new)?;
+        audience::note_own_coming(&self.database, key, user)?;
         let summary = self.first_summary(key, kind)?;
         let requests = self.ask(user, key, &asked)?;
         let event = EventKind::Created(Created { kind, name, members, member_count: None }.bounded());
@@ -155,6 +156,9 @@ impl State {
         // As it stood before: whoever comes is not among its members yet, the event that follows brings them in.
         let before = self.first_summary(key, self.heads[&key].kind)?;
         conversation::insert_member(&self.database, key, member, Role::Member, clock::now())?;
+        if user == member {
+            audience::note_own_coming(&self.database, key, member)?;
+        }
         audience::forget_departure(&self.database, key, member)?;
         let requests = self.end_request(key, member)?;
         // Who comes back to where nobody is left looks after it.

@@ -11,9 +11,10 @@ use rusqlite::params;
 use shared::code::Rejection;
 use shared::conversation::ConversationKind;
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
+use std::sync::Arc;
 
-/// Conversations whose newest numbers and members are kept in memory. At 1,000 members of 16 bytes
-/// each this is 256 MB at the very worst, if every one of them has 1,000.
+/// Conversations whose newest numbers and members are kept in memory. At 1,000 members of 17 bytes
+/// each this is 272 MB at the very worst, if every one of them has 1,000.
 pub(super) const HEADS_MAX: usize = 16_384;
 
 /// What the writer knows of a conversation without asking the database.
@@ -24,6 +25,8 @@ pub(super) struct Head {
     pub(super) message_count: u64,
     pub(super) last_position: i64,
     pub(super) audience: Audience,
+    /// Whether each of the audience's members is silent: their positions are told to nobody. Empty: none is.
+    silent: Box<[bool]>,
     pub(super) is_dirty: bool,
     /// Everything after this is a message.
     pub(super) run: Cursor,
@@ -33,6 +36,23 @@ impl Head {
     /// Whether the log's end is known to have a message at this number.
     pub(super) fn has_message(&self, seq: Seq) -> bool {
         Cursor::from(seq) > self.run && Cursor::from(seq) <= self.last_seq
+    }
+
+    /// Whom a member's positions are told; `None`: nobody.
+    fn told(&self, user: UserId) -> Option<Arc<[UserId]>> {
+        let Audience::Members(members) = &self.audience else { return None };
+        let is_silent = members.binary_search(&user).is_ok_and(|at| self.silent.get(at) == Some(&true));
+        (!is_silent).then(|| members.clone())
+    }
+
+    /// A member writes, and is silent no more. Their message tells the others how far they have read.
+    pub(super) fn note_writer(&mut self, user: UserId) {
+        if let Audience::Members(members) = &self.audience
+            && let Ok(at) = members.binary_search(&user)
+            && let Some(is_silent) = self.silent.get_mut(at)
+        {
+            *is_silent = false;
+        }
     }
 
     /// How many messages there are up to this number, if only messages come after it.
@@ -106,8 +126,9 @@ impl State {
         }
         let kind = self.head(key)?.kind;
         let audience = self.audience(key, kind)?;
+        let silent = self.silent(key, &audience)?;
         if let Some(head) = self.heads.get_mut(&key) {
-            head.audience = audience;
+            (head.audience, head.silent) = (audience, silent);
         }
         Ok(())
     }
@@ -116,6 +137,15 @@ impl State {
         Ok(match kind {
             ConversationKind::Everyone => Audience::Everyone,
             _ => Audience::Members(conversation::members(&self.database, key)?.iter().map(|user| user.id).collect()),
+        })
+    }
+
+    fn silent(&self, key: i64, audience: &Audience) -> Result<Box<[bool]>, Error> {
+        let Audience::Members(members) = audience else { return Ok(Box::default()) };
+        let silent = audience::silent_members(&self.database, key)?;
+        Ok(match silent.is_empty() {
+            true => Box::default(),
+            false => members.iter().map(|member| silent.binary_search(member).is_ok()).collect(),
         })
     }
 
@@ -131,7 +161,7 @@ impl State {
             return Ok(Effect::Refused(Rejection::not_found()));
         }
         let head = self.head(key)?;
-        let audience = head.audience.clone();
+        let told = head.told(user);
         let target = head.last_seq.min(seq.into());
         let known_count = head.count_up_to(target);
         let before = self.position(key, user)?;
@@ -151,7 +181,7 @@ impl State {
         self.positions.insert((key, user), after);
         Ok(Effect::Moved {
             conversation: id,
-            audience,
+            told,
             delivered: (after.delivered > before.delivered).then_some(after.delivered),
             read: (after.read > before.read).then_some(after.read),
         })
@@ -233,8 +263,9 @@ impl State {
         })?;
         let kind = kind_of(&kind)?;
         let audience = self.audience(key, kind)?;
+        let silent = self.silent(key, &audience)?;
         let message_count = u64::try_from(message_count).unwrap_or(0);
-        Ok(Head { id, kind, last_seq, message_count, last_position, audience, is_dirty: false, run: last_seq })
+        Ok(Head { id, kind, last_seq, message_count, last_position, audience, silent, is_dirty: false, run: last_seq })
     }
 
     /// Writes what was only noted during the batch: one row for each conversation and member touched,

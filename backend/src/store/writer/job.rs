@@ -200,8 +200,9 @@ pub enum Effect {
     Moved {
         /// Where.
         conversation: ConversationId,
-        /// Whom it concerns; [`Audience::Everyone`] gets no receipts.
-        audience: Audience,
+        /// Whom it is told: the members. `None`: nobody, because it is the conversation for everyone, or others put this
+        /// person there and they have not written.
+        told: Option<Arc<[UserId]>>,
         /// The new position of what has arrived, if it moved.
         delivered: Option<Cursor>,
         /// The new position of what was read, if it moved.

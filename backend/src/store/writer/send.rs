@@ -53,7 +53,8 @@ impl State {
         attachment::bind(&self.database, &message.attachments, key, place.seq)?;
         audience::note_writer(&self.database, key, user)?;
         // Writing moves one's own read position.
-        let head = self.head(key)?;
+        let head = self.heads.get_mut(&key).ok_or_else(|| Error::Corrupt("a head is missing".into()))?;
+        head.note_writer(user);
         let (audience, read_count) = (head.audience.clone(), head.message_count);
         self.positions
             .insert((key, user), Position { delivered: place.seq.into(), read: place.seq.into(), read_count });

@@ -73,24 +73,26 @@ async fn what_was_read_without_a_connection_is_read_everywhere_after_it() {
 async fn receipts_are_cumulative_and_never_go_back() {
     let mut world = World::new().await;
     let [ada, ben] = world.people(["Ada", "Ben"]).await;
+    ben.sends(&ada, "zero");
+    world.settles().await;
     for text in ["one", "two", "three"] {
         ada.sends(&ben, text);
     }
     world.settles().await;
     let talk = ada.conversation(&ben);
-    ada.sees_receipt(talk, &ben, 3, 0);
+    ada.sees_receipt(talk, &ben, 4, 1);
     ben.reads(&ada);
     world.settles().await;
-    ada.sees_receipt(talk, &ben, 3, 3);
+    ada.sees_receipt(talk, &ben, 4, 4);
     let up_to = |seq| UpTo { conversation: talk, seq: Seq::new(seq).unwrap() };
     ben.here().transmit(ClientFrame::Read(up_to(1)));
     ben.here().transmit(ClientFrame::Delivered(up_to(1)));
     ben.here().transmit(ClientFrame::Read(up_to(99)));
     world.settles().await;
-    ada.sees_receipt(talk, &ben, 3, 3);
+    ada.sees_receipt(talk, &ben, 4, 4);
     ada.sends(&ben, "four");
     world.settles().await;
-    ada.sees_receipt(talk, &ben, 4, 3);
+    ada.sees_receipt(talk, &ben, 5, 4);
 }
 
 #[tokio::test]
