@@ -423,8 +423,7 @@ async fn replays_of_one_person_wait_for_their_turn_over_all_sockets() {
     };
     // 45 units are nine pages, and the messages are three: of four replays one has to wait.
     let mut sockets = [ada.connect().await, ada.connect().await];
-    for turn in 0..2 {
-        let socket = &mut sockets[turn];
+    for socket in &mut sockets {
         resume(socket).await;
         socket.until(|frame| matches!(frame, ServerFrame::Resumed(_)).then_some(())).await;
     }
