@@ -54,7 +54,8 @@ impl Receipts {
         self.by_conversation.entry(conversation).or_default().is_whole = true;
     }
 
-    /// Somebody wrote something or came by themselves, and so has read up to there; or has gone. `false`: that was known.
+    /// Somebody wrote something, and so has read up to there, or came by themselves, for whom everything before that is read;
+    /// or has gone. `false`: that was known.
     pub fn handle_event(&mut self, event: &Event) -> bool {
         if let EventKind::Left(left) = &event.kind {
             // Whoever is back since is further than that.
@@ -62,10 +63,14 @@ impl Receipts {
             let is_gone = all.get(&left.user).is_some_and(|known| known.delivered <= Cursor::from(event.seq));
             return is_gone && all.remove(&left.user).is_some();
         }
-        let at = Cursor::from(event.seq);
-        let is_coming = matches!(&event.kind, EventKind::Joined(joined) if joined.user == event.sender);
-        (is_coming || event.kind.as_message().is_some())
-            && self.advance(event.conversation, event.sender, Position { delivered: at, read: at })
+        let at = match &event.kind {
+            EventKind::Message(_) => Cursor::from(event.seq),
+            EventKind::Joined(joined) if joined.user == event.sender => {
+                Cursor::new(event.seq.get() - 1).unwrap_or_default()
+            }
+            _ => return false,
+        };
+        self.advance(event.conversation, event.sender, Position { delivered: at, read: at })
     }
 
     /// How far somebody is there.
@@ -251,7 +256,7 @@ mod tests {
         assert!(!receipts.handle_event(&joined(6, 2)), "put there by others");
         assert!(receipts.handle_event(&joined(6, 4)));
         receipts.handle_receipt(receipt(2, None, Some(9)));
-        assert_eq!(reach(&receipts), Some(6));
+        assert_eq!(reach(&receipts), Some(5), "all that was said before counts as read");
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(crate) struct Log {
     pub(crate) kind: ConversationKind,
     pub(crate) members: BTreeMap<UserId, Position>,
     /// Those who left, with which event, and how far they were.
-    pub(crate) left: BTreeMap<UserId, (u64, Position)>,
+    pub(crate) left: BTreeMap<UserId, u64>,
     pub(crate) events: Vec<Event>,
 }
 
@@ -47,21 +47,23 @@ impl Log {
     }
 
     pub(crate) fn join(&mut self, user: UserId, at: Timestamp) -> Event {
-        let before = self.left.remove(&user).map(|(_, position)| position);
-        self.members.entry(user).or_insert(before.unwrap_or_default());
+        self.left.remove(&user);
+        // What was said before can be read, and is not unread.
+        let end = self.end();
+        self.members.insert(user, Position { read: end, delivered: end });
         self.append(user, at, EventKind::Joined(Membership { user }))
     }
 
     pub(crate) fn leave(&mut self, user: UserId, at: Timestamp) -> Event {
         let event = self.append(user, at, EventKind::Left(Membership { user }));
-        let position = self.members.remove(&user).unwrap_or_default();
-        self.left.insert(user, (event.seq.get(), position));
+        self.members.remove(&user);
+        self.left.insert(user, event.seq.get());
         event
     }
 
     /// Whether somebody may be sent this event: members all of it, others what was before they left.
     pub(crate) fn may_see(&self, user: UserId, seq: Seq) -> bool {
-        self.members.contains_key(&user) || self.left.get(&user).is_some_and(|(left, _)| seq.get() <= *left)
+        self.members.contains_key(&user) || self.left.get(&user).is_some_and(|left| seq.get() <= *left)
     }
 
     pub(crate) fn message(&self, seq: Seq) -> Option<(&Event, &Message)> {
