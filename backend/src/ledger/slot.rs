@@ -10,7 +10,7 @@
 use super::answer::{self, Held};
 use super::bucket::{Bucket, Count, Pace};
 use super::door::Knock;
-use super::toll::{HANDSHAKE, MISSED_LOOK, Payer, Toll};
+use super::toll::{self, HANDSHAKE, MISSED_LOOK, Payer, Toll};
 use super::{ANSWER_BYTES_MAX, Ledger, Network, NetworkKey, Person, TOO_MUCH, later, overloaded};
 use crate::rate;
 use axum::response::Response;
@@ -228,7 +228,8 @@ impl ConnectionSlot {
         }
     }
 
-    /// A request is answered: the turn is the next one's, and the answer is counted until it has been written.
+    /// A request is answered: the turn is the next one's, and the answer is paid for by its bytes and counted
+    /// until it has been written.
     ///
     /// # Errors
     /// `rate_limited` or `overloaded` if too much waits to be read already. The answer is gone.
@@ -241,7 +242,10 @@ impl ConnectionSlot {
             return Ok(response);
         }
         let places: Vec<(Arc<Count>, u64)> = match &state.holder {
-            Holder::Person(person, _) | Holder::Socket(person, _) => vec![(person.answers.clone(), ANSWER_BYTES_MAX)],
+            Holder::Person(person, _) | Holder::Socket(person, _) => {
+                self.0.ledger.charge(person, toll::answer(bytes), Instant::now());
+                vec![(person.answers.clone(), ANSWER_BYTES_MAX)]
+            }
             Holder::Guest | Holder::Door(_) | Holder::Nobody => {
                 let networks = self.0.networks.iter().flatten();
                 networks

@@ -5,6 +5,9 @@ use shared::frame::ClientFrame;
 
 /// So many bytes that came cost a unit.
 const BYTES_PER_UNIT: usize = 4 * 1024;
+/// So many bytes of history, lists or events for somebody cost a unit: making them costs more than reading from the
+/// database. Ordinary pages are smaller; one of long messages (1 MiB) costs 64.
+const ANSWER_BYTES_PER_UNIT: u64 = 16 * 1024;
 /// Cost of a body whose size is not said beforehand, beyond the request: that of the largest JSON body (128 KiB).
 const UNKNOWN_BODY: u32 = 32;
 /// Cost of opening a socket: its first screen is read.
@@ -89,6 +92,12 @@ pub fn text(bytes: usize) -> u32 {
     u32::try_from(bytes / BYTES_PER_UNIT).unwrap_or(u32::MAX).saturating_add(1)
 }
 
+/// Cost of an answer of so many bytes, beyond that of what asked for it. It is known when the answer is made.
+#[must_use]
+pub fn answer(bytes: u64) -> u32 {
+    u32::try_from(bytes / ANSWER_BYTES_PER_UNIT).unwrap_or(u32::MAX)
+}
+
 /// Cost of a frame beyond its [`text`].
 #[must_use]
 pub fn frame(frame: &ClientFrame) -> u32 {
@@ -119,6 +128,7 @@ mod tests {
         let toll = Toll::person(5);
         assert_eq!((toll.with_body(Some(0)), toll.with_body(Some(8_192)), toll.with_body(None)), (5, 7, 37));
         assert_eq!(toll.file().with_body(Some(1 << 30)), 5);
+        assert_eq!((answer(16_383), answer(16_384), answer(1 << 20)), (0, 1, 64));
     }
 
     #[test]

@@ -449,3 +449,22 @@ async fn replays_of_one_person_wait_for_their_turn_over_all_sockets() {
     resume(&mut b).await;
     b.until(|frame| matches!(frame, ServerFrame::Resumed(_)).then_some(())).await;
 }
+
+/// Enough for Ada's 30 messages of 16 KB, and slow to come back.
+const LONG_MESSAGES: &[&str] =
+    &["--request-burst=400", "--requests-in-10-s=1", "--sends-in-10-s=1", "--token-sends-in-10-s=1"];
+
+#[tokio::test]
+async fn large_pages_of_history_take_from_their_person_by_their_bytes() {
+    let server = Server::start_with(LONG_MESSAGES, &[]);
+    let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
+    let group = ada.makes_group("long", &[&ben, &cy]).await;
+    for _ in 0..30 {
+        ada.posts(&group, &"x".repeat(16_000)).await;
+    }
+    let path = |limit| format!("/api/conversations/{group}/events?limit={limit}");
+    let large = until_limited(&server, "GET", &path(100), &ben.cookie).await.len();
+    let small = until_limited(&server, "GET", &path(1), &cy.cookie).await.len();
+    // Of 400 units a page costs 5, and one of all messages 29 more.
+    assert!(small >= 60 && (8..=20).contains(&large), "{large} large and {small} small ones");
+}
