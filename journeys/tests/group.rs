@@ -177,7 +177,7 @@ async fn a_mark_says_that_all_have_received_and_read_and_a_list_says_who() {
     eventually("all have received it", || async { mark(&ada).await == "delivered" }).await;
     ben.opens("Walks").await;
     ben.sees("At nine?").await;
-    ada.js("document.querySelector('.timeline .message').focus()").await;
+    ada.js("[...document.querySelectorAll('.timeline .message')].at(-1).focus()").await;
     ada.strikes("i").await;
     eventually("one has read it", || async {
         ada.shown("dialog .people").await == "BO\nBen Okafor\nRead\nCY\nCy Young\nDelivered"
@@ -370,6 +370,8 @@ async fn a_stranger_who_is_invited_into_a_group_joins_or_declines() {
     eventually("Cy is in the group", || async { cy.shown(".pane__name").await == "Garden" }).await;
     cy.sees("Who brings the spades?").await;
     eventually("nothing is asked any more", || async { cy.js(none).await == json!(true) }).await;
+    ada.presses(Key::Escape).await;
+    ada.clicks("button[aria-label='About this conversation']").await;
     eventually("Ada sees who has come", || async { members(&ada).await == ["Ada Lovelace", "Cy Young"] }).await;
     for person in [ada, ben, cy] {
         person.leaves().await;
