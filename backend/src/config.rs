@@ -129,7 +129,7 @@ pub struct Settings {
     /// Accounts made from one address, or one /48 of IPv6, in a day [default: 30]
     #[arg(long, value_name = "N", env = "CONFAB_SIGN_UPS_IN_A_DAY")]
     sign_ups_in_a_day: Option<u32>,
-    /// Whom a person may put into groups and channels: anyone, or known: those they have talked with; others are asked first [default: anyone]
+    /// People whom a person may put into groups and channels: anyone, or known: those they have talked with; others are asked first [default: anyone]
     #[arg(long, value_name = "anyone|known", env = "CONFAB_GROUP_INVITES")]
     group_invites: Option<GroupInvites>,
     /// People a person may put into groups and channels at once [default: 200]

@@ -1,4 +1,4 @@
-//! What every folder needs that must outlive the power, and how much room its disk has.
+//! Flushing of folders that must outlive a loss of power, and the room that their disk has.
 
 use std::fs::File;
 use std::io;

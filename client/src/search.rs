@@ -56,7 +56,7 @@ mod tests {
         let mut rest = older.skip(skip as usize).cloned();
         let mut page: Vec<_> = rest.by_ref().take(limit).collect();
         let Some(next) = rest.next() else { return (page, false) };
-        // It ends between two milliseconds, unless it has one alone.
+        // A page ends between two milliseconds, unless it has one alone.
         let end = page.iter().rposition(|result| result.event.at != next.event.at).map_or(page.len(), |at| at + 1);
         page.truncate(end);
         (page, true)

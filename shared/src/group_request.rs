@@ -23,7 +23,7 @@ pub struct GroupRequest {
     pub name: Option<String>,
     /// How many are in it.
     pub member_count: u64,
-    /// Who asks.
+    /// Person who asks.
     pub asker: User,
     /// Since when.
     pub at: Timestamp,
@@ -51,7 +51,7 @@ pub struct GroupRequestsChanged {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AskedBody {
-    /// Who has a request, and is no member.
+    /// Person who has a request, and is no member.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1)))]
     pub asked: Vec<UserId>,
 }
@@ -62,7 +62,7 @@ pub struct AskedBody {
 pub struct MadeBody {
     /// How it stands now.
     pub conversation: Summary,
-    /// Those of the named people who have a request, and are no members.
+    /// Named people who have a request, and are no members.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<UserId>,
 }

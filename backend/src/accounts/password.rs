@@ -49,7 +49,7 @@ pub struct Asker {
     pub person: Option<Person>,
 }
 
-/// Whose turns a hash takes.
+/// Owner of the turns that a hash takes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Share {
     /// All people's at an address who were not signed in from there before.

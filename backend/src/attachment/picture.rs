@@ -225,7 +225,7 @@ fn write_small(image: DynamicImage) -> anyhow::Result<(&'static str, Vec<u8>)> {
         if bytes.len() <= SMALL_BYTES_MAX {
             return Ok((media_type, bytes));
         }
-        // It ends: a single pixel fits.
+        // The loop ends: a single pixel fits.
         let side = form.width().max(form.height()) * 3 / 4;
         form = form.thumbnail(side, side);
     }

@@ -110,7 +110,7 @@ impl Promise {
         Ok(())
     }
 
-    /// So many bytes are written: from now on they are missing in what is free.
+    /// Notes that so many bytes are written: from now on they are missing in what is free.
     pub fn settle(&mut self, bytes: u64) {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;

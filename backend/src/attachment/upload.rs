@@ -150,7 +150,7 @@ impl Attachments {
         let mut chunks = body.into_data_stream();
         let received = self.take_in(name, &mut chunks, announced, bytes_max).await;
         if matches!(received, Err(UploadError::Refused(_))) {
-            // What had come in is gone by now.
+            // The part that had come in is gone by now.
             discard(&mut chunks, bytes_max).await;
         }
         received
@@ -230,7 +230,7 @@ async fn fill<E>(
         }
         let missing = (unsettled + bytes).saturating_sub(promise.bytes());
         if missing > 0 {
-            // It has not said how long it is.
+            // The file has not said how long it is.
             promise.extend(missing.max(STEP.min(bytes_max - file.size())), 0).await?;
         }
         let wanted = kind::HEAD_BYTES.saturating_sub(head.len()).min(chunk.len());

@@ -43,7 +43,7 @@ pub enum Answer {
     Stored(Place),
     /// It had been stored before, here.
     Repeated(Place),
-    /// It was so already, or no event says so.
+    /// No event: it was so already, or none says so.
     Unchanged,
     /// Somebody has a group request.
     Asked,

@@ -81,7 +81,7 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// What these headers show.
+    /// Secrets that these headers show.
     #[must_use]
     pub fn of(headers: &HeaderMap, app: &App) -> Self {
         if let Some(token) = bearer(headers) {

@@ -41,7 +41,7 @@ impl KnownSessions {
         known.insert(key(hash), Known { user, session, until });
     }
 
-    /// Whose session this is, if it is known.
+    /// Owner of this session, if it is known.
     #[must_use]
     pub fn user_of(&self, hash: &[u8; 32], now: u64) -> Option<UserId> {
         self.known().get(&key(hash)).filter(|known| known.until > now).map(|known| known.user)

@@ -70,7 +70,7 @@ pub struct Person {
     answers: Arc<Count>,
     turns: Arc<Semaphore>,
     typed: Mutex<Vec<(ConversationId, Instant)>>,
-    /// What replays have read, apart from the rest: others fill a queue, which is then read from the log, too.
+    /// Units of replays, apart from the rest: others fill a queue, which is then read from the log, too.
     replays: Bucket,
 }
 
@@ -111,7 +111,7 @@ impl Person {
 #[derive(Debug, Default)]
 pub struct Network {
     cost: Bucket,
-    /// What looking sessions up takes when `cost` is used up.
+    /// Units for looking sessions up when `cost` is used up.
     looks: Bucket,
     /// Connections on which nobody has signed in.
     guests: Count,

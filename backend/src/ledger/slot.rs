@@ -56,7 +56,7 @@ struct State {
     turn: Option<OwnedSemaphorePermit>,
 }
 
-/// Whose a connection is.
+/// Owner of a connection.
 #[derive(Debug)]
 enum Holder {
     /// Nobody has signed in.
@@ -67,11 +67,11 @@ enum Holder {
     Person(Arc<Person>, Place),
     /// Somebody's socket, which the registry counts.
     Socket(Arc<Person>, Place),
-    /// It has ended.
+    /// None: the connection has ended.
     Nobody,
 }
 
-/// Who counts a connection of somebody beside them.
+/// Account that counts a connection of somebody beside their own.
 #[derive(Debug, Clone, Copy)]
 enum Place {
     /// Nobody: it is among the person's own.
@@ -128,7 +128,7 @@ impl ConnectionSlot {
             }
             None => match slot.take(1) {
                 Ok(()) => Paid::Address,
-                // It may be a neighbour's whose session was not looked up yet.
+                // The request may be a neighbour's whose session was not looked up yet.
                 Err(_) if !shown.is_empty() => {
                     slot.take_look()?;
                     Paid::Look
@@ -548,7 +548,7 @@ mod tests {
         slot.begin_request(&[[9; 32], secret]).expect("a neighbour");
         slot.take(Toll::address(20), Some(0)).expect("also where no session is needed");
         assert!(slot.begin_request(&[]).is_err() && slot.begin_request(&[[2; 32]]).is_err(), "the control");
-        // What she asks for ends, too, and her refused requests cost nobody else.
+        // Her own requests end, too, and those that are refused cost nobody else.
         let made = (0..9_999).take_while(|_| slot.begin_request(&[secret]).is_ok()).count();
         assert!(made < 240, "{made}");
         ledger.end_sessions(&[]);

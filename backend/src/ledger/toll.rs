@@ -5,7 +5,7 @@ use shared::frame::ClientFrame;
 
 /// So many bytes that came cost a unit.
 const BYTES_PER_UNIT: usize = 4 * 1024;
-/// So many bytes of history, lists or events for somebody cost a unit: making them costs more than reading from the
+/// Bytes of history, lists or events for somebody that cost a unit: making them costs more than reading from the
 /// database. Ordinary pages are smaller; one of long messages (1 MiB) costs 64.
 const ANSWER_BYTES_PER_UNIT: u64 = 16 * 1024;
 /// Cost of a body whose size is not said beforehand, beyond the request: that of the largest JSON body (128 KiB).
@@ -16,10 +16,10 @@ pub const HANDSHAKE: u32 = 10;
 pub const REFUSED_FRAME: u32 = 4;
 /// Cost of a page of a replay: up to 256 KiB of events are read and written.
 pub const REPLAY_PAGE: u32 = 5;
-/// So many bytes of another text for a message cost a unit beyond its frame: its words are taken out of the index of
+/// Bytes of another text for a message that cost a unit beyond its frame: its words are taken out of the index of
 /// words one by one, and put in again.
 const EDIT_BYTES_PER_UNIT: usize = 1024;
-/// So many conversations and people that a search looks at cost a unit.
+/// Conversations and people looked at by a search that cost a unit.
 const SEARCHED_PER_UNIT: usize = 25;
 /// Cost of showing a secret that is no session's, beyond the unit of the request: whoever makes them up has a fifth of the
 /// requests that others have.

@@ -211,7 +211,7 @@ pub struct Snapshot {
 /// there.
 pub type Contacts = Vec<(UserId, Option<Timestamp>)>;
 
-/// What the first screen needs: conversations, contacts, and how many group requests wait.
+/// Rows of the first screen: conversations, contacts, and how many group requests wait.
 pub type FirstScreen = (Snapshot, Contacts, u64);
 
 /// A page of what somebody has missed: what is said of each conversation it reaches.
@@ -559,7 +559,7 @@ impl Store {
         self.readers.read(move |database| sqlite::group_request::count(database, user)).await
     }
 
-    /// Those whom `asker` asks into a conversation.
+    /// People whom `asker` asks into a conversation.
     ///
     /// # Errors
     /// When the database fails.

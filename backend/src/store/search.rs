@@ -103,7 +103,7 @@ pub enum Found {
     },
     /// More conversations, or more people of a name, than are searched at once: it has to be narrowed.
     TooMuch,
-    /// Whoever asks may not have so much work done now.
+    /// Refused: the person may not have so much work done now.
     Refused(Rejection),
 }
 

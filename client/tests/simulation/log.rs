@@ -14,7 +14,7 @@ pub(crate) struct Log {
     pub(crate) id: ConversationId,
     pub(crate) kind: ConversationKind,
     pub(crate) members: BTreeMap<UserId, Position>,
-    /// Those who left, with which event, and how far they were.
+    /// People who left, with the number of that event.
     pub(crate) left: BTreeMap<UserId, u64>,
     pub(crate) events: Vec<Event>,
 }
@@ -48,7 +48,7 @@ impl Log {
 
     pub(crate) fn join(&mut self, user: UserId, at: Timestamp) -> Event {
         self.left.remove(&user);
-        // What was said before can be read, and is not unread.
+        // Earlier messages can be read, and are not unread.
         let end = self.end();
         self.members.insert(user, Position { read: end, delivered: end });
         self.append(user, at, EventKind::Joined(Membership { user }))

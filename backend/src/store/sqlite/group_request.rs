@@ -71,7 +71,7 @@ pub(in crate::store) fn list(database: &Connection, user: UserId) -> Result<Vec<
     Ok(requests)
 }
 
-/// Those whom somebody asks into a conversation, in the order of their ids.
+/// People whom somebody asks into a conversation, in the order of their ids.
 pub(in crate::store) fn asked_by(
     database: &Connection,
     conversation: ConversationId,

@@ -274,7 +274,7 @@ fn bounds(index: &Connection, database: &Connection, query: &SearchQuery, disord
     Ok((begin, end))
 }
 
-/// What the index is asked for, one question for each portion of places and people, and how much work that is; `None` if
+/// Questions to the index, one for each portion of places and people, and how much work that is; `None` if
 /// it is too much.
 fn asks(database: &Connection, user: UserId, query: &SearchQuery) -> Result<Option<(Vec<String>, Work)>, Error> {
     let Some((places, looked_at)) = places(database, user, query)? else { return Ok(None) };

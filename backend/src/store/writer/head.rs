@@ -38,7 +38,7 @@ impl Head {
         Cursor::from(seq) > self.run && Cursor::from(seq) <= self.last_seq
     }
 
-    /// Whom a member's positions are told; `None`: nobody.
+    /// People who are told a member's positions; `None`: nobody.
     fn told(&self, user: UserId) -> Option<Arc<[UserId]>> {
         let Audience::Members(members) = &self.audience else { return None };
         let is_silent = members.binary_search(&user).is_ok_and(|at| self.silent.get(at) == Some(&true));

@@ -14,7 +14,7 @@ use shared::code::{Code, Rejection};
 use shared::ids::UserId;
 use std::time::Instant;
 
-/// What was taken of people's rates in the transaction under way. Goes back if that fails.
+/// Units taken of people's rates in the transaction under way. They go back if that fails.
 pub(super) type Taken = Vec<(UserId, u32)>;
 
 /// The rules; without any, everybody may put everybody into groups.
@@ -26,10 +26,10 @@ pub struct Invites {
     pub rate: Option<(u32, Limiter<UserId>)>,
 }
 
-/// What people are put into.
+/// Conversation that people are put into.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Destination {
-    /// What a message to a set of people makes. It is for exactly these people: none of them can be asked first.
+    /// Made by a message to a set of people. It is for exactly these people: none of them can be asked first.
     Set,
     /// A group or channel that is being made.
     New,
@@ -90,7 +90,7 @@ impl State {
         }
     }
 
-    /// Those of these people with whom somebody has never talked: neither in the direct conversation, which is one look,
+    /// Returns those of these people with whom somebody has never talked: neither in the direct conversation, which is one look,
     /// nor as contacts are found (at most some 20,000 rows).
     fn strangers(&self, user: UserId, others: impl Iterator<Item = UserId>) -> Result<Vec<UserId>, Error> {
         let mut strangers = Vec::new();

@@ -200,7 +200,7 @@ pub enum Effect {
     Moved {
         /// Where.
         conversation: ConversationId,
-        /// Whom it is told: the members. `None`: nobody, because it is the conversation for everyone, or others put this
+        /// People who are told: the members. `None`: nobody, because it is the conversation for everyone, or others put this
         /// person there and they have not written.
         told: Option<Arc<[UserId]>>,
         /// The new position of what has arrived, if it moved.
