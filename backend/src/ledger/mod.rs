@@ -221,6 +221,12 @@ impl Ledger {
         self.people.of(user, self.moment(Instant::now()))
     }
 
+    /// Forgets the account of somebody of whom nothing is under way and nothing is missing: a crowd that has gone keeps no
+    /// memory.
+    pub fn forget_if_idle(&self, user: UserId) {
+        self.people.forget_if_idle(&user, self.moment(Instant::now()));
+    }
+
     /// Takes units from a person.
     ///
     /// # Errors

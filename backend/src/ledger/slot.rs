@@ -40,10 +40,13 @@ const ALL_UNREAD: &str = "The server has too many answers under way. Please try 
 #[derive(Debug, Clone)]
 pub struct ConnectionSlot(Arc<Slot>);
 
+/// Accounts of an address: its own, and that of its /48 if it has one.
+type Networks = [Option<(NetworkKey, Arc<Network>)>; 2];
+
 #[derive(Debug)]
 struct Slot {
     ledger: Arc<Ledger>,
-    networks: [Option<(NetworkKey, Arc<Network>)>; 2],
+    networks: Networks,
     state: Mutex<State>,
 }
 
@@ -64,20 +67,34 @@ enum Holder {
     /// Nobody has signed in, and the address has no place for it.
     Door(Arc<Knock>),
     /// Somebody has.
-    Person(Arc<Person>, Place),
-    /// Somebody's socket, which the registry counts.
-    Socket(Arc<Person>, Place),
-    /// None: the connection has ended.
+    Person(PersonPlace),
+    /// None: the connection has ended, or is a socket and has a [`PersonPlace`] by itself.
     Nobody,
 }
 
-/// Account that counts a connection of somebody beside their own.
-#[derive(Debug, Clone, Copy)]
-enum Place {
-    /// Nobody: it is among the person's own.
-    Own,
-    /// Its address.
-    Address,
+/// Place of a connection or socket among those of its person. It is given back when this is dropped.
+#[derive(Debug)]
+pub struct PersonPlace {
+    person: Arc<Person>,
+    /// Accounts that count it. None counts one of the person's own, which nearly all are.
+    networks: Option<Box<Networks>>,
+}
+
+impl PersonPlace {
+    /// The person, who pays.
+    #[must_use]
+    pub fn person(&self) -> &Arc<Person> {
+        &self.person
+    }
+}
+
+impl Drop for PersonPlace {
+    fn drop(&mut self) {
+        match &self.networks {
+            None => self.person.own.give_back(1),
+            Some(networks) => networks.iter().flatten().for_each(|(_, network)| network.connections.give_back(1)),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -194,19 +211,17 @@ impl ConnectionSlot {
         Ok(())
     }
 
-    /// A handshake of somebody whose session was found: they pay for it, and the connection is a socket of theirs.
+    /// A handshake of somebody whose session was found: they pay for it, and the connection is a socket of theirs, which
+    /// has the place that is given.
     ///
     /// # Errors
     /// `rate_limited`.
-    pub fn admit_socket(&self, user: UserId) -> Result<(), Rejection> {
+    pub fn admit_socket(&self, user: UserId) -> Result<PersonPlace, Rejection> {
         let person = self.0.ledger.person(user);
         let place = self.0.take_place(&person)?;
-        if let Err(refused) = self.0.settle(&person, HANDSHAKE) {
-            self.0.give_place_back(&person, place);
-            return Err(refused);
-        }
-        self.0.leave(Holder::Socket(person, place));
-        Ok(())
+        self.0.settle(&person, HANDSHAKE)?;
+        self.0.leave(Holder::Nobody);
+        Ok(place)
     }
 
     /// Pays for a request that needs no session, beyond the unit it has paid.
@@ -242,9 +257,9 @@ impl ConnectionSlot {
             return Ok(response);
         }
         let places: Vec<(Arc<Count>, u64)> = match &state.holder {
-            Holder::Person(person, _) | Holder::Socket(person, _) => {
-                self.0.ledger.charge(person, toll::answer(bytes), Instant::now());
-                vec![(person.answers.clone(), ANSWER_BYTES_MAX)]
+            Holder::Person(place) => {
+                self.0.ledger.charge(&place.person, toll::answer(bytes), Instant::now());
+                vec![(place.person.answers.clone(), ANSWER_BYTES_MAX)]
             }
             Holder::Guest | Holder::Door(_) | Holder::Nobody => {
                 let networks = self.0.networks.iter().flatten();
@@ -323,8 +338,14 @@ impl Slot {
 
     /// Lets a request in that came to the door: for good if there is a place by now, or because it shows a session.
     fn come_in(&self, shows_session: bool) -> Result<(), Rejection> {
-        if !matches!(self.state().holder, Holder::Door(_)) {
-            return Ok(());
+        let is_nobodys = match self.state().holder {
+            Holder::Guest | Holder::Person(_) => return Ok(()),
+            Holder::Door(_) => false,
+            Holder::Nobody => true,
+        };
+        if is_nobodys {
+            // A handshake was paid, and no socket came of it.
+            self.leave(self.knock());
         }
         if self.take_guest() {
             self.leave(Holder::Guest);
@@ -360,8 +381,8 @@ impl Slot {
 
     /// The connection is this person's.
     fn sign_in(&self, person: &Arc<Person>) -> Result<(), Rejection> {
-        if let Holder::Person(holder, _) = &self.state().holder
-            && Arc::ptr_eq(holder, person)
+        if let Holder::Person(place) = &self.state().holder
+            && Arc::ptr_eq(&place.person, person)
         {
             return Ok(());
         }
@@ -369,30 +390,23 @@ impl Slot {
             return Err(rate::refusal(TOO_MANY_CONNECTIONS, RETRY));
         }
         let place = self.take_place(person).inspect_err(|_| person.connections.give_back(1))?;
-        self.leave(Holder::Person(person.clone(), place));
+        self.leave(Holder::Person(place));
         Ok(())
     }
 
     /// A place for one more connection or socket of this person.
-    fn take_place(&self, person: &Person) -> Result<Place, Rejection> {
+    fn take_place(&self, person: &Arc<Person>) -> Result<PersonPlace, Rejection> {
         if person.own.take(1, OWN_MAX) {
-            return Ok(Place::Own);
+            return Ok(PersonPlace { person: person.clone(), networks: None });
         }
         let bounds = &self.ledger.bounds;
         let most = |key: NetworkKey| {
             if self.ledger.is_on { bounds.connections_per_address.saturating_mul(key.times().into()) } else { u64::MAX }
         };
         if self.count(|network| &network.connections, most) {
-            Ok(Place::Address)
+            Ok(PersonPlace { person: person.clone(), networks: Some(Box::new(self.networks.clone())) })
         } else {
             Err(rate::refusal(TOO_MANY_FROM_ADDRESS, RETRY))
-        }
-    }
-
-    fn give_place_back(&self, person: &Person, place: Place) {
-        match place {
-            Place::Own => person.own.give_back(1),
-            Place::Address => self.networks.iter().flatten().for_each(|(_, network)| network.connections.give_back(1)),
         }
     }
 
@@ -402,11 +416,7 @@ impl Slot {
         match before {
             Holder::Guest => self.networks.iter().flatten().for_each(|(_, network)| network.guests.give_back(1)),
             Holder::Door(knock) => self.networks.iter().flatten().for_each(|(_, network)| network.door.remove(&knock)),
-            Holder::Person(person, place) => {
-                person.connections.give_back(1);
-                self.give_place_back(&person, place);
-            }
-            Holder::Socket(person, place) => self.give_place_back(&person, place),
+            Holder::Person(place) => place.person.connections.give_back(1),
             Holder::Nobody => {}
         }
     }
@@ -514,14 +524,28 @@ mod tests {
         }
         let slot = ledger.connect(from);
         assert_eq!(slot.admit(ada, toll, Some(0)).await.expect_err("her tenth").code, Code::RateLimited);
-        slot.admit_socket(ada).expect("sockets are counted elsewhere, and the address has a second place");
+        let socket = slot.admit_socket(ada).expect("sockets are counted elsewhere, and the address has a second place");
         let third = ledger.connect(from);
         assert_eq!(third.admit_socket(ada).expect_err("the address has two").code, Code::RateLimited);
         third.admit_socket(ben).expect("his own");
         drop(slot);
-        ledger.connect(from).admit_socket(ada).expect("one of hers has gone");
+        assert_eq!(third.admit_socket(ada).expect_err("the socket is still there").code, Code::RateLimited);
+        drop(socket);
+        third.admit_socket(ada).expect("one of hers has gone");
         slots.remove(0);
         ledger.connect(from).admit(ada, toll, Some(0)).await.expect("one of hers has gone");
+    }
+
+    #[test]
+    fn connection_of_a_handshake_that_came_to_nothing_takes_a_place_of_its_address_again() {
+        let ledger = ledger(&["--connections-per-address=1"]);
+        let from = address("127.0.0.1");
+        let slot = ledger.connect(from);
+        drop(slot.admit_socket(user()).expect("there is room"));
+        assert!(is_let_in(&slot));
+        assert!(!is_let_in(&ledger.connect(from)), "the only place is taken");
+        drop(slot);
+        assert!(is_let_in(&ledger.connect(from)));
     }
 
     #[tokio::test]

@@ -56,8 +56,7 @@ pub async fn run(listener: TcpListener, app: Arc<App>) {
                 let is_proxy = app.config.trusted_proxy.contains(&address);
                 let slot = (!is_proxy).then(|| app.ledger.connect(address));
                 let visitor = Visitor { door: door.clone(), address: counted(address), slot };
-                let serving = connection::run(app.clone(), Box::pin(arrive(stream, visitor)));
-                app.sockets.spawn(held.during(serving));
+                app.sockets.spawn(connection::run(app.clone(), held, Box::pin(arrive(stream, visitor))));
             }
             Err(error) => {
                 if let Some(times) = FAILED.count(Instant::now()) {

@@ -118,13 +118,6 @@ impl Inner {
     }
 }
 
-impl Held {
-    /// Counts the connection for as long as this goes on.
-    pub async fn during(self, serving: impl Future<Output = ()>) {
-        serving.await;
-    }
-}
-
 impl Drop for Held {
     fn drop(&mut self) {
         if self.0.connections.fetch_sub(1, Ordering::Relaxed) == self.0.connections_max {

@@ -16,9 +16,10 @@ use crate::app::App;
 use crate::chat;
 use crate::chat::presence::Mark;
 use crate::config::Switch;
-use crate::ledger::slot::ConnectionSlot;
+use crate::ledger::slot::PersonPlace;
 use crate::ledger::{Person, toll};
 use crate::registry::Registration;
+use crate::server::descriptors::Held;
 use crate::store::{FirstScreen, SessionRow};
 use axum::extract::ws::Utf8Bytes;
 use futures_util::FutureExt;
@@ -68,14 +69,17 @@ pub struct Arrival {
     pub screen: Option<FirstScreen>,
     /// Given back when the first frame is made.
     pub turn: OwnedSemaphorePermit,
-    /// Its place among the connections of its address.
-    pub slot: ConnectionSlot,
+    /// Its place among the sockets of its person.
+    pub place: PersonPlace,
 }
 
-/// Serves a socket until it ends, however it ends.
-pub async fn run(app: Arc<App>, arrival: Pin<Box<dyn Future<Output = Option<Arrival>> + Send>>) {
+/// Somebody who may be let in.
+type Arriving = Pin<Box<dyn Future<Output = Option<Arrival>> + Send>>;
+
+/// Serves a socket until it ends, however it ends. `_held` counts its descriptor as long.
+pub async fn run(app: Arc<App>, _held: Held, arriving: Arriving) {
     // In boxes, so that a task that lives for days is not as large as its first moment.
-    let Some(mut connection) = Box::pin(begin(app, arrival)).await else { return };
+    let Some(mut connection) = Box::pin(begin(app, arriving)).await else { return };
     let end = match connection.end.take() {
         Some(end) => end,
         None => {
@@ -97,28 +101,15 @@ pub async fn run(app: Arc<App>, arrival: Pin<Box<dyn Future<Output = Option<Arri
 }
 
 /// Welcomes somebody.
-async fn begin(app: Arc<App>, arrival: Pin<Box<dyn Future<Output = Option<Arrival>> + Send>>) -> Option<Connection> {
-    let Arrival { stream, ahead, answer, session, registration, screen, turn, slot } = arrival.await?;
+async fn begin(app: Arc<App>, arriving: Arriving) -> Option<Connection> {
+    let Arrival { stream, ahead, answer, session, registration, screen, turn, place } = arriving.await?;
     let user = session.user.id;
     let wire = Wire::new(stream, app.config.rate_limits == Switch::On);
     let mark = app.presences.connected(user, screen.as_ref().map(|(_, contacts, _)| contacts));
     let started = Instant::now();
     let watch = Watch::new(started);
-    let person = app.ledger.person(user);
-    let mut connection = Connection {
-        app,
-        wire,
-        registration,
-        person,
-        _slot: slot,
-        mark,
-        watch,
-        started,
-        first: None,
-        end: None,
-        heard: 0,
-        sent: 0,
-    };
+    let mut connection =
+        Connection { app, wire, registration, place, mark, watch, started, first: None, end: None, heard: 0, sent: 0 };
     let begun = AssertUnwindSafe(connection.welcome(session, screen)).catch_unwind().await;
     drop(turn);
     let end = match begun {
@@ -142,10 +133,8 @@ struct Connection {
     app: Arc<App>,
     wire: Wire,
     registration: Registration,
-    /// Who pays for what comes.
-    person: Arc<Person>,
-    /// Held for as long as the connection lives.
-    _slot: ConnectionSlot,
+    /// Its place among the sockets of its person, who pays for what comes.
+    place: PersonPlace,
     /// The person is there for as long as this lives.
     mark: Mark,
     /// What the peer is held to.
@@ -281,14 +270,14 @@ impl Connection {
 
     /// Handles what has come: what was read before, or is read now. Pending: nothing has.
     fn hear(&mut self, cx: &mut Context<'_>, ahead: Option<&mut [u8]>) -> Poll<Result<(), End>> {
-        let Self { app, wire, registration, person, mark, watch, heard, .. } = self;
+        let Self { app, wire, registration, place, mark, watch, heard, .. } = self;
         let now = Instant::now();
         let mut hear = |said: Said<'_>| match said {
             // Whoever was told to go is not listened to any more.
             Said::Text(_) if registration.socket.queue.is_closing() => Ok(()),
             Said::Text(text) => {
                 *heard += 1;
-                match handle(app, registration, person, mark, text, now) {
+                match handle(app, registration, place.person(), mark, text, now) {
                     Done::Well => Ok(()),
                     Done::BadJson if watch.is_bad_json_too_much(now) => Err(End::Close(close::BAD_JSON)),
                     Done::BadJson => Ok(()),
@@ -358,9 +347,10 @@ impl Connection {
             }
             End::Close(code) => (code, self.close(code).await),
         };
-        let Connection { heard, sent, wire, registration, mark, started, .. } = self;
+        let Connection { app, heard, sent, wire, registration, place, mark, started, .. } = self;
         let user = registration.socket.user;
-        drop((registration, mark));
+        drop((registration, place, mark));
+        app.ledger.forget_if_idle(user);
         tracing::info!(%user, code, heard, sent, seconds = started.elapsed().as_secs(), "socket.closed");
         if was_told { Some(Box::pin(hang_up(wire))) } else { None }
     }
@@ -481,9 +471,7 @@ mod tests {
 
     #[test]
     fn a_quiet_socket_keeps_little() {
-        fn future_size<T>(
-            _: impl FnOnce(Arc<App>, Pin<Box<dyn Future<Output = Option<Arrival>> + Send>>) -> T,
-        ) -> usize {
+        fn future_size<T>(_: impl FnOnce(Arc<App>, Held, Arriving) -> T) -> usize {
             std::mem::size_of::<T>()
         }
         assert!(future_size(run) <= 512, "its task: {}", future_size(run));

@@ -5,11 +5,11 @@
 //! way lets in nobody who would not be let in there; and every refusal is made there.
 
 use super::connection::Arrival;
-use super::upgrade::{self, Accepted};
+use super::upgrade::{self, Accepted, Admission};
 use crate::app::App;
 use crate::chat::welcome::{self, Entered};
 use crate::http::extract::{self, Secrets, Shown, note_use};
-use crate::ledger::slot::ConnectionSlot;
+use crate::ledger::slot::{ConnectionSlot, PersonPlace};
 use crate::server::{gate, router};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 use socket2::SockRef;
@@ -74,9 +74,9 @@ pub async fn look(
     };
     let Some(request) = request else { return Found::Other { stream, ahead, is_late: false } };
     match enter(app, &request, place, &stream).await {
-        Ok(LetIn { answer, entered: (session, registration, screen), turn, slot }) => {
+        Ok(LetIn { answer, entered: (session, registration, screen), turn, place }) => {
             let ahead = Vec::new();
-            Found::Arrival(Box::new(Arrival { stream, ahead, answer, session, registration, screen, turn, slot }))
+            Found::Arrival(Box::new(Arrival { stream, ahead, answer, session, registration, screen, turn, place }))
         }
         Err(Refusal { is_late }) => Found::Other { stream, ahead, is_late },
     }
@@ -87,7 +87,7 @@ struct LetIn {
     answer: Vec<u8>,
     entered: Entered,
     turn: OwnedSemaphorePermit,
-    slot: ConnectionSlot,
+    place: PersonPlace,
 }
 
 /// It is not let in here; why is said by the server behind.
@@ -119,15 +119,16 @@ async fn enter(
         return Err(refused());
     }
     let (hash, not_before) = (shown.hash, shown.not_before);
-    let paid = Arc::default();
-    let entered = welcome::enter(app, hash, not_before, upgrade::pay(app, shown, &slot, &paid)).await;
-    if matches!(entered, Ok(None)) && paid.get().is_none() {
+    let admission = Admission::default();
+    let entered = welcome::enter(app, hash, not_before, admission.by(app, shown, &slot)).await;
+    let place = admission.take();
+    if matches!(entered, Ok(None)) && place.is_none() {
         slot.note_stranger(&hash);
     }
-    let Ok(Some((session, registration, screen))) = entered else { return Err(refused()) };
+    let (Ok(Some((session, registration, screen))), Some(Ok(place))) = (entered, place) else { return Err(refused()) };
     note_use(app, &session);
     let answer = answer(accepted);
-    Ok(LetIn { answer, entered: (session, registration, screen), turn, slot })
+    Ok(LetIn { answer, entered: (session, registration, screen), turn, place })
 }
 
 /// Whether the peer has closed the connection, or it is broken.

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::chat::welcome;
 use crate::http::error::Refused;
 use crate::http::extract::{Shown, note_use, signed_out};
-use crate::ledger::slot::ConnectionSlot;
+use crate::ledger::slot::{ConnectionSlot, PersonPlace};
 use crate::server::pressure;
 use crate::store::SessionRow;
 use axum::Extension;
@@ -23,7 +23,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use shared::code::{Code, Rejection};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -53,48 +53,61 @@ pub async fn upgrade(
     }
     let turn = take_turn(&app).await?;
     let (hash, not_before) = (shown.hash, shown.not_before);
-    let paid = Arc::new(OnceLock::new());
-    let entered = welcome::enter(&app, hash, not_before, pay(&app, shown, &slot, &paid)).await?;
-    match paid.get() {
-        Some(Err(rejection)) => return Err(rejection.clone().into()),
-        Some(Ok(())) => {}
-        None => slot.note_stranger(&hash),
-    }
+    let admission = Admission::default();
+    let entered = welcome::enter(&app, hash, not_before, admission.by(&app, shown, &slot)).await?;
+    let Some(place) = admission.take() else {
+        slot.note_stranger(&hash);
+        return Err(signed_out());
+    };
+    let place = place?;
     let (session, registration, screen) = entered.ok_or_else(signed_out)?;
     note_use(&app, &session);
     let Handshake { upgrade, accepted } = handshake;
-    let arrival = Box::pin(async move {
+    let arriving = Box::pin(async move {
         // An error here is a connection that was lost before it was a socket.
         let parts = upgrade.await.ok()?.downcast::<TokioIo<Line>>().ok()?;
         let (stream, ahead) = (parts.io.into_inner().into_tcp(), parts.read_buf.to_vec());
-        Some(Arrival { stream, ahead, answer: Vec::new(), session, registration, screen, turn, slot })
+        Some(Arrival { stream, ahead, answer: Vec::new(), session, registration, screen, turn, place })
     });
     // Tracked where stopping waits for it.
     let tracker = app.sockets.clone();
     let held = app.descriptors.hold();
-    tracker.spawn(held.during(connection::run(app, arrival)));
+    tracker.spawn(connection::run(app, held, arriving));
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     accepted.write(response.headers_mut());
     Ok(response)
 }
 
-/// Whether a session may open a socket: it is used as it may be, and its person has a place for it and pays for the
-/// handshake, before their first screen is read. Whether they could stands in `paid`; nothing stands there if there is no such
-/// session. From then on the connection counts as a socket of its person.
-pub(super) fn pay(
-    app: &Arc<App>,
-    shown: Shown,
-    slot: &ConnectionSlot,
-    paid: &Arc<OnceLock<Result<(), Rejection>>>,
-) -> impl FnOnce(&SessionRow) -> bool + Send + use<> {
-    let (ledger, slot, paid) = (app.ledger.clone(), slot.clone(), paid.clone());
-    move |session| {
-        if !shown.fits(session) {
-            return false;
+/// Place of a socket that is being opened, or why there is none. Nothing is there if no such session was found.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Admission(Arc<Mutex<Option<Result<PersonPlace, Rejection>>>>);
+
+impl Admission {
+    /// Whether a session may open a socket: it is used as it may be, and its person has a place for it and pays for the
+    /// handshake, before their first screen is read. From then on the connection counts as a socket of its person.
+    pub(super) fn by(
+        &self,
+        app: &Arc<App>,
+        shown: Shown,
+        slot: &ConnectionSlot,
+    ) -> impl FnOnce(&SessionRow) -> bool + Send + use<> {
+        let (ledger, slot, admission) = (app.ledger.clone(), slot.clone(), self.clone());
+        move |session| {
+            if !shown.fits(session) {
+                return false;
+            }
+            ledger.know(&shown.hash, session.user.id, session.id);
+            let place = slot.admit_socket(session.user.id);
+            let may = place.is_ok();
+            *admission.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+            may
         }
-        ledger.know(&shown.hash, session.user.id, session.id);
-        paid.get_or_init(|| slot.admit_socket(session.user.id)).is_ok()
+    }
+
+    /// What has come of it.
+    pub(super) fn take(&self) -> Option<Result<PersonPlace, Rejection>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
