@@ -75,7 +75,11 @@ pub(crate) fn run() -> Result<()> {
         report.step("Building the tests", || cargo(&[&ALL_BUT_BROWSER_TESTS, &["--no-run"][..]].concat()));
         let page = joined(page);
         let released = scope.spawn(|| build_released(&report));
-        report.step("Unit, contract and black-box tests", || cargo(&ALL_BUT_BROWSER_TESTS));
+        report.step("Unit, contract and black-box tests", || {
+            // Most of them wait for a server most of the time.
+            let threads = 2 * thread::available_parallelism()?.get();
+            run_command(command("cargo", &ALL_BUT_BROWSER_TESTS).env("RUST_TEST_THREADS", threads.to_string()))
+        });
         (page, joined(released))
     });
     report.step("Browser tests", || {
