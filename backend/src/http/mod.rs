@@ -17,5 +17,6 @@ pub mod push;
 pub mod receipt;
 pub mod search;
 pub mod session;
+pub mod step;
 pub mod token;
 pub mod user;

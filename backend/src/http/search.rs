@@ -2,6 +2,7 @@
 
 use super::error::Refused;
 use super::extract::SignedIn;
+use super::step::in_steps;
 use crate::app::App;
 use crate::chat;
 use crate::ledger::toll;
@@ -30,7 +31,7 @@ pub struct Search {
 
 /// `GET /api/search?query=&conversation=&before=&skip=&limit=`: messages one may read, the newest first;
 /// `before` is the time of the last one of the page before. Where a page has messages of one time only, `skip` leads to
-/// the rest of them.
+/// the rest of them. Anything that comes of a search leaves at a [step](super::step).
 ///
 /// # Errors
 /// 401 without a session, 422 for what cannot be searched for, 429 for more work than is left.
@@ -49,13 +50,16 @@ pub async fn list(
     query.before = query.before.into_iter().chain(before).min();
     let (ledger, person) = (app.ledger.clone(), app.ledger.person(session.user.id));
     let pay = move |work| ledger.take(&person, toll::search(work), Instant::now());
-    match app.store.search(session.user.id, query, skip, limits::page(limit), pay).await? {
-        Found::Page { results, more } => Ok(axum::Json(SearchResults { results, more }).into_response()),
-        Found::Refused(rejection) => Err(rejection.into()),
-        Found::TooMuch => {
-            let message = "These are too many conversations or people to search at once. Search in one conversation, \
-                 or write more of the name behind from:";
-            Err(Rejection::new(Code::Invalid, message).field("query").into())
+    in_steps(async {
+        match app.store.search(session.user.id, query, skip, limits::page(limit), pay).await? {
+            Found::Page { results, more } => Ok(axum::Json(SearchResults { results, more }).into_response()),
+            Found::Refused(rejection) => Err(rejection.into()),
+            Found::TooMuch => {
+                let message = "These are too many conversations or people to search at once. Search in one \
+                     conversation, or write more of the name behind from:";
+                Err(Rejection::new(Code::Invalid, message).field("query").into())
+            }
         }
-    }
+    })
+    .await
 }

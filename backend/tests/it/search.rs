@@ -3,6 +3,7 @@
 use crate::support::{Person, Server, new_id};
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 /// The answer to a search; further parameters stand behind `&`.
 async fn search(person: &Person, query: &str) -> (u16, Value) {
@@ -71,6 +72,26 @@ async fn nothing_is_found_of_what_one_may_not_read() {
     assert_eq!(search(&ben, "treasure").await.1, nothing);
     assert_eq!(ada.request(Method::PUT, &member(&cy), None).await.0, 204);
     assert_eq!(found(&cy, "treasure").await.len(), 1);
+}
+
+#[tokio::test]
+async fn answer_to_a_search_never_leaves_before_the_first_step() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let group = ada.makes_group("Plans", &[]).await;
+    for _ in 0..3 {
+        ada.posts(&group, "layoffs").await;
+    }
+    // Words of one's own, of somebody else, of nobody; by somebody; in a conversation.
+    for (person, query) in
+        [(&ada, "layoffs "), (&ben, "layoffs "), (&ben, "nothing"), (&ben, "layoffs from:ada"), (&ada, "in:plans lay")]
+    {
+        for _ in 0..5 {
+            let begun = Instant::now();
+            assert_eq!(search(person, query).await.0, 200);
+            assert!(begun.elapsed() >= Duration::from_millis(20), "{query}");
+        }
+    }
 }
 
 #[tokio::test]
