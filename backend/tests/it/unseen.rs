@@ -2,7 +2,8 @@
 //!
 //! Two data folders have the same people and the same conversations of Eve; one of them also has what others have said
 //! elsewhere, before, between and after that, in conversations of the same names, by people of the same names, with all
-//! the words she looks for, by clocks that were wrong. All that Eve asks is answered alike, byte for byte.
+//! the words she looks for, by clocks that were wrong. Into some of these conversations she is asked: these, their members
+//! and her requests are in both, and what was said in them is not. All that Eve asks is answered alike, byte for byte.
 
 use crate::faults::dice::Dice;
 use crate::support::{Person, Server};
@@ -29,6 +30,8 @@ const SEEN: usize = 300;
 /// What others say elsewhere in between, and after all that: more than any bound that there ever was.
 const BETWEEN: usize = 600;
 const AFTER: usize = 5_200;
+/// Groups that Eve is asked into.
+const ASKED: usize = 4;
 /// People of one name, more than one question to the index has room for.
 const NAMESAKES: usize = 600;
 
@@ -38,6 +41,8 @@ struct Place {
     name: Option<&'static str>,
     members: Vec<UserId>,
     is_seen: bool,
+    /// Eve is asked into it: she is told its name and how many are there, and reads nothing of it.
+    is_asked: bool,
 }
 
 /// An event of a log, as it stands in the end.
@@ -64,7 +69,7 @@ struct Plan {
 impl Plan {
     fn push_place(&mut self, dice: &mut Dice, members: Vec<UserId>, is_seen: bool) {
         let name = NAMES.get(dice.below(NAMES.len() + 1)).copied();
-        self.places.push(Place { id: clock::id(ConversationId::v7), name, members, is_seen });
+        self.places.push(Place { id: clock::id(ConversationId::v7), name, members, is_seen, is_asked: false });
         self.lengths.push(0);
         self.messages.push(Vec::new());
     }
@@ -146,6 +151,7 @@ fn plan(dice: &mut Dice, people: &People, conversations: usize) -> Plan {
         };
         plan.push_place(dice, members, is_seen);
     }
+    plan.places.iter_mut().filter(|place| !place.is_seen).take(ASKED).for_each(|place| place.is_asked = true);
     let mut clock = BEGIN;
     let elsewhere = |plan: &mut Plan, dice: &mut Dice, clock: u64| {
         let place = unseen[dice.below(unseen.len())];
@@ -182,13 +188,14 @@ fn plan(dice: &mut Dice, people: &People, conversations: usize) -> Plan {
 }
 
 /// Writes what happens into a stopped server's database, with or without what Eve may not read.
-fn write(folder: &Path, plan: &Plan, has_unseen: bool) {
+fn write(folder: &Path, people: &People, plan: &Plan, has_unseen: bool) {
     let mut database = Connection::open(folder.join("confab.db")).unwrap();
     let transaction = database.transaction().unwrap();
     let everyone: (i64, Vec<u8>) = transaction
         .query_row("SELECT key, id FROM conversation WHERE kind = 'everyone'", [], |row| Ok((row.get(0)?, row.get(1)?)))
         .unwrap();
     assert_eq!(everyone.1, plan.places[0].id.as_bytes());
+    let (eve, others) = (people.eve.id, &people.namesakes);
     let mut keys = HashMap::from([(0, everyone.0)]);
     let prepare = |sql: &str| -> Statement<'_> { transaction.prepare(sql).unwrap() };
     let mut conversation =
@@ -197,14 +204,20 @@ fn write(folder: &Path, plan: &Plan, has_unseen: bool) {
     // Those of others stand among those of Eve, so that no key is the same in both.
     let mut order: Vec<_> = (1..plan.places.len()).collect();
     order.sort_by_key(|number| plan.places[*number].id.as_bytes()[15]);
+    let mut ask = prepare("INSERT INTO group_request (user, conversation, asker, at) VALUES (?1, ?2, ?3, ?4)");
     for number in order {
-        let Place { id, name, members, is_seen } = &plan.places[number];
-        if *is_seen || has_unseen {
+        let Place { id, name, members, is_seen, is_asked } = &plan.places[number];
+        if *is_seen || *is_asked || has_unseen {
             let key: i64 =
                 conversation.query_row(params![id.as_bytes(), name, BEGIN as i64], |row| row.get(0)).unwrap();
             keys.insert(number, key);
             for user in members {
                 member.execute(params![key, user.as_bytes(), BEGIN as i64]).unwrap();
+            }
+            // Others are asked as well, which is nothing of hers.
+            let asked = if *is_asked { Some(eve) } else { others.get(number).filter(|_| !is_seen).copied() };
+            if let Some(asked) = asked {
+                ask.execute(params![asked.as_bytes(), key, members[0].as_bytes(), BEGIN as i64]).unwrap();
             }
         }
     }
@@ -216,7 +229,9 @@ fn write(folder: &Path, plan: &Plan, has_unseen: bool) {
         prepare("UPDATE conversation SET last_seq = ?2, message_count = ?3, last_position = ?4 WHERE key = ?1");
     let (mut position, mut counts) = (0_i64, HashMap::new());
     for entry in &plan.entries {
-        let Some(key) = keys.get(&entry.place) else { continue };
+        let Some(key) = keys.get(&entry.place).filter(|_| plan.places[entry.place].is_seen || has_unseen) else {
+            continue;
+        };
         position += 1;
         let count = counts.entry(entry.place).or_insert(0_i64);
         *count += i64::from(matches!(entry.kind, EventKind::Message(_)));
@@ -227,7 +242,7 @@ fn write(folder: &Path, plan: &Plan, has_unseen: bool) {
             .unwrap();
         end.execute(params![key, seq, *count, position]).unwrap();
     }
-    drop((conversation, member, event, end));
+    drop((conversation, member, ask, event, end));
     transaction.commit().unwrap();
 }
 
@@ -270,7 +285,8 @@ fn copy(folder: &Path) -> TempDir {
 /// All that Eve asks, and the answers.
 async fn answers(eve: &Person, people: &People, plan: &Plan) -> Vec<(String, String)> {
     let seen: Vec<_> = plan.places.iter().filter(|place| place.is_seen).map(|place| place.id).take(4).collect();
-    let unseen = plan.places.iter().find(|place| !place.is_seen).unwrap().id;
+    let unseen = plan.places.iter().rfind(|place| !place.is_seen).unwrap().id;
+    let asked = plan.places.iter().find(|place| place.is_asked).unwrap().id;
     let search = |query: &str, rest: &str| {
         let query: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
         format!("/api/search?query={query}{rest}")
@@ -319,9 +335,12 @@ async fn answers(eve: &Person, people: &People, plan: &Plan) -> Vec<(String, Str
         paths.push(search("tea", &format!("&limit=10&before={}", BEGIN + 120_000 + step * 50)));
     }
     paths.push(search("tea", &format!("&conversation={unseen}")));
-    for id in seen.into_iter().chain([unseen]) {
+    paths.push("/api/group-requests".into());
+    for id in seen.into_iter().chain([unseen, asked]) {
         paths.push(search("tea", &format!("&conversation={id}")));
-        for rest in ["", "/events", "/events?before=9", "/events?around=5", "/receipts", "/members?limit=100"] {
+        for rest in
+            ["", "/events", "/events?before=9", "/events?around=5", "/receipts", "/members?limit=100", "/departure"]
+        {
             paths.push(format!("/api/conversations/{id}{rest}"));
         }
         paths.push(format!("/api/conversations/{id}/events?at={}", BEGIN + 100));
@@ -345,7 +364,8 @@ async fn answers(eve: &Person, people: &People, plan: &Plan) -> Vec<(String, Str
         path = format!("/api/conversations?limit=100&before={}", last["id"].as_str().unwrap());
     }
     let welcome = eve.connect().await.welcome.unwrap();
-    let first = json!([welcome.conversations, welcome.more, welcome.presence]);
+    assert_eq!(welcome.group_requests, ASKED as u64);
+    let first = json!([welcome.conversations, welcome.more, welcome.presence, welcome.group_requests]);
     answers.push(("welcome".into(), first.to_string()));
     answers
 }
@@ -387,8 +407,8 @@ async fn differences(conversations: usize, environment: &[(&str, &str)]) -> Vec<
     let mut plan = plan(&mut dice, &people, conversations);
     plan.places[0].id = everyone;
     let other = copy(folder.path());
-    write(folder.path(), &plan, false);
-    write(other.path(), &plan, true);
+    write(folder.path(), &people, &plan, false);
+    write(other.path(), &people, &plan, true);
     let mut told = Vec::new();
     for folder in [folder, other] {
         let server = Server::start_on_with(folder, environment);
