@@ -1,6 +1,7 @@
 //! All that lives as long as the process, built once.
 
 use crate::accounts::SessionKind;
+use crate::accounts::failure::AddressFailures;
 use crate::accounts::password::Passwords;
 use crate::attachment::{self, upload::Attachments};
 use crate::chat::deliver::{self, Asker};
@@ -13,6 +14,7 @@ use crate::ledger::Ledger;
 use crate::push::{self, Services};
 use crate::rate::{self, Known, Limiter, Rate};
 use crate::registry::Registry;
+use crate::server::address::site;
 use crate::server::descriptors::Descriptors;
 use crate::server::pressure::Pressure;
 use crate::store::writer::Invites;
@@ -85,10 +87,10 @@ pub struct Rates {
     /// signed in to before, and from all others together. So strangers who guess do not lock out its
     /// owner.
     pub account_failures: Limiter<(String, Option<IpAddr>)>,
-    /// Where accounts were signed in to.
-    pub known_places: Known<(String, IpAddr)>,
+    /// Where accounts were used: their address in lower case, and an IPv4 address or a /48.
+    known_places: Known<(String, IpAddr)>,
     /// Wrong passwords from an address.
-    pub address_failures: Limiter<IpAddr>,
+    pub address_failures: AddressFailures,
     /// Passwords that are looked at for an account, right ones too; told apart as [`Rates::account_failures`] are.
     pub account_checks: Limiter<(String, Option<IpAddr>)>,
     /// Other addresses that a person has asked for: the answer tells whether one is taken.
@@ -112,7 +114,7 @@ impl Rates {
             uploads: Limiter::new(Rate::new(UPLOADS_IN_A_MINUTE, UPLOADS_IN_A_MINUTE, Duration::from_secs(60))),
             account_failures: Limiter::new(each_quarter(config.account_failures_in_15_min)),
             known_places: Known::default(),
-            address_failures: Limiter::new(each_quarter(config.address_failures_in_15_min)),
+            address_failures: AddressFailures::new(config.address_failures_in_15_min),
             account_checks: Limiter::new(Rate::new(CHECKS_IN_A_MINUTE, CHECKS_IN_A_MINUTE, Duration::from_secs(60))),
             address_changes: Limiter::new(Rate::new(
                 ADDRESS_CHANGES_IN_A_DAY,
@@ -120,6 +122,18 @@ impl Rates {
                 Duration::from_secs(24 * 60 * 60),
             )),
         }
+    }
+
+    /// Remembers that an account was used from this address.
+    pub fn note_place(&self, email: &str, address: IpAddr) {
+        self.known_places.insert((email.to_lowercase(), site(address)));
+    }
+
+    /// The place, if the account (in lower case) was used from this address or its /48 before.
+    #[must_use]
+    pub fn known_place(&self, account: &str, address: IpAddr) -> Option<IpAddr> {
+        let site = site(address);
+        self.known_places.contains(&(account.to_owned(), site)).then_some(site)
     }
 
     /// Takes one from what somebody may send, whatever kind of command it is.

@@ -1,5 +1,6 @@
 //! What signing in is made of: passwords and the secrets browsers keep.
 
+pub mod failure;
 pub mod password;
 pub mod token;
 

@@ -98,7 +98,7 @@ pub async fn change(
         None => None,
         Some(password) => {
             let own_email = session.user.email.clone().unwrap_or_default();
-            let asker = Asker { site: site(address), person: Some((own_email.to_lowercase(), Some(address))) };
+            let asker = Asker { site: site(address), person: Some((own_email.to_lowercase(), Some(site(address)))) };
             let name = display_name.as_ref().unwrap_or(&session.user.display_name).clone();
             let about = [name, own_email].into_iter().chain(email.clone()).collect();
             app.passwords.check_new(asker.clone(), &password, about).await?;

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::clock;
 use crate::ledger::slot::ConnectionSlot;
 use crate::ledger::toll::Toll;
+use crate::server::address::PeerAddress;
 use crate::store::SessionRow;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
@@ -50,6 +51,7 @@ impl FromRequestParts<Arc<App>> for SignedIn {
         let session = shown.look_up(app, slot).await?.ok_or_else(signed_out)?;
         app.ledger.know(&shown.hash, session.user.id, session.id);
         note_use(app, &session);
+        note_place(app, &session, parts);
         // Every route has a toll, and every request a slot; the router's test sees to it.
         if let (Some(slot), Some(toll)) = (slot, parts.extensions.get::<Toll>()) {
             slot.admit(session.user.id, *toll, body_bytes(&parts.headers)).await?;
@@ -167,6 +169,14 @@ pub fn note_use(app: &Arc<App>, session: &SessionRow) {
         // Only a note; the request does not depend on it.
         let (app, user, id) = (app.clone(), session.user.id, session.id);
         tokio::spawn(async move { app.writer.touch_session(user, id).await });
+    }
+}
+
+/// Notes that an account is used where a browser's request comes from: whoever guesses passwords there does not lock
+/// its owner out, also after a restart. (Programs do not sign in.)
+fn note_place(app: &App, session: &SessionRow, parts: &Parts) {
+    if let (Some(email), Some(PeerAddress(address))) = (&session.user.email, parts.extensions.get()) {
+        app.rates.note_place(email, *address);
     }
 }
 

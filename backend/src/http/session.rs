@@ -160,9 +160,10 @@ pub(super) async fn verify(
     let rates = &app.rates;
     let account = email[..email.floor_char_boundary(shared::limits::EMAIL_BYTES_MAX)].to_lowercase();
     let place = (account.clone(), address);
-    let key = (account, rates.known_places.contains(&place).then_some(address));
+    let known = rates.known_place(&account, address);
+    let key = (account, known);
     if rates.is_on {
-        rates.address_failures.peek(&address, Instant::now()).map_err(too_many)?;
+        rates.address_failures.peek(&place, known.is_some(), Instant::now()).map_err(too_many)?;
         // Taken before the password is looked at, so that many at once do not all pass; given back if
         // it is right.
         rates.account_failures.take(key.clone(), Instant::now()).map_err(too_many)?;
@@ -185,16 +186,11 @@ pub(super) async fn verify(
     })?;
     if is_right {
         rates.account_failures.give_back(&key);
-        rates.known_places.insert(place);
+        rates.note_place(&key.0, address);
     } else {
-        count_failure(app, address);
+        rates.address_failures.count(place, known.is_some(), Instant::now());
     }
     Ok(is_right)
-}
-
-fn count_failure(app: &App, address: IpAddr) {
-    // Only counts: whether there is room is asked before the password is looked at.
-    let _ = app.rates.address_failures.take(address, Instant::now());
 }
 
 fn too_many(wait: Duration) -> Refused {

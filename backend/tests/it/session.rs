@@ -259,6 +259,56 @@ async fn strangers_who_guess_do_not_lock_out_the_owner() {
 }
 
 #[tokio::test]
+async fn neighbours_of_somebody_who_guesses_at_their_address_sign_in() {
+    // One more may be tried each minute and a half: this takes less, however long a password takes here.
+    let server = Server::start_with(&["--trusted-proxy", "127.0.0.1", "--address-failures-in-15-min", "10"], &[]);
+    let (_ada, _ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);
+    let sign_in = async |name: &str, password: &str| {
+        let body = json!({"email": format!("{name}@example.org"), "password": password});
+        let request = server.http().post(format!("{}/api/session", server.origin)).json(&body);
+        let request = request.header(header::ORIGIN, &server.origin).header("x-forwarded-for", "198.51.100.9");
+        request.send().await.unwrap().status().as_u16()
+    };
+    for number in 0..10 {
+        assert_eq!(sign_in(["fay", "gil"][number % 2], "a wrong guess").await, 401);
+    }
+    for guessed_at in ["fay", "gil"] {
+        assert_eq!(sign_in(guessed_at, "a wrong guess").await, 429, "the control");
+    }
+    // She was never there, and nobody guesses at her account; then she is known there.
+    assert_eq!(sign_in("ada", "correct horse").await, 200);
+    // At ever new accounts.
+    let mut last = 0;
+    for number in 0..11 {
+        last = sign_in(&format!("new{number}"), "a wrong guess").await;
+    }
+    assert_eq!(last, 429);
+    assert_eq!(sign_in("ben", "correct horse").await, 429, "the control: nothing tells him from the next guess");
+    assert_eq!(sign_in("ada", "correct horse").await, 200);
+}
+
+#[tokio::test]
+async fn account_is_known_at_an_address_where_it_is_used() {
+    let server = Server::start_with(&["--trusted-proxy", "127.0.0.1", "--address-failures-in-15-min", "1"], &[]);
+    let ada = server.sign_up("Ada").await;
+    let from = |request: reqwest::RequestBuilder| {
+        let request = request.header(header::ORIGIN, &server.origin).header("x-forwarded-for", "198.51.100.9");
+        async { request.send().await.unwrap().status().as_u16() }
+    };
+    let sign_in = |name: &str, password: &str| {
+        let body = json!({"email": format!("{name}@example.org"), "password": password});
+        from(server.http().post(format!("{}/api/session", server.origin)).json(&body))
+    };
+    for name in ["fay", "gil"] {
+        assert_eq!(sign_in(name, "a wrong guess").await, 401);
+    }
+    assert_eq!(sign_in("ada", "correct horse").await, 429, "the control");
+    let opens = server.http().get(format!("{}/api/session", server.origin)).header(header::COOKIE, &ada.cookie);
+    assert_eq!(from(opens).await, 200);
+    assert_eq!(sign_in("ada", "correct horse").await, 200);
+}
+
+#[tokio::test]
 async fn a_browser_whose_session_has_ended_is_told_to_forget_the_files_it_had() {
     let server = Server::start();
     let ada = server.sign_up("Ada").await;
