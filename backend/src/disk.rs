@@ -12,13 +12,17 @@ pub fn flush_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Size of a disk, in bytes.
+/// Size of a disk.
 #[derive(Debug, Clone, Copy)]
 pub struct Space {
-    /// All there is.
+    /// All there is, in bytes.
     pub total: u64,
-    /// Free for those who are not the system's administrator.
+    /// Bytes that are free for those who are not the system's administrator.
     pub free: u64,
+    /// Files and folders that the disk can hold (inodes); 0 if it has no such bound, or does not tell it.
+    pub files_total: u64,
+    /// Those that can still be made by those who are not the system's administrator.
+    pub files_free: u64,
 }
 
 /// Returns the size of the disk that a folder is on (statvfs(3)).
@@ -28,5 +32,10 @@ pub struct Space {
 pub fn space(folder: &Path) -> io::Result<Space> {
     let disk = rustix::fs::statvfs(folder)?;
     let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
-    Ok(Space { total: bytes(disk.f_blocks), free: bytes(disk.f_bavail) })
+    Ok(Space {
+        total: bytes(disk.f_blocks),
+        free: bytes(disk.f_bavail),
+        files_total: disk.f_files,
+        files_free: disk.f_favail,
+    })
 }

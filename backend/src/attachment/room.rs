@@ -1,4 +1,5 @@
 //! Room for files on the disk: what is free, less a reserve for messages, less what was promised to files on their way.
+//! A disk can also hold only so many files (inodes); of these, too, a reserve is left.
 //!
 //! [`super::upload`] asks for a promise before a file comes in, after each MiB of it, and before a picture gets its clean
 //! and its small form. Files are refused as soon as they would leave less than the reserve free, however many come in at
@@ -20,6 +21,9 @@ const MIB: u64 = 1024 * 1024;
 const RESERVE_PERCENT: u64 = 5;
 /// See [`RESERVE_PERCENT`].
 const RESERVE_MAX: u64 = 1024 * MIB;
+/// The most files that are left to messages, of which [`RESERVE_PERCENT`] of the disk's are: the database makes a handful,
+/// and 256 files with their small forms and folders may be on their way while the disk is asked.
+const RESERVE_FILES_MAX: u64 = 10_000;
 
 /// Room on the disk of a data folder.
 #[derive(Debug, Clone)]
@@ -83,7 +87,7 @@ impl Room {
         #[cfg(debug_assertions)]
         let reserve = if crate::fault::is_on("no_disk_reserve") { 0 } else { reserve };
         let wanted = promised.saturating_add(bytes).saturating_add(reserve);
-        if reserve > 0 && space.free.saturating_add(freed) < wanted {
+        if reserve > 0 && (space.free.saturating_add(freed) < wanted || has_few_files(space)) {
             report(space, reserve);
             return Ok(None);
         }
@@ -124,6 +128,12 @@ impl Drop for Promise {
     }
 }
 
+/// Whether the disk can hold hardly any more files, however many bytes are free. One that tells no bound has none.
+fn has_few_files(space: Space) -> bool {
+    let reserve = (space.files_total / 100 * RESERVE_PERCENT).min(RESERVE_FILES_MAX);
+    space.files_total > 0 && space.files_free <= reserve
+}
+
 fn refused() -> Rejection {
     let message = "The server's disk is nearly full, so it takes no files for now. Messages are still sent. Please tell \
                    whoever runs it, and try again later";
@@ -136,6 +146,8 @@ fn report(space: Space, reserve: u64) {
         tracing::error!(
             free_mib = space.free / MIB,
             reserve_mib = reserve / MIB,
+            free_inodes = space.files_free,
+            inodes = space.files_total,
             files,
             "attachment.reserve_reached: files are refused so that messages can be stored. Free some space; \
              disk-reserve-mib sets the reserve"
@@ -151,27 +163,46 @@ mod tests {
         Room::new(Path::new("."), reserve_mib)
     }
 
+    /// A disk that does not say how many files it holds.
+    fn disk_of(total_mib: u64, free_mib: u64) -> Space {
+        Space { total: total_mib * MIB, free: free_mib * MIB, files_total: 0, files_free: 0 }
+    }
+
+    #[test]
+    fn files_leave_a_twentieth_of_the_disks_inodes_and_at_most_ten_thousand() {
+        let promise = |reserve_mib, files_total, files_free| {
+            has(&room(reserve_mib), 1, Space { files_total, files_free, ..disk_of(100, 50) }).is_some()
+        };
+        for reserve_mib in [None, Some(4)] {
+            assert!(promise(reserve_mib, 1_000, 51) && !promise(reserve_mib, 1_000, 50));
+            assert!(promise(reserve_mib, 1 << 40, 10_001) && !promise(reserve_mib, 1 << 40, 10_000));
+            assert!(promise(reserve_mib, 0, 0), "there is no bound, or none is told");
+            assert!(promise(reserve_mib, 10, 1) && !promise(reserve_mib, 10, 0));
+        }
+        assert!(promise(Some(0), 1_000, 0), "without a reserve the disk itself says no");
+    }
+
     fn has(room: &Room, bytes: u64, space: Space) -> Option<Promise> {
         room.promise(bytes, 0, |_| Ok(space)).expect("asked")
     }
 
     #[test]
     fn files_leave_the_reserve_and_not_a_byte_less() {
-        let space = Space { total: 100 * MIB, free: 10 * MIB };
+        let space = disk_of(100, 10);
         let promise = |reserve_mib, bytes| has(&room(reserve_mib), bytes, space).is_some();
         assert!(promise(Some(4), 6 * MIB) && !promise(Some(4), 6 * MIB + 1));
         assert!(promise(None, 5 * MIB) && !promise(None, 5 * MIB + 1), "5 % of the disk");
         assert!(promise(Some(10), 0) && !promise(Some(11), 0));
         assert!(promise(Some(0), 11 * MIB), "without a reserve the disk itself says no");
         assert!(!promise(Some(u64::MAX), 0));
-        let large = Space { total: 10_000 * 1024 * MIB, free: 1_030 * MIB };
+        let large = disk_of(10_000 * 1024, 1_030);
         assert!(has(&room(None), 6 * MIB, large).is_some() && has(&room(None), 6 * MIB + 1, large).is_none());
     }
 
     #[test]
     fn files_on_their_way_are_counted_until_they_are_written() {
         let room = room(Some(4));
-        let mut space = Space { total: 100 * MIB, free: 10 * MIB };
+        let mut space = disk_of(100, 10);
         let mut first = has(&room, 4 * MIB, space).expect("there is room");
         assert!(has(&room, 2 * MIB + 1, space).is_none(), "4 MiB are promised");
         first.settle(3 * MIB);
@@ -189,7 +220,7 @@ mod tests {
     #[test]
     fn of_many_at_once_so_many_pass_as_there_is_room_for() {
         let room = room(Some(4));
-        let space = Space { total: 100 * MIB, free: 10 * MIB };
+        let space = disk_of(100, 10);
         let passed: Vec<Promise> = std::thread::scope(|scope| {
             let asking: Vec<_> = (0..10).map(|_| scope.spawn(|| has(&room, 2 * MIB, space))).collect();
             asking.into_iter().filter_map(|one| one.join().expect("no panic")).collect()

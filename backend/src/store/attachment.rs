@@ -45,6 +45,16 @@ pub fn no_picture() -> Rejection {
     Rejection::new(Code::Invalid, message).field("avatar")
 }
 
+/// Part of a person's room that a file takes at least, in bytes: a disk gives it a block, and a place among those it can
+/// name. So 2 GiB are at most 524,288 files.
+pub const FILE_BYTES_MIN: u64 = 4_096;
+
+/// Part of a person's room that a file of so many bytes takes.
+#[must_use]
+pub fn charged(bytes: u64) -> u64 {
+    bytes.max(FILE_BYTES_MIN)
+}
+
 impl Store {
     /// A file, if `user` may have it: because it is theirs and not sent yet, because they are in the conversation of
     /// its message, or because it is somebody's picture.
@@ -55,7 +65,7 @@ impl Store {
         self.readers.read(move |database| attachment::find(database, user, id)).await
     }
 
-    /// How many bytes the files of `user` have together, and the small forms of their pictures.
+    /// How many bytes of their room the files of `user` take, and the small forms of their pictures ([`charged`]).
     ///
     /// # Errors
     /// When the database fails.
@@ -109,8 +119,8 @@ impl<A: Send + 'static> Writer<A> {
     pub async fn add_attachment(&self, new: NewAttachment, bytes_max: u64) -> Result<bool, Error> {
         self.call(Turn::Person(new.owner), move |database| {
             let bytes = attachment::bytes_of(database, new.owner)?;
-            let small_bytes = new.small_form.map_or(0, |small| small.bytes);
-            if bytes.saturating_add(new.attachment.size).saturating_add(small_bytes) > bytes_max {
+            let small_bytes = new.small_form.map_or(0, |small| charged(small.bytes));
+            if bytes.saturating_add(charged(new.attachment.size)).saturating_add(small_bytes) > bytes_max {
                 return Ok(false);
             }
             attachment::insert(database, &new, clock::now())?;

@@ -2,7 +2,7 @@
 
 use super::row::{self, Sql};
 use crate::store::Error;
-use crate::store::attachment::{NewAttachment, StoredAttachment};
+use crate::store::attachment::{FILE_BYTES_MIN, NewAttachment, StoredAttachment};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::attachment::Attachment;
 use shared::ids::{AttachmentId, Seq, Timestamp, UserId};
@@ -64,10 +64,11 @@ fn read(found: &Row<'_>) -> rusqlite::Result<Attachment> {
 
 pub(in crate::store) fn bytes_of(database: &Connection, owner: UserId) -> Result<u64, Error> {
     let mut statement = database.prepare_cached(
-        "SELECT coalesce(sum(size + coalesce(small_size, 0)), 0) AS size FROM attachment
-         WHERE owner = ?1 AND removed_at IS NULL",
+        "SELECT coalesce(sum(max(size, ?2) + CASE WHEN small_size > 0 THEN max(small_size, ?2) ELSE 0 END), 0) AS size
+         FROM attachment WHERE owner = ?1 AND removed_at IS NULL",
     )?;
-    Ok(statement.query_row([Sql(owner)], |found| row::count(found, "size"))?)
+    let least = i64::try_from(FILE_BYTES_MIN).unwrap_or(i64::MAX);
+    Ok(statement.query_row(params![Sql(owner), least], |found| row::count(found, "size"))?)
 }
 
 /// See [`crate::store::Store::unmeasured_attachments`].

@@ -87,10 +87,14 @@ struct Small {
 
 impl Small {
     fn start(environment: &[(&str, &str)], log: &Path) -> Self {
+        Self::start_with("size=4m", environment, log)
+    }
+
+    fn start_with(options: &str, environment: &[(&str, &str)], log: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mount = r#"mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@""#;
+        let mount = format!(r#"mount -t tmpfs -o {options} tmpfs "$0" && exec "$@""#);
         let data = folder.path().to_str().unwrap().to_owned();
-        let server = Server::start_under(&["unshare", "-m", "sh", "-c", mount, &data], folder, environment, log);
+        let server = Server::start_under(&["unshare", "-m", "sh", "-c", &mount, &data], folder, environment, log);
         // The mount is seen by the server's process alone; this is the way in.
         let filler = PathBuf::from(format!("/proc/{}/root{data}/filler", server.process_id()));
         Self { server, filler }
@@ -323,6 +327,53 @@ async fn a_server_without_a_reserve_is_caught() {
     let (_, (status, body)) = send_files(&small, &writer.ada).await;
     assert!(status == 507 && !is_reserve(status, &body), "{status}: {body}");
     assert!(says_often(&mut writer, 10).await < 10);
+}
+
+/// Ada sends files of no bytes until one is refused; how many were taken, and the answer.
+async fn send_empty_files(small: &Small, ada: &Person) -> (usize, (u16, Value)) {
+    for taken in 0..400 {
+        let (status, body) = ada.uploads(&small.server, "empty", Vec::new()).await;
+        if status != 201 {
+            return (taken, (status, body));
+        }
+    }
+    (400, (201, Value::Null))
+}
+
+/// A disk that can hold 300 files and folders, of which files leave 5 %.
+const FEW_FILES: &str = "size=16m,nr_inodes=300";
+
+#[tokio::test]
+async fn empty_files_are_refused_before_the_disk_can_hold_no_more_and_messages_go_on() {
+    if !may_mount("empty files are refused before the disk can hold no more") {
+        return;
+    }
+    let logs = tempfile::tempdir().unwrap();
+    let small = Small::start_with(FEW_FILES, &[RESERVE], &logs.path().join("log"));
+    let mut writer = Writer::sign_up(&small.server).await;
+    let (taken, (status, body)) = send_empty_files(&small, &writer.ada).await;
+    assert!(is_reserve(status, &body) && taken > 0, "{taken}, {status}: {body}");
+    assert!(small.incoming().is_empty(), "nothing half is left");
+    let left = rustix::fs::statvfs(small.filler.parent().unwrap()).unwrap().f_favail;
+    assert!((12..=15).contains(&left), "{left} of 300: a file may need a folder of its own");
+    assert!(is_ready(&small.server).await, "only files are refused");
+    assert_eq!(says_often(&mut writer, 10).await, 10);
+    let log = std::fs::read_to_string(logs.path().join("log")).unwrap();
+    assert_eq!(log.matches("attachment.reserve_reached").count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn a_server_without_a_reserve_of_files_is_caught() {
+    // The control of the test above: files take the last there is.
+    if !may_mount("the control of the reserve of files") {
+        return;
+    }
+    let logs = tempfile::tempdir().unwrap();
+    let environment = [RESERVE, ("CONFAB_FAULT", "no_disk_reserve")];
+    let small = Small::start_with(FEW_FILES, &environment, &logs.path().join("log"));
+    let writer = Writer::sign_up(&small.server).await;
+    let (taken, (status, body)) = send_empty_files(&small, &writer.ada).await;
+    assert!(taken < 400 && !is_reserve(status, &body), "{taken}, {status}: {body}");
 }
 
 /// Ada begins to send a file of so many bytes.
