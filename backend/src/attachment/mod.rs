@@ -11,6 +11,7 @@ pub mod confine;
 pub mod folder;
 pub mod kind;
 pub mod picture;
+pub mod place;
 pub mod room;
 pub mod sweep;
 pub mod upload;

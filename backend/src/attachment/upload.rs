@@ -1,11 +1,12 @@
 //! Files on their way in.
 //!
-//! Bounds: a file's size, how much one person may keep, how many of their files come in at once and in all, how long
+//! Bounds: a file's size, how much one person may keep, how many come in at once ([`super::place`]), how long
 //! one may pause and take, and how much of the disk is left ([`super::room`]). What is refused leaves nothing on the disk.
 
 use super::folder::{Folder, Incoming};
 use super::kind;
 use super::picture::{Busy, Pictures};
+use super::place::{Place, Places};
 use super::room::{Promise, Room};
 use crate::clock;
 use crate::store;
@@ -14,16 +15,11 @@ use axum::body::{Body, Bytes, HttpBody};
 use futures_util::{Stream, StreamExt};
 use shared::attachment::{Attachment, file_name};
 use shared::code::{Code, Rejection};
-use shared::ids::{AttachmentId, UserId};
-use std::collections::HashMap;
+use shared::ids::AttachmentId;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
 use std::time::Duration;
 
-/// Files that may come in at once, of one person and of all together.
-const OF_ONE_MAX: usize = 8;
-/// See [`OF_ONE_MAX`].
-const OF_ALL_MAX: usize = 256;
 /// How long nothing may come of a file.
 const PAUSE_MAX: Duration = Duration::from_secs(20);
 /// How long a file may take.
@@ -43,8 +39,8 @@ pub struct Attachments {
     pub folder: Folder,
     room: Room,
     pictures: Pictures,
-    /// Whose files are coming in, and how many.
-    incoming: Arc<Mutex<HashMap<UserId, usize>>>,
+    /// Of files that come in.
+    pub places: Places,
     /// Something has been removed.
     pub(super) removed: tokio::sync::Notify,
 }
@@ -60,6 +56,7 @@ pub struct Received {
     small: Option<Incoming>,
     /// Until both are flushed.
     promise: Promise,
+    place: Place,
 }
 
 /// Why a file did not come in.
@@ -118,39 +115,21 @@ impl Attachments {
             folder,
             room: Room::new(data, reserve_mib),
             pictures: Pictures::default(),
-            incoming: Arc::default(),
+            places: Places::default(),
             removed: tokio::sync::Notify::new(),
         })
     }
 
-    /// Lets a file of this person come in, unless there are too many already. It counts until the answer is dropped.
-    ///
-    /// # Errors
-    /// `rate_limited` or `overloaded`.
-    pub fn enter(&self, user: UserId) -> Result<Entered, Rejection> {
-        let mut incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
-        if incoming.values().sum::<usize>() >= OF_ALL_MAX {
-            return Err(too_busy());
-        }
-        let count = incoming.entry(user).or_default();
-        if *count >= OF_ONE_MAX {
-            let message = format!("At most {OF_ONE_MAX} of your files come in at once. Please wait for one of them");
-            return Err(Rejection::new(Code::RateLimited, message).retry_after_ms(2_000));
-        }
-        *count += 1;
-        Ok(Entered { user, incoming: self.incoming.clone() })
-    }
-
-    /// Takes a file in.
+    /// Takes a file in, which has a place until it is published.
     ///
     /// # Errors
     /// See [`UploadError`]; then nothing is left of it.
-    pub async fn receive(&self, name: &str, body: Body, bytes_max: u64) -> Result<Received, UploadError> {
+    pub async fn receive(&self, name: &str, body: Body, bytes_max: u64, place: Place) -> Result<Received, UploadError> {
         let announced = body.size_hint().exact();
         let mut chunks = body.into_data_stream();
-        let received = self.take_in(name, &mut chunks, announced, bytes_max).await;
+        let received = self.take_in(name, &mut chunks, announced, bytes_max, place).await;
         if matches!(received, Err(UploadError::Refused(_))) {
-            // The part that had come in is gone by now.
+            // The part that had come in is gone by now, and the place is free.
             discard(&mut chunks, bytes_max).await;
         }
         received
@@ -162,12 +141,14 @@ impl Attachments {
         chunks: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
         announced: Option<u64>,
         bytes_max: u64,
+        place: Place,
     ) -> Result<Received, UploadError> {
         let mut promise = self.room.take(announced.unwrap_or(0)).await?;
         let id = clock::id(AttachmentId::v7);
         let mut file = self.folder.begin(id).await?;
-        let reading = fill(&mut file, chunks, &mut promise, bytes_max);
+        let reading = fill(&mut file, chunks, &mut promise, bytes_max, &place);
         let head = tokio::time::timeout(TIME_MAX, reading).await.map_err(|_| UploadError::TimedOut)??;
+        place.note_whole();
         file.flush().await?;
 
         let mut media_type = kind::of(&head);
@@ -190,7 +171,7 @@ impl Attachments {
         }
         let media_type = media_type.to_owned();
         let attachment = Attachment { id, name: file_name(name), media_type, size: file.size(), width, height };
-        Ok(Received { attachment, small_form, file, small, promise })
+        Ok(Received { attachment, small_form, file, small, promise, place })
     }
 
     /// Gives a received file the place where it is asked for.
@@ -198,9 +179,9 @@ impl Attachments {
     /// # Errors
     /// When the disk says no; then nothing is left of it.
     pub async fn publish(&self, received: Received) -> Result<Attachment, UploadError> {
-        let Received { attachment, file, small, promise, .. } = received;
+        let Received { attachment, file, small, promise, place, .. } = received;
         self.folder.publish(attachment.id, file, small).await?;
-        drop(promise);
+        drop((promise, place));
         Ok(attachment)
     }
 
@@ -216,15 +197,21 @@ async fn fill<E>(
     chunks: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
     promise: &mut Promise,
     bytes_max: u64,
+    place: &Place,
 ) -> Result<Vec<u8>, UploadError> {
+    let mut given_up = pin!(place.given_up());
     let mut head = Vec::new();
     // Bytes that the disk may not count yet.
     let mut unsettled = 0;
     loop {
-        let next = tokio::time::timeout(PAUSE_MAX, chunks.next()).await.map_err(|_| UploadError::TimedOut)?;
+        let next = tokio::select! {
+            next = tokio::time::timeout(PAUSE_MAX, chunks.next()) => next.map_err(|_| UploadError::TimedOut)?,
+            rejection = &mut given_up => return Err(rejection.into()),
+        };
         let Some(chunk) = next else { break };
         let chunk = chunk.map_err(|_| Rejection::new(Code::BadJson, "The file was cut off"))?;
         let bytes = chunk.len() as u64;
+        place.note(bytes);
         if file.size() + bytes > bytes_max {
             return Err(too_large(bytes_max).into());
         }
@@ -279,34 +266,25 @@ async fn discard<E>(chunks: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
     let _ = tokio::time::timeout(DISCARDED_TIME_MAX, reading).await;
 }
 
-/// A file that comes in, counted.
-#[derive(Debug)]
-pub struct Entered {
-    user: UserId,
-    incoming: Arc<Mutex<HashMap<UserId, usize>>>,
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        let mut incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = incoming.get_mut(&self.user) {
-            *count -= 1;
-            if *count == 0 {
-                incoming.remove(&self.user);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::place::Sender;
     use super::*;
+    use shared::ids::UserId;
+    use std::net::IpAddr;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn attachments() -> (tempfile::TempDir, Attachments) {
         let data = tempfile::tempdir().expect("a folder");
         let attachments = Attachments::open(data.path(), Some(0)).expect("opens");
         (data, attachments)
+    }
+
+    /// A place of somebody new at this address.
+    fn place(attachments: &Attachments, address: u8) -> Place {
+        let address = IpAddr::from([10, 0, 0, address]);
+        attachments.places.take(Sender { user: clock::id(UserId::v7), address, site: address }).expect("a place")
     }
 
     fn left(data: &tempfile::TempDir) -> usize {
@@ -316,13 +294,16 @@ mod tests {
     #[tokio::test]
     async fn a_file_is_taken_up_to_the_limit_and_not_a_byte_more() {
         let (data, attachments) = attachments();
-        let received = attachments.receive("a.txt", Body::from("12345"), 5).await.expect("taken");
+        let received =
+            attachments.receive("a.txt", Body::from("12345"), 5, place(&attachments, 1)).await.expect("taken");
         assert_eq!((received.attachment.size, received.attachment.media_type.as_str()), (5, "text/plain"));
         let attachment = attachments.publish(received).await.expect("published");
         assert_eq!(std::fs::read(attachments.folder.file(attachment.id)).expect("there"), b"12345");
-        let refused = attachments.receive("a.txt", Body::from("123456"), 5).await;
+        let refused = attachments.receive("a.txt", Body::from("123456"), 5, place(&attachments, 1)).await;
         assert!(matches!(refused, Err(UploadError::Refused(rejection)) if rejection.code == Code::TooLarge));
-        assert_eq!(attachments.receive("", Body::empty(), 5).await.expect("taken").attachment.size, 0);
+        let empty = attachments.receive("", Body::empty(), 5, place(&attachments, 1)).await.expect("taken");
+        assert_eq!(empty.attachment.size, 0);
+        drop(empty);
         assert_eq!(left(&data), 0);
     }
 
@@ -338,7 +319,7 @@ mod tests {
             Ok::<_, io::Error>(Bytes::from_static(b"some"))
         });
         let body = Body::from_stream(futures_util::stream::iter(chunks));
-        let refused = attachments.receive("a.txt", body, 99).await;
+        let refused = attachments.receive("a.txt", body, 99, place(&attachments, 1)).await;
         let Err(UploadError::Refused(rejection)) = refused else { panic!("it is taken: {refused:?}") };
         assert_eq!((rejection.code, rejection.field.as_deref()), (Code::StorageFull, Some("reserve")));
         assert!(rejection.retry_after_ms.is_some());
@@ -350,20 +331,38 @@ mod tests {
         let (data, attachments) = attachments();
         let begun = futures_util::stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"some"))]);
         let body = Body::from_stream(begun.chain(futures_util::stream::pending()));
-        assert!(matches!(attachments.receive("a", body, 99).await, Err(UploadError::TimedOut)));
+        let received = attachments.receive("a", body, 99, place(&attachments, 1)).await;
+        assert!(matches!(received, Err(UploadError::TimedOut)));
         assert_eq!(left(&data), 0);
     }
 
-    #[tokio::test]
-    async fn a_person_has_so_many_coming_in_and_others_as_many() {
-        let (_data, attachments) = attachments();
-        let (ada, ben) = (clock::id(UserId::v7), clock::id(UserId::v7));
-        let mut entered: Vec<_> = (0..OF_ONE_MAX).map(|_| attachments.enter(ada).expect("enters")).collect();
-        assert_eq!(attachments.enter(ada).expect_err("refused").code, Code::RateLimited);
-        assert!(attachments.enter(ben).is_ok());
-        entered.pop();
-        assert!(attachments.enter(ada).is_ok());
-        drop(entered);
-        assert!(attachments.incoming.lock().expect("whole").is_empty());
+    #[tokio::test(start_paused = true)]
+    async fn one_that_trickles_is_given_up_for_another_and_leaves_nothing() {
+        let (data, attachments) = attachments();
+        let trickle = |address| {
+            let chunks = futures_util::stream::unfold((), |()| async {
+                tokio::time::sleep(PAUSE_MAX / 2).await;
+                Some((Ok::<_, io::Error>(Bytes::from_static(b"x")), ()))
+            });
+            attachments.receive("a", Body::from_stream(chunks), 9_999, place(&attachments, address))
+        };
+        let mut files: Vec<_> = (0..64).map(|_| Box::pin(trickle(1))).collect();
+        for file in &mut files {
+            assert!(futures_util::poll!(file).is_pending());
+        }
+        let first = files.remove(0);
+        let waits = async {
+            // Not before it is known to be slow: then there is none for somebody else at the address.
+            tokio::time::sleep(Duration::from_secs(29)).await;
+            let sender = |address| Sender { user: clock::id(UserId::v7), address, site: address };
+            let taken = || attachments.places.take(sender(IpAddr::from([10, 0, 0, 1])));
+            assert_eq!(taken().expect_err("refused").code, Code::RateLimited);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            taken().expect("a place")
+        };
+        let (place, refused) = tokio::join!(waits, first);
+        assert!(matches!(refused, Err(UploadError::Refused(rejection)) if rejection.code == Code::Overloaded));
+        drop((place, files));
+        assert_eq!(left(&data), 0);
     }
 }

@@ -3,17 +3,19 @@
 use super::error::Refused;
 use super::extract::SignedIn;
 use crate::app::App;
+use crate::attachment::place::Sender;
 use crate::attachment::upload::{Received, UploadError, check_length, discard_body};
 use crate::ledger::answer::Streamed;
 use crate::rate;
+use crate::server::address::{PeerAddress, site};
 use crate::store::SessionRow;
-use crate::store::attachment::{NewAttachment, StoredAttachment};
-use axum::Json;
+use crate::store::attachment::{NewAttachment, StoredAttachment, charged};
 use axum::body::{Body, HttpBody};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use shared::attachment::{Attachment, AttachmentBody, Shown};
@@ -42,10 +44,11 @@ pub struct Named {
 /// `POST /api/attachments?name=`: the body is the file.
 ///
 /// # Errors
-/// 401 without a session, 408 if it stops coming, 413 if it is too large, 429 for too many, 507 if the disk is full,
-/// has only the reserve for messages left, or one has too much.
+/// 401 without a session, 408 if it stops coming, 413 if it is too large, 429 for too many, 503 for too many of all people or
+/// if its place was needed, 507 if the disk is full, has only the reserve for messages left, or one has too much.
 pub async fn create(
     State(app): State<Arc<App>>,
+    Extension(PeerAddress(address)): Extension<PeerAddress>,
     SignedIn { session }: SignedIn,
     query: Result<Query<Named>, QueryRejection>,
     request: Request,
@@ -56,18 +59,19 @@ pub async fn create(
         let message = "You are sending very many files. Please wait a moment";
         app.rates.uploads.take(user, Instant::now()).map_err(|wait| rate::refusal(message, wait))?;
     }
-    let _entered = app.attachments.enter(user)?;
     let bytes_max = app.config.attachment_bytes;
     let body = request.into_body();
     let announced = body.size_hint().exact();
     let body = check_length(announced, body, bytes_max).await?;
+    let place = app.attachments.places.take(Sender { user, address, site: site(address) })?;
     // Asked beforehand, so that nothing is taken in only to be thrown away; decided when it is noted.
     let quota = app.config.attachment_mib_per_user.saturating_mul(1024 * 1024);
-    if app.store.attachment_bytes(user).await?.saturating_add(announced.unwrap_or(0)) > quota {
+    if app.store.attachment_bytes(user).await?.saturating_add(charged(announced.unwrap_or(0))) > quota {
+        drop(place);
         discard_body(body, bytes_max).await;
         return Err(too_much(quota).into());
     }
-    let received = app.attachments.receive(&name, body, bytes_max).await.map_err(refused)?;
+    let received = app.attachments.receive(&name, body, bytes_max, place).await.map_err(refused)?;
     // On a task of its own: whoever closes the connection now must not leave a file without a row.
     let kept = tokio::spawn(keep(app, user, received, quota));
     let attachment = kept.await.unwrap_or_else(|_| Err(Rejection::internal().into()))?;

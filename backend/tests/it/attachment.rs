@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::io::Cursor;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// A small picture.
 pub(crate) fn picture() -> Vec<u8> {
@@ -485,6 +486,54 @@ async fn there_is_so_much_for_each_and_so_many_in_a_minute() {
         }
     }
     assert_eq!(last, 429);
+}
+
+#[tokio::test]
+async fn file_of_no_bytes_takes_4_kib_of_a_persons_room() {
+    let server = Server::start_with(&["--rate-limits", "off", "--attachment-mib-per-user", "1"], &[]);
+    let ada = server.sign_up("Ada").await;
+    ada.has_file(&server, "most of it", vec![0_u8; 1_048_576 - 8 * 4_096]).await;
+    for number in 0..8 {
+        ada.has_file(&server, &number.to_string(), "").await;
+    }
+    let (status, body) = ada.uploads(&server, "one more", "").await;
+    assert_eq!((status, &body["error"]["field"]), (507, &json!("quota")), "{body}");
+}
+
+/// Begins a file of a MiB, and does not go on.
+async fn begins_a_file(server: &Server, person: &Person) -> TcpStream {
+    let address = server.origin.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let (origin, cookie) = (&server.origin, &person.cookie);
+    let head = format!(
+        "POST /api/attachments?name=begun HTTP/1.1\r\nHost: {address}\r\nOrigin: {origin}\r\nCookie: {cookie}\r\n\
+         Connection: close\r\nContent-Length: 1048576\r\n\r\nsome"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn many_files_that_do_not_come_keep_no_neighbour_out() {
+    let server = Server::start();
+    let incoming = || std::fs::read_dir(server.data().join("attachments/incoming")).into_iter().flatten().count();
+    let mut begun = Vec::new();
+    for number in 0..8 {
+        let person = server.sign_up(&format!("Eve{number}")).await;
+        for _ in 0..8 {
+            begun.push(begins_a_file(&server, &person).await);
+            until(|| incoming() == begun.len()).await;
+        }
+    }
+    let ada = server.sign_up("Ada").await;
+    ada.has_file(&server, "hers", "some").await;
+    until(|| incoming() == 63).await;
+    // The one whose place it was is read to its end and told so.
+    let mut answer = String::new();
+    let last = begun.last_mut().unwrap();
+    last.write_all(&vec![0; 1_048_572]).await.unwrap();
+    last.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\"overloaded\""), "{answer}");
 }
 
 /// A picture that can be seen through, of about 190 KB, as is its small form.
