@@ -36,6 +36,16 @@ pub(crate) fn GroupRequests() -> impl IntoView {
             }
         });
     });
+    list(state, router, all, problem)
+}
+
+/// These requests.
+pub(crate) fn list(
+    state: State,
+    router: Router,
+    all: RwSignal<Vec<GroupRequest>>,
+    problem: RwSignal<Option<String>>,
+) -> AnyView {
     let rows = move || all.get().into_iter().map(|one| row(state, router, problem, one)).collect::<Vec<_>>().into_any();
     view! {
         <section class="requests" aria-label=tr(Text::GroupRequests)>
@@ -43,6 +53,7 @@ pub(crate) fn GroupRequests() -> impl IntoView {
             <ul>{part(rows)}</ul>
         </section>
     }
+    .into_any()
 }
 
 fn row(state: State, router: Router, problem: RwSignal<Option<String>>, request: GroupRequest) -> AnyView {

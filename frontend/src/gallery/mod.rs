@@ -7,6 +7,7 @@ mod sample;
 use crate::components::avatar::Avatar;
 use crate::components::composer::Composer;
 use crate::components::field::{Field, SearchField};
+use crate::components::group_request;
 use crate::components::icon::{Icon, Picture};
 use crate::components::notifying::Notifying;
 use crate::components::portrait::OwnPicture;
@@ -50,6 +51,7 @@ const SPECIMENS: &[Specimen] = &[
         state.conversations.forget();
         view! { <Sidebar /> }.into_any()
     }),
+    ("group-requests", group_requests),
     ("messages", |state| timeline(state, sample::messages)),
     ("messages-of-one's-own", |state| timeline(state, sample::own)),
     ("markup", |state| timeline(state, sample::markup)),
@@ -179,6 +181,13 @@ fn not_kept(state: State) -> AnyView {
 fn renewed(state: State) -> AnyView {
     state.is_renewed.set(true);
     status(state, Status::Open)
+}
+
+fn group_requests(state: State) -> AnyView {
+    let problem = RwSignal::new(Some("The server could not be reached. Please try again".to_owned()));
+    let all = RwSignal::new(sample::group_requests());
+    view! { <div style="max-inline-size: 20rem">{group_request::list(state, expect_context(), all, problem)}</div> }
+        .into_any()
 }
 
 fn timeline(state: State, fill: fn(State)) -> AnyView {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use shared::conversation::EventList;
 use shared::event::Event;
 use shared::frame::ServerFrame;
+use shared::group_request::GroupRequest;
 use shared::ids::{CommandId, ConversationId, Seq, Timestamp, UserId};
 use shared::message::{Send, Target};
 use shared::typing::UserTyping;
@@ -89,6 +90,19 @@ pub(super) fn welcome(state: State) {
     if let Some(welcome) = read::<Welcome>(welcome) {
         state.apply(ServerFrame::Welcome(Box::new(welcome)));
     }
+}
+
+/// Requests of groups with a name, with a long one, and with none.
+pub(super) fn group_requests() -> Vec<GroupRequest> {
+    let request = |(number, asker, name): (u8, &str, Option<&str>)| {
+        read(json!({
+            "conversation": conversation(number), "kind": "group", "name": name, "memberCount": number,
+            "asker": person(number, asker), "at": at(0),
+        }))
+    };
+    let long = "Donaudampfschifffahrtsgesellschaftskapitänsmützenträgerverein";
+    let all = [(2, "Ben Okafor", Some("Weekend walks")), (31, "أمينة خان", Some(long)), (7, "李 雷", None)];
+    all.into_iter().filter_map(request).collect()
 }
 
 /// What is no sample is told to whoever looks.
