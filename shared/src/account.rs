@@ -294,22 +294,22 @@ pub fn email(text: &str) -> Result<&str, Rejection> {
     Ok(trimmed)
 }
 
-/// The name others see, checked; see [`crate::text::name`].
+/// The name others see, checked; see [`crate::name::name`].
 ///
 /// # Errors
 /// `invalid` with the sentence to show beside the field.
-pub fn display_name(text: &str) -> Result<&str, Rejection> {
-    crate::text::name(text, limits::DISPLAY_NAME_CHARS_MAX, "displayName")
+pub fn display_name(text: &str) -> Result<String, Rejection> {
+    crate::name::name(text, limits::DISPLAY_NAME_CHARS_MAX, "displayName")
 }
 
 /// What somebody says of themselves, checked: one line; nothing if there is nothing to see.
 ///
 /// # Errors
 /// `invalid` with the sentence to show beside the field.
-pub fn status(text: &str) -> Result<Option<&str>, Rejection> {
+pub fn status(text: &str) -> Result<Option<String>, Rejection> {
     match crate::text::is_blank(text) {
         true => Ok(None),
-        false => crate::text::name(text, limits::STATUS_CHARS_MAX, "status").map(Some),
+        false => crate::name::line(text, limits::STATUS_CHARS_MAX, "status").map(Some),
     }
 }
 

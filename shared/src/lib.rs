@@ -12,7 +12,7 @@
 //!   [`group_request`], [`welcome`] — the payloads of one feature each.
 //! * [`account`], [`attachment`], [`search`], [`push`] — HTTP bodies.
 //! * [`alert`] — what somebody wants to be told of.
-//! * [`ids`], [`code`], [`close`], [`limits`], [`text`] — what all of the above are made of.
+//! * [`ids`], [`code`], [`close`], [`limits`], [`text`], [`name`] — what all of the above are made of.
 //! * [`markdown`], [`mention`] — what stands in a message's text.
 //! * [`page`] — the page's own addresses.
 //! * `schema` (with the feature of this name) — all of it as JSON Schema.
@@ -44,6 +44,7 @@ pub mod ids;
 pub mod limits;
 pub mod markdown;
 pub mod mention;
+pub mod name;
 pub mod page;
 pub mod text;
 

@@ -150,10 +150,10 @@ async fn queue(app: &App, user: UserId, change: Change) -> Result<Answer, Reject
 fn checked_topic(topic: &str) -> Result<String, Rejection> {
     match topic.trim() {
         "" => Ok(String::new()),
-        topic => shared::text::name(topic, TOPIC_CHARS_MAX, "topic").map(str::to_owned),
+        topic => shared::name::line(topic, TOPIC_CHARS_MAX, "topic"),
     }
 }
 
 fn checked_name(name: &str) -> Result<String, Rejection> {
-    shared::text::name(name, CONVERSATION_NAME_CHARS_MAX, "name").map(str::to_owned)
+    shared::name::name(name, CONVERSATION_NAME_CHARS_MAX, "name")
 }

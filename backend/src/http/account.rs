@@ -35,7 +35,7 @@ pub async fn create(
     Json(body): Json<SignUp>,
 ) -> Result<Response, Refused> {
     let email = account::email(&body.email)?.to_owned();
-    let display_name = account::display_name(&body.display_name)?.to_owned();
+    let display_name = account::display_name(&body.display_name)?;
     body.password.check()?;
     let asker = Asker { site: site(address), person: None };
     // Taken before the password is judged, which is dear, and given back if that refuses it. From then on the answer tells
@@ -82,8 +82,10 @@ pub async fn change(
     Json(body): Json<ChangeAccount>,
 ) -> Result<Response, Refused> {
     let ChangeAccount { display_name, avatar, status, privacy, email, password, current_password } = body;
-    let status = status.as_deref().map(account::status).transpose()?.map(|status| status.map(str::to_owned));
-    let display_name = display_name.as_deref().map(account::display_name).transpose()?.map(str::to_owned);
+    let status = status.as_deref().map(account::status).transpose()?;
+    // A name from before goes on, whatever is refused in new ones.
+    let display_name = display_name.filter(|name| *name != session.user.display_name);
+    let display_name = display_name.as_deref().map(account::display_name).transpose()?;
     let email = email.as_deref().map(account::email).transpose()?.map(str::to_owned);
     password.as_ref().map(|password| password.check()).transpose()?;
     if email.is_some() || password.is_some() {

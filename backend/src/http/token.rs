@@ -30,7 +30,7 @@ pub async fn create(
     Browser { session }: Browser,
     Json(body): Json<CreateToken>,
 ) -> Result<Response, Refused> {
-    let name = shared::text::name(&body.name, TOKEN_NAME_CHARS_MAX, "name")?.to_owned();
+    let name = shared::name::line(&body.name, TOKEN_NAME_CHARS_MAX, "name")?;
     let days = body.days.unwrap_or(TOKEN_DAYS_DEFAULT);
     if !(1..=TOKEN_DAYS_MAX).contains(&days) {
         let message = format!("A token ends after 1 to {TOKEN_DAYS_MAX} days");

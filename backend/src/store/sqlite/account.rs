@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::account::{Privacy, User};
 use shared::ids::{AttachmentId, Timestamp, UserId};
 use shared::limits::CONTACTS_MAX;
+use shared::name::DELETED;
 
 pub(in crate::store) fn credentials(database: &Connection, email_key: &str) -> Result<Option<Credentials>, Error> {
     let mut statement = database.prepare_cached(
@@ -179,11 +180,11 @@ pub(in crate::store) fn delete(database: &Connection, user: UserId, at: Timestam
     // What stands in place of the address can be nobody's: it has no `@`.
     database
         .prepare_cached(
-            "UPDATE user SET email = '', email_key = 'deleted ' || hex(id), display_name = 'Deleted account',
-               name_key = 'deleted account', password_hash = '', last_seen_at = NULL, deleted_at = ?2, status = NULL
+            "UPDATE user SET email = '', email_key = 'deleted ' || hex(id), display_name = ?3,
+               name_key = ?4, password_hash = '', last_seen_at = NULL, deleted_at = ?2, status = NULL
              WHERE id = ?1",
         )?
-        .execute(params![Sql(user), Sql(at)])?;
+        .execute(params![Sql(user), Sql(at), DELETED, DELETED.to_lowercase()])?;
     database
         .prepare_cached(
             "DELETE FROM member WHERE user = ?1
