@@ -141,7 +141,7 @@ impl<A: Send + 'static> Writer<A> {
     /// # Errors
     /// [`Error::SignedOut`], or when the database fails or is overloaded; then it goes on.
     pub async fn delete_account(&self, user: UserId, by: SessionId) -> Result<Option<Vec<SessionId>>, Error> {
-        self.call(Turn::Person(user), move |database| {
+        self.call_ending(user, move |database| {
             go_on(database, by)?;
             if !conversation::groups(database, user, 1)?.is_empty() {
                 return Ok(None);

@@ -198,6 +198,18 @@ impl<A: Send + 'static> Writer<A> {
         answer.await.map_err(|_| Error::Closed)?
     }
 
+    /// The same, in the turn of this person, for work that may end their account.
+    pub(super) async fn call_ending<T, F>(&self, user: UserId, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let call = Box::new(TypedCall { work: Some(work), result: None, reply });
+        self.push(Job::Call(Turn::Person(user), Box::new(Ending { user, call })))?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
     /// Commits what waits, takes nothing more, and closes the database. Blocks until that is done.
     pub fn close(&self) {
         self.queue.close();
@@ -234,6 +246,30 @@ trait Call: Send {
     fn run(&mut self, database: &Connection) -> Result<(), Error>;
     /// Answers: with the result if `committed`, else with the error.
     fn finish(self: Box<Self>, committed: Result<(), Error>);
+    /// The account that it may end.
+    fn ends(&self) -> Option<UserId> {
+        None
+    }
+}
+
+/// Work that may end an account.
+struct Ending<C> {
+    user: UserId,
+    call: Box<C>,
+}
+
+impl<C: Call> Call for Ending<C> {
+    fn run(&mut self, database: &Connection) -> Result<(), Error> {
+        self.call.run(database)
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), Error>) {
+        self.call.finish(committed);
+    }
+
+    fn ends(&self) -> Option<UserId> {
+        Some(self.user)
+    }
 }
 
 struct TypedCall<T, F> {

@@ -209,6 +209,43 @@ async fn a_set_of_people_finds_a_group_only_while_its_members_are_that_set() {
 }
 
 #[tokio::test]
+async fn a_message_to_a_deleted_account_is_refused_and_what_was_said_before_stays() {
+    let server = Server::start();
+    let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
+    let mut a = ada.connect().await;
+    let first = json!({"type": "send", "id": new_id(), "to": {"user": ben.id}, "content": "hi"});
+    let first_id = first["id"].as_str().unwrap().parse().unwrap();
+    a.send(first.clone()).await;
+    let place = a.accepted(first_id).await;
+    let said = a.says(json!({"user": cy.id}), "hi").await;
+    a.accepted(said).await;
+    let delete = async |person: &Person| {
+        let body = json!({"currentPassword": "correct horse"});
+        assert_eq!(person.request(Method::DELETE, "/api/account", Some(body)).await.0, 204);
+    };
+    delete(&ben).await;
+    for to in [json!({"user": ben.id}), json!({"users": [ben.id]}), json!({"conversation": place.0})] {
+        let said = a.says(to.clone(), "are you there?").await;
+        assert_eq!(a.rejected(said).await, "forbidden", "{to}");
+    }
+    let body = json!({"id": new_id(), "content": "are you there?"});
+    let path = format!("/api/conversations/{}/messages", place.0);
+    let (status, body) = ada.request(Method::POST, &path, Some(body)).await;
+    assert_eq!((status, &body["error"]["field"]), (403, &json!("to")), "{body}");
+    a.send(first).await;
+    assert_eq!(a.accepted(first_id).await, place, "a retry is answered like the first time");
+    assert_eq!(ada.log(place.0).await.len(), 1);
+
+    // What one has written there is one's own as before; other conversations go on.
+    let edit = json!({"type": "edit", "conversation": place.0, "target": place.1, "content": "hello"});
+    assert!(a.asks(edit).await.is_ok());
+    let said = a.says(json!({"user": cy.id}), "still here").await;
+    a.accepted(said).await;
+    let said = a.says(json!({"user": ada.id}), "a note").await;
+    a.accepted(said).await;
+}
+
+#[tokio::test]
 async fn an_owner_deletes_what_others_wrote() {
     let server = Server::start();
     let (ada, ben) = (server.sign_up("Ada").await, server.sign_up("Ben").await);

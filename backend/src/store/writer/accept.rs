@@ -59,7 +59,11 @@ impl State {
             return Ok(None);
         }
         let Some(key) = self.find(&message.to)? else { return Ok(None) };
-        if !self.is_member(key, user)? || !self.may_refer(key, message.reply_to)? || !self.is_new(user, message.id)? {
+        if !self.is_member(key, user)?
+            || self.is_over(key)?
+            || !self.may_refer(key, message.reply_to)?
+            || !self.is_new(user, message.id)?
+        {
             return Ok(None);
         }
         let at = clock::now();

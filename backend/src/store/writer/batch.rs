@@ -318,7 +318,7 @@ impl State {
     }
 
     /// A call that fails is undone alone; the others' work stands.
-    fn call<A>(&self, mut call: Box<dyn Call>) -> (Pending<A>, Option<Error>) {
+    fn call<A>(&mut self, mut call: Box<dyn Call>) -> (Pending<A>, Option<Error>) {
         let fence = |database: &Connection, sql: &str| database.execute_batch(sql).map_err(Error::from);
         if let Err(error) = fence(&self.database, "SAVEPOINT call") {
             return (Pending::Call(call, Ok(())), Some(error));
@@ -328,7 +328,8 @@ impl State {
             Ok(()) => fence(&self.database, "RELEASE call"),
             Err(_) => fence(&self.database, "ROLLBACK TO call; RELEASE call"),
         };
-        (Pending::Call(call, result), undone.err())
+        let noted = call.ends().map_or(Ok(()), |user| self.note_ended(user));
+        (Pending::Call(call, result), undone.and(noted).err())
     }
 
     /// Brings everything into one tidy file, as the next start likes to find it.

@@ -28,6 +28,8 @@ pub(super) struct Head {
     /// Whether each of the audience's members is silent: their positions are told to nobody. Empty: none is.
     silent: Box<[bool]>,
     pub(super) is_dirty: bool,
+    /// A direct conversation with a deleted account: nothing new is said in it.
+    is_over: bool,
     /// Everything after this is a message.
     pub(super) run: Cursor,
 }
@@ -131,6 +133,19 @@ impl State {
             (head.audience, head.silent) = (audience, silent);
         }
         Ok(())
+    }
+
+    /// An account may have ended: nothing new is said in its direct conversations from then on.
+    pub(super) fn note_ended(&mut self, user: UserId) -> Result<(), Error> {
+        let is_over = !conversation::all_exist(&self.database, &[user])?;
+        let is_theirs = |head: &&mut Head| head.kind == ConversationKind::Direct && head.audience.contains(user);
+        self.heads.values_mut().filter(is_theirs).for_each(|head| head.is_over = is_over);
+        Ok(())
+    }
+
+    /// Whether nothing new is said in a conversation, because nobody would get it.
+    pub(super) fn is_over(&mut self, key: i64) -> Result<bool, Error> {
+        Ok(self.head(key)?.is_over)
     }
 
     fn audience(&self, key: i64, kind: ConversationKind) -> Result<Audience, Error> {
@@ -255,17 +270,20 @@ impl State {
 
     fn load(&self, key: i64) -> Result<Head, Error> {
         let mut statement = self.database.prepare_cached(
-            "SELECT id, kind, last_seq, message_count, last_position FROM conversation WHERE key = ?1",
+            "SELECT id, kind, last_seq, message_count, last_position, kind = 'direct' AND EXISTS (
+               SELECT 1 FROM member JOIN user ON user.id = member.user WHERE conversation = key AND deleted_at IS NOT NULL
+             ) FROM conversation WHERE key = ?1",
         )?;
-        let (id, kind, last_seq, message_count, last_position) = statement.query_row([key], |row| {
+        let (id, kind, last_seq, message_count, last_position, is_over) = statement.query_row([key], |row| {
             let (Sql(id), Sql(last_seq)) = (row.get(0)?, row.get(2)?);
-            Ok((id, row.get::<_, String>(1)?, last_seq, row.get::<_, i64>(3)?, row.get(4)?))
+            Ok((id, row.get::<_, String>(1)?, last_seq, row.get::<_, i64>(3)?, row.get(4)?, row.get(5)?))
         })?;
         let kind = kind_of(&kind)?;
         let audience = self.audience(key, kind)?;
         let silent = self.silent(key, &audience)?;
         let message_count = u64::try_from(message_count).unwrap_or(0);
-        Ok(Head { id, kind, last_seq, message_count, last_position, audience, silent, is_dirty: false, run: last_seq })
+        let (is_dirty, run) = (false, last_seq);
+        Ok(Head { id, kind, last_seq, message_count, last_position, audience, silent, is_dirty, is_over, run })
     }
 
     /// Writes what was only noted during the batch: one row for each conversation and member touched,

@@ -76,6 +76,9 @@ impl State {
             };
         };
         if self.is_member(key, user)? {
+            if self.is_over(key)? && self.stored(user, message.id)?.is_none() {
+                return Ok(Err(Effect::Refused(nobody_there())));
+            }
             return Ok(Ok((key, None)));
         }
         // Somebody who has left may still ask what came of a command from before.
@@ -229,6 +232,11 @@ fn half(hash: Sha256) -> Fingerprint {
     let mut half = [0; 16];
     half.copy_from_slice(&whole[..16]);
     half
+}
+
+fn nobody_there() -> Rejection {
+    let message = "This person has deleted their account: nobody would get the message";
+    Rejection::new(Code::Forbidden, message).field("to")
 }
 
 fn no_such_file() -> Rejection {
