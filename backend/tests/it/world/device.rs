@@ -205,6 +205,16 @@ impl Device {
         self.drive(|connection| connection.write(command, user, at, now)).expect("there is room in the outbox");
     }
 
+    /// The page is loaded anew: nothing is left of it but what was not accepted yet.
+    pub(super) fn reload(&mut self) {
+        let kept = self.connection.outbox().entries().map(client::outbox::Entry::kept).collect();
+        let mut device = Self::new(self.app.clone(), self.user, self.session, self.now);
+        device.refused = std::mem::take(&mut self.refused);
+        let (user, now) = (self.user, self.now);
+        device.drive(|connection| connection.restore(kept, user, now));
+        *self = device;
+    }
+
     pub(super) fn read_all(&mut self, id: ConversationId) {
         if let Some(seq) = self.list.read_all(id).and_then(|cursor| Seq::new(cursor.get())) {
             self.drive(|connection| connection.read(id, seq));

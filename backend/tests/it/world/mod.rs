@@ -10,6 +10,7 @@
 
 #![expect(clippy::await_holding_refcell_ref, reason = "one task has all the devices, and no other asks for one")]
 
+mod audience;
 mod away;
 mod device;
 mod groups;
@@ -48,7 +49,7 @@ struct World {
     now: u64,
     /// Tasks that run for as long as the server does.
     tasks: usize,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl World {
@@ -58,7 +59,7 @@ impl World {
         let arguments = Arguments::parse_from(["confab", "--data", folder, "--rate-limits", "off"]);
         let app = App::start(Config::load(arguments.serve).unwrap()).unwrap();
         let tasks = Handle::current().metrics().num_alive_tasks();
-        Self { app, people: Vec::new(), now: 0, tasks, _data: data }
+        Self { app, people: Vec::new(), now: 0, tasks, data }
     }
 
     /// People with an account and one device each.

@@ -121,6 +121,11 @@ impl Person {
         self.here().cut();
     }
 
+    /// The page is loaded anew.
+    pub(super) fn reloads(&self) {
+        self.here().reload();
+    }
+
     /// The device takes nothing of what the server has for it.
     pub(super) fn stops_taking(&self) {
         self.here().is_reading = false;

@@ -17,10 +17,10 @@ const STEPS: usize = 60;
 const WALKERS: usize = 3;
 
 /// splitmix64: enough for choosing what happens next.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,7 +28,7 @@ impl Dice {
         usize::try_from((z ^ (z >> 31)) % u64::try_from(end).unwrap()).unwrap()
     }
 
-    fn pick<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+    pub(super) fn pick<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
         if all.is_empty() { None } else { all.get(self.below(all.len())) }
     }
 }
