@@ -9,7 +9,7 @@
 //!   what happens to a message after it was written.
 //! * [`conversations`] — the list: newest first, unread counts.
 //! * [`receipt`], [`typing`], [`presence`] — what people have read, who writes, who is there.
-//! * [`search`] — pages of what was found.
+//! * [`search`] — pages of what was found; [`namesake`] — telling people apart whose names look alike.
 //! * [`kept`] — what is written down for when there is no connection.
 //!
 //! Machines are told what happened (`handle_*`) with the time, and asked what to do (`poll_output`,
@@ -23,6 +23,7 @@ pub mod command;
 pub mod connection;
 pub mod conversations;
 pub mod kept;
+pub mod namesake;
 pub mod outbox;
 pub mod presence;
 pub mod receipt;

@@ -266,6 +266,11 @@ pub(crate) fn lower(text: &str) -> String {
     if cfg!(target_family = "wasm") { js_sys::JsString::from(text).to_lower_case().into() } else { text.to_lowercase() }
 }
 
+/// A text in which each letter is written in one way (Unicode's form NFKC).
+pub(crate) fn composed(text: &str) -> String {
+    if cfg!(target_family = "wasm") { js_sys::JsString::from(text).normalize("NFKC").into() } else { text.to_owned() }
+}
+
 /// A text in upper case.
 pub(crate) fn upper(text: &str) -> String {
     if cfg!(target_family = "wasm") { js_sys::JsString::from(text).to_upper_case().into() } else { text.to_uppercase() }

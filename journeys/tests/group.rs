@@ -304,6 +304,41 @@ async fn a_public_channel_is_found_and_joined_by_others() {
     }
 }
 
+#[tokio::test]
+async fn people_whose_names_look_alike_are_told_apart_where_they_are_picked() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let sam = Person::joins("Sam Hill", &driver, &server).await;
+    // The first letter is Cyrillic.
+    let other = Person::joins("\u{405}am Hill", &driver, &server).await;
+    ada.clicks("a[href='/new']").await;
+    let details =
+        "return [...document.querySelectorAll('.people .channel__detail')].map((e) => e.textContent).filter((e) => e)";
+    let shown = async || -> Vec<String> { serde_json::from_value(ada.js(details).await).unwrap() };
+    eventually("both have a tag", || async { shown().await.len() == 2 }).await;
+    let details = shown().await;
+    assert!(details.iter().all(|detail| detail.starts_with('#') && detail.contains("Here since")), "{details:?}");
+    assert_ne!(details[0], details[1]);
+    ada.picture("people-alike").await;
+    let button = By::XPath("//button[contains(@class, 'person')][.//bdi[text()='Sam Hill']]".to_owned());
+    ada.clicks_on(button, "Ada picks Sam").await;
+    eventually("the tag says which", || async { ada.shown(".chip bdi").await.starts_with("Sam Hill #") }).await;
+
+    // What waits says to whom it goes.
+    ada.has_network(false).await;
+    ada.has_status("offline").await;
+    ada.pastes("hello Sam").await;
+    ada.clicks("button[aria-label='Send']:not([disabled])").await;
+    eventually("it waits", || async { ada.shown(".new .message .settings__note").await == "Message to Sam Hill" })
+        .await;
+    ada.has_network(true).await;
+    sam.opens("Ada Lovelace").await;
+    sam.sees("hello Sam").await;
+    for person in [ada, sam, other] {
+        person.leaves().await;
+    }
+}
+
 /// Picks people for a group with a name, and makes it where they are asked first.
 async fn invites(person: &Person, name: &str, people: &[&str]) {
     person.clicks("a[href='/new']").await;

@@ -12,6 +12,7 @@ use crate::browser;
 use crate::dynamic::{effect, memo, part, part_if, text};
 use crate::i18n::{Text, tr, with};
 use crate::router::{Address, Router};
+use crate::state::namesake::Tags;
 use crate::state::person::find_later;
 use crate::state::{Overlay, State};
 use leptos::prelude::*;
@@ -95,11 +96,10 @@ pub(crate) fn About(id: ConversationId, close: Callback<()>) -> impl IntoView {
     let shown = summary.with_untracked(Option::clone);
     let rows = move || {
         let own = members.role(state.session.me());
-        members
-            .all
-            .get()
-            .into_iter()
-            .map(|member| row(state, members, member, own, is_changeable))
+        let all = members.all.get();
+        let tags = Tags::of(all.iter().map(|member| &member.user));
+        all.into_iter()
+            .map(|member| row(state, members, member, own, is_changeable, &tags))
             .collect::<Vec<_>>()
             .into_any()
     };
@@ -133,8 +133,9 @@ pub(crate) fn About(id: ConversationId, close: Callback<()>) -> impl IntoView {
 }
 
 /// Somebody who is there, and what one may do about it.
-fn row(state: State, members: Members, member: Member, own: Role, is_changeable: bool) -> AnyView {
+fn row(state: State, members: Members, member: Member, own: Role, is_changeable: bool, tags: &Tags) -> AnyView {
     let Member { user, role } = member;
+    let (tagged, detail) = (tags.called(&user), tags.detail(state, user.id));
     let (id, name) = (user.id, user.display_name);
     let is_me = state.session.me() == Some(id);
     let status = state.people.status(id);
@@ -154,8 +155,8 @@ fn row(state: State, members: Members, member: Member, own: Role, is_changeable:
         };
         Role::ALL.into_iter().map(option).collect::<Vec<_>>()
     };
-    let remove_label = with(Text::Remove, &[("name", &name)]);
-    let label = with(Text::RoleOf, &[("name", &name)]);
+    let remove_label = with(Text::Remove, &[("name", &tagged)]);
+    let label = with(Text::RoleOf, &[("name", &tagged)]);
     let what = match may_appoint {
         true => {
             view! { <select class="field__input about__role" aria-label=label on:change=appoint>{options()}</select> }
@@ -169,6 +170,7 @@ fn row(state: State, members: Members, member: Member, own: Role, is_changeable:
             <Avatar id=*id.as_bytes() name=name.clone() />
             <span class="channel__text">
                 <bdi class="person__name">{name}</bdi>
+                {(!detail.is_empty()).then(|| view! { <bdi class="channel__detail">{detail}</bdi> }.into_any())}
                 <bdi class="channel__detail">{text(move || status.get())}</bdi>
             </span>
             {what}
@@ -297,7 +299,9 @@ fn Naming(summary: Summary, members: Members) -> impl IntoView {
     let now = state.conversations.get(id);
     let submit = move || {
         let body = ChangeConversation {
-            name: Some(name.get_untracked()),
+            // A name from before goes on, whatever is refused in new ones.
+            name: Some(name.get_untracked())
+                .filter(|name| now.with_untracked(|now| now.as_ref().and_then(|now| now.name.as_ref()) != Some(name))),
             topic: is_channel.then(|| topic.get_untracked()),
             public: Some(is_public.get_untracked()).filter(|is_public| {
                 let is_now = now.with_untracked(|now| now.as_ref().is_some_and(|now| now.public));
@@ -326,6 +330,7 @@ fn Naming(summary: Summary, members: Members) -> impl IntoView {
 
 #[component]
 fn Adding(members: Members) -> impl IntoView {
+    let state = expect_context::<State>();
     let search = RwSignal::new(String::new());
     let found = RwSignal::new(Vec::<User>::new());
     let look_later = find_later(search, found);
@@ -339,14 +344,18 @@ fn Adding(members: Members) -> impl IntoView {
             Ok(())
         });
     };
-    let row = move |user: User| {
+    let row = move |user: User, tags: &Tags| {
+        let detail = tags.detail(state, user.id);
         let (id, name) = (user.id, user.display_name);
         let called = name.clone();
         view! {
             <li>
                 <button type="button" class="person" on:click=move |_| add(id, called.clone())>
                     <Avatar id=*id.as_bytes() name=name.clone() />
-                    <bdi class="person__name">{name}</bdi>
+                    <span class="channel__text">
+                        <bdi class="person__name">{name}</bdi>
+                        {(!detail.is_empty()).then(|| view! { <bdi class="channel__detail">{detail}</bdi> }.into_any())}
+                    </span>
                     <span class="person__mark" aria-hidden="true">"+"</span>
                 </button>
             </li>
@@ -355,8 +364,11 @@ fn Adding(members: Members) -> impl IntoView {
     };
     let rows = move || {
         let is_there = |user: &User| members.all.with(|all| all.iter().any(|member| member.user.id == user.id));
-        let found = found.get().into_iter().filter(|user| !is_there(user)).take(FOUND_MAX);
-        found.map(row).collect::<Vec<_>>().into_any()
+        let found = found.get();
+        // Who is there already may look like who is found.
+        let tags = members.all.with(|all| Tags::of(all.iter().map(|member| &member.user).chain(&found)));
+        let found = found.into_iter().filter(|user| !is_there(user)).take(FOUND_MAX);
+        found.map(|user| row(user, &tags)).collect::<Vec<_>>().into_any()
     };
     view! {
         <SearchField label=tr(Text::AddPeople) value=search look=look_later />

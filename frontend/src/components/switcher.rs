@@ -13,10 +13,13 @@ use crate::dynamic::{memo, part, text};
 use crate::i18n::{Text, tr, with};
 use crate::later::{self, later};
 use crate::router::{Address, Router};
+use crate::state::conversation::others;
+use crate::state::namesake::Tags;
 use crate::state::person::find_later;
 use crate::state::{Overlay, State};
 use leptos::prelude::*;
 use shared::account::User;
+use shared::conversation::ConversationKind;
 use shared::ids::{ConversationId, Seq};
 
 /// So many are shown.
@@ -97,7 +100,18 @@ pub(crate) fn Switcher(close: Callback<()>) -> impl IntoView {
         }
         event.prevent_default();
     };
-    let line = move |(index, place): (usize, Place)| {
+    // Whom a place leads to, if that is one person.
+    let leads_to = move |place: &Place| match place {
+        Place::Conversation(id, _) => {
+            let summary = state.conversations.get(*id).get_untracked()?;
+            let is_direct = summary.kind == ConversationKind::Direct;
+            is_direct.then(|| others(&summary, state.session.me()).next().cloned())?
+        }
+        Place::Person(user) => Some(user.clone()),
+        Place::Messages(_) => None,
+    };
+    let line = move |(index, place): (usize, Place), tags: &Tags| {
+        let detail = leads_to(&place).map(|user| tags.detail(state, user.id)).unwrap_or_default();
         let (picture, name) = match &place {
             Place::Conversation(id, name) => {
                 let summary = state.conversations.get(*id).get_untracked();
@@ -124,6 +138,7 @@ pub(crate) fn Switcher(close: Callback<()>) -> impl IntoView {
             >
                 {face}
                 <bdi class="switcher__name">{name}</bdi>
+                {(!detail.is_empty()).then(|| view! { <bdi class="channel__detail">{detail}</bdi> }.into_any())}
             </div>
         }
         .into_any()
@@ -133,7 +148,9 @@ pub(crate) fn Switcher(close: Callback<()>) -> impl IntoView {
         if places.is_empty() {
             return view! { <p class="settings__note">{tr(Text::NothingFound)}</p> }.into_any();
         }
-        places.into_iter().enumerate().map(line).collect::<Vec<_>>().into_any()
+        let people: Vec<_> = places.iter().filter_map(leads_to).collect();
+        let tags = Tags::of(people.iter());
+        places.into_iter().enumerate().map(|place| line(place, &tags)).collect::<Vec<_>>().into_any()
     };
     view! {
         <Dialog title=tr(Text::GoTo) class="dialog" close>

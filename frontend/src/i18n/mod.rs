@@ -194,6 +194,7 @@ pub(crate) fn refusal(rejection: &Rejection) -> String {
         (Code::Unauthenticated, Some(_)) => Text::RefusedSignIn,
         (Code::Unauthenticated, None) => Text::RefusedUnauthenticated,
         (Code::Forbidden, Some("to.users")) => Text::RefusedInvitation,
+        (Code::Forbidden, Some("to")) => Text::RefusedGone,
         (Code::Forbidden | Code::BadOrigin, _) => Text::RefusedForbidden,
         (Code::NotFound, _) => Text::RefusedNotFound,
         (Code::Conflict, Some("email")) => Text::RefusedAddressTaken,

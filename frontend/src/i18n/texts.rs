@@ -101,6 +101,7 @@ texts! {
     MessageTo = "Message to {name}";
     Suggestions = "Suggestions";
     EverybodyHere = "Everybody on this server";
+    HereSince = "Here since {day}";
     OnlyYou = "Only you see this";
     BetweenYou = "Between the two of you";
     Channel = "Channel";
@@ -323,6 +324,7 @@ texts! {
     RefusedNotFound = "It is not there, or not yours to see.";
     RefusedConflict = "It contradicts what is already there.";
     RefusedInvitation = "One of these people cannot be invited just now. Write to them first, or leave them out.";
+    RefusedGone = "This account is deleted: nobody would get the message.";
     RefusedAddressTaken = "There is an account with this address already.";
     RefusedTooLarge = "It is too large.";
     RefusedRateLimited = "one:That was too fast. Please wait {n} second|other:That was too fast. Please wait {n} seconds";
@@ -335,7 +337,7 @@ texts! {
     RefusedTooLong = "The text is too long.";
     RefusedReference = "The message it is about cannot be found.";
     RefusedEmail = "That is not an e-mail address.";
-    RefusedName = "Please give a name of 1 to 64 characters.";
+    RefusedName = "Please choose another name: 1 to 64 characters, all of them visible.";
     RefusedPassword = "Please choose another password: at least 10 characters, and not easy to guess.";
     RefusedOther = "That did not work ({code}).";
 }

@@ -11,6 +11,7 @@ use crate::components::message::NotSent;
 use crate::dynamic::{effect, memo, part, part_if, text};
 use crate::i18n::{Text, tr, with};
 use crate::router::{Address, Router};
+use crate::state::namesake::Tags;
 use crate::state::{FirstMessage, FirstState, State};
 use leptos::prelude::*;
 use shared::account::User;
@@ -79,11 +80,15 @@ pub(crate) fn New() -> impl IntoView {
             None => {}
         });
     };
+    let tags = memo(move || {
+        let found = found.get().and_then(Result::ok).unwrap_or_default();
+        chosen.with(|chosen| Tags::of(chosen.iter().chain(&found)))
+    });
     let label = Signal::derive(move || {
         chosen.with(|chosen| match &chosen[..] {
             [] => tr(Text::PickSomebody).to_owned(),
             chosen => {
-                let names: Vec<_> = chosen.iter().map(|user| user.display_name.as_str()).collect();
+                let names: Vec<_> = chosen.iter().map(|user| tags.with(|tags| tags.called(user))).collect();
                 with(Text::MessageTo, &[("name", &names.join(", "))])
             }
         })
@@ -98,7 +103,7 @@ pub(crate) fn New() -> impl IntoView {
         id.is_some()
     };
     let chip = move |user: User| {
-        let name = user.display_name.clone();
+        let name = tags.with(|tags| tags.called(&user));
         let remove = with(Text::Remove, &[("name", &name)]);
         view! {
             <button type="button" class="chip" aria-label=remove on:click=move |_| toggle(user.clone())>
@@ -118,7 +123,7 @@ pub(crate) fn New() -> impl IntoView {
             let users = users.into_iter().filter(|user| Some(user.id) != me);
             view! {
                 <ul class="people" aria-label=tr(Text::PeopleList)>
-                    {users.map(|user| view! { <li><Person user chosen toggle /></li> }.into_any()).collect::<Vec<_>>()}
+                    {users.map(|user| view! { <li><Person user tags chosen toggle /></li> }.into_any()).collect::<Vec<_>>()}
                 </ul>
                 {is_empty.then(|| view! { <p class="timeline__note">{tr(Text::Nobody)}</p> }.into_any())}
             }
@@ -237,16 +242,22 @@ fn NewGroup(chosen: RwSignal<Vec<User>>) -> impl IntoView {
 #[component]
 fn Person(
     user: User,
+    tags: Memo<Tags>,
     chosen: RwSignal<Vec<User>>,
     toggle: impl Fn(User) + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
     let id = user.id;
     let name = user.display_name.clone();
     let is_chosen = memo(move || chosen.with(|chosen| chosen.iter().any(|user| user.id == id)));
+    let state = expect_context::<State>();
+    let detail = move || tags.with(|tags| tags.detail(state, id));
     view! {
         <button type="button" class="person" aria-pressed=text(move || is_chosen.get().to_string()) on:click=move |_| toggle(user.clone())>
             <Avatar id=*id.as_bytes() name=name.clone() />
-            <bdi class="person__name">{name}</bdi>
+            <span class="channel__text">
+                <bdi class="person__name">{name}</bdi>
+                <bdi class="channel__detail">{text(detail)}</bdi>
+            </span>
             <span class="person__mark" aria-hidden="true">{text(move || if is_chosen.get() { "✓" } else { "" }.to_owned())}</span>
         </button>
     }
@@ -262,11 +273,14 @@ fn Sent() -> impl IntoView {
         })
     };
     part(move || {
-        let all = waiting().into_iter().map(|FirstMessage { id, content, state: first }| {
+        let all = waiting().into_iter().map(|FirstMessage { id, to, content, state: first }| {
+            let names: Vec<_> = to.into_iter().map(|user| called(state, user)).collect();
+            let to = with(Text::MessageTo, &[("name", &names.join(", "))]);
             let name = if matches!(first, FirstState::Failed(_)) { "failed" } else { "pending" };
             let body = Body::Written { text: content, is_edited: false, names: Vec::new() };
             view! {
                 <article class="message" data-own="true" data-state=name>
+                    <p class="settings__note" dir="auto">{to}</p>
                     <div class="message__body"><div class="message__text" dir="auto" on:click=uncover use:fill=body></div></div>
                     {match first {
                         FirstState::Failed(reason) => view! { <NotSent conversation=None key=id reason /> }.into_any(),
@@ -278,4 +292,11 @@ fn Sent() -> impl IntoView {
         });
         all.collect::<Vec<_>>().into_any()
     })
+}
+
+/// What somebody is called, as soon as that is known.
+fn called(state: State, user: UserId) -> String {
+    state.people.want(user, state);
+    let name = state.people.name(user).get();
+    if name.is_empty() { "…".into() } else { name }
 }

@@ -87,6 +87,12 @@ impl ConversationState {
         self.list.with_value(|list| list.iter().find(is_theirs).map(|summary| summary.id))
     }
 
+    /// The name of a group with somebody, the newest that is in the list and names them.
+    pub(crate) fn shared_group(self, user: UserId) -> Option<String> {
+        let names = |summary: &&Summary| summary.members.iter().flatten().any(|member| member.id == user);
+        self.list.with_value(|list| list.iter().filter(names).find_map(|summary| summary.name.clone()))
+    }
+
     pub(crate) fn everyone(self) -> Option<ConversationId> {
         let is_everyone = |summary: &&Summary| summary.kind == ConversationKind::Everyone;
         self.list.with_value(|list| list.iter().find(is_everyone).map(|summary| summary.id))

@@ -8,6 +8,7 @@ pub(crate) mod conversation;
 pub(crate) mod draft;
 pub(crate) mod emoji;
 pub(crate) mod last;
+pub(crate) mod namesake;
 pub(crate) mod person;
 pub(crate) mod presence;
 pub(crate) mod quote;

@@ -20,6 +20,8 @@ use shared::reaction::React;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FirstMessage {
     pub(crate) id: CommandId,
+    /// Whom it is for.
+    pub(crate) to: Vec<UserId>,
     pub(crate) content: String,
     pub(crate) state: FirstState,
 }
@@ -107,7 +109,8 @@ impl State {
             users => Target::Users(users.to_vec()),
         };
         let send = Send { id: browser::new_command_id(), to, content, reply_to: None, attachments: Vec::new() };
-        let first = FirstMessage { id: send.id, content: send.content.clone(), state: FirstState::Pending };
+        let (to, content) = (users.to_vec(), send.content.clone());
+        let first = FirstMessage { id: send.id, to, content, state: FirstState::Pending };
         self.first_messages.update(|all| all.push(first));
         let is_taken = self.write(Command::Send(send.clone()));
         if !is_taken {
@@ -193,7 +196,12 @@ impl State {
                 }
                 None => {
                     let state = failed.map_or(FirstState::Pending, FirstState::Failed);
-                    let first = FirstMessage { id: send.id, content: send.content.clone(), state };
+                    let to = match &send.to {
+                        Target::User(user) => vec![*user],
+                        Target::Users(users) => users.clone(),
+                        Target::Conversation(_) | Target::Everyone => Vec::new(),
+                    };
+                    let first = FirstMessage { id: send.id, to, content: send.content.clone(), state };
                     self.first_messages.update(|all| {
                         if all.iter().all(|other| other.id != first.id) {
                             all.push(first);
