@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use shared::event::{Event, EventKind};
 use shared::frame::ClientFrame;
 use shared::ids::{CommandId, Seq, UserId};
-use shared::message::{Accepted, Delete, Deleted, Edit, Edited, Message, Send};
+use shared::message::{Accepted, Delete, Deleted, Edit, Edited, Message, Send, Target};
 use shared::reaction::{React, Reacted};
 
 /// One command.
@@ -50,6 +50,15 @@ impl Command {
             Command::Send(send) => Some(Command::Send(Send { id, content, ..send })),
             Command::Edit(edit) => Some(Command::Edit(Edit { id, content, ..edit })),
             Command::Delete(_) | Command::React(_) => None,
+        }
+    }
+
+    /// A message to a conversation with certain people becomes one to whoever is in it.
+    pub(crate) fn send_to_whoever_is_there(&mut self) {
+        if let Command::Send(Send { to, .. }) = self
+            && let Target::Group(seen) = to
+        {
+            *to = Target::Conversation(seen.conversation);
         }
     }
 

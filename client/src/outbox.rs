@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use shared::attachment::Attachment;
 use shared::code::{Code, Rejection};
 use shared::ids::{CommandId, Timestamp, UserId};
+use shared::message::SEEN_MEMBERS;
 use std::collections::VecDeque;
 
 /// The most that may wait.
@@ -247,16 +248,18 @@ impl Outbox {
         Refusal::Dropped(command)
     }
 
-    /// The person wants a failed entry tried again.
+    /// The person wants a failed entry tried again. One that was refused because others are in the conversation than
+    /// when it was written goes to those who are there now: the person has been told.
     pub fn retry(&mut self, id: CommandId) -> bool {
         let Some(index) = self.index(id) else { return false };
         let entry = &mut self.entries[index];
-        let has_failed = matches!(entry.state, State::Failed(_));
-        if has_failed {
-            entry.state = State::Waiting;
-            entry.attempts = 0;
+        let State::Failed(rejection) = &entry.state else { return false };
+        if rejection.field.as_deref() == Some(SEEN_MEMBERS) {
+            entry.command.send_to_whoever_is_there();
         }
-        has_failed
+        entry.state = State::Waiting;
+        entry.attempts = 0;
+        true
     }
 
     /// Whether an entry's text may be changed: only while it is certain that it is not stored.

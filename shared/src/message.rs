@@ -6,7 +6,8 @@ use crate::ids::{AttachmentId, CommandId, ConversationId, Seq, Timestamp, UserId
 use crate::reaction::Reaction;
 use serde::{Deserialize, Serialize};
 
-/// Whom a message is for: `{"user": id}`, `{"users": [id…]}`, `{"conversation": id}` or `"everyone"`.
+/// Whom a message is for: `{"user": id}`, `{"users": [id…]}`, `{"conversation": id}`,
+/// `{"group": {"conversation": id, "members": [id…]}}` or `"everyone"`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -17,9 +18,24 @@ pub enum Target {
     Users(#[cfg_attr(feature = "schema", schemars(length(min = 1)))] Vec<UserId>),
     /// A conversation that exists.
     Conversation(ConversationId),
+    /// A conversation that exists, if exactly these people are in it.
+    Group(SeenGroup),
     /// The conversation everybody is a member of.
     Everyone,
 }
+
+/// A conversation, and who was in it when the message was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SeenGroup {
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// Its members as the sender has seen them. Oneself need not be named.
+    pub members: Vec<UserId>,
+}
+
+/// The field named by the refusal of a message to a [`SeenGroup`] in which others are by now.
+pub const SEEN_MEMBERS: &str = "to.group.members";
 
 /// `send`: a new message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

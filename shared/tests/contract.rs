@@ -10,7 +10,7 @@ use shared::code::Code;
 use shared::event::{Event, EventKind};
 use shared::frame::{ClientFrame, Refusal, ServerFrame, decode_body};
 use shared::ids::{CommandId, ConversationId, Cursor, Epoch, Seq, Timestamp, UserId};
-use shared::message::{PostMessage, Send, Target};
+use shared::message::{PostMessage, SeenGroup, Send, Target};
 use std::collections::BTreeSet;
 
 fn value(text: &str) -> Value {
@@ -237,6 +237,8 @@ fn any_target() -> impl Strategy<Value = Target> {
         any_user().prop_map(Target::User),
         prop::collection::vec(any_user(), 0..5).prop_map(Target::Users),
         any_conversation().prop_map(Target::Conversation),
+        (any_conversation(), prop::collection::vec(any_user(), 0..5))
+            .prop_map(|(conversation, members)| Target::Group(SeenGroup { conversation, members })),
         Just(Target::Everyone),
     ]
 }

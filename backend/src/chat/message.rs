@@ -13,7 +13,7 @@ use shared::code::{Code, Rejected, Rejection};
 use shared::frame::ServerFrame;
 use shared::ids::{AttachmentId, CommandId, ConversationId, Seq, Timestamp, UserId};
 use shared::limits::MEMBERS_MAX;
-use shared::message::{Accepted, Delete, Edit, PostMessage, Send, Target};
+use shared::message::{Accepted, Delete, Edit, PostMessage, SeenGroup, Send, Target};
 use shared::reaction::{React, check_emoji};
 use tokio::sync::oneshot;
 
@@ -135,6 +135,10 @@ fn recipients(sender: UserId, to: Target) -> Result<Recipients, Rejection> {
     let mut members = match to {
         Target::Everyone => return Ok(Recipients::Everyone),
         Target::Conversation(id) => return Ok(Recipients::Conversation(id)),
+        Target::Group(SeenGroup { conversation, mut members }) => {
+            add_oneself(&mut members, sender);
+            return Ok(Recipients::Group(conversation, members));
+        }
         Target::User(user) => vec![user],
         Target::Users(users) => {
             if users.iter().all(|user| *user == sender) {

@@ -209,6 +209,40 @@ async fn a_set_of_people_finds_a_group_only_while_its_members_are_that_set() {
 }
 
 #[tokio::test]
+async fn a_message_for_those_who_were_seen_in_a_group_is_refused_once_others_are_there() {
+    let server = Server::start();
+    let (ada, ben, cy, dora) = (
+        server.sign_up("Ada").await,
+        server.sign_up("Ben").await,
+        server.sign_up("Cy").await,
+        server.sign_up("Dora").await,
+    );
+    let (mut a, mut c, mut d) = (ada.connect().await, cy.connect().await, dora.connect().await);
+    let said = a.says(json!({"users": [ben.id, cy.id]}), "first").await;
+    let (group, _) = a.accepted(said).await;
+    let seen = json!({"group": {"conversation": group, "members": [cy.id, ben.id]}});
+    let kept = json!({"type": "send", "id": new_id(), "to": seen, "content": "for the two"});
+    let kept_id = kept["id"].as_str().unwrap().parse().unwrap();
+    a.send(kept.clone()).await;
+    let place = a.accepted(kept_id).await;
+    assert_eq!((place.0, receivers(&mut [("cy", &mut c)], "for the two").await), (group, vec!["cy"]));
+
+    for (method, who) in [(Method::PUT, &dora), (Method::DELETE, &cy)] {
+        assert_eq!(status(&ada, method, &members(group, who)).await, 204);
+        let said = a.says(seen.clone(), "for the two again").await;
+        assert_eq!(a.rejected(said).await, "conflict");
+    }
+    assert_eq!(receivers(&mut [("dora", &mut d)], "for the two again").await, Vec::<&str>::new());
+    a.send(kept).await;
+    assert_eq!(a.accepted(kept_id).await, place, "a retry is answered like the first time");
+    let now = json!({"group": {"conversation": group, "members": [ada.id, ben.id, dora.id]}});
+    let said = a.says(now, "for those who are here").await;
+    assert_eq!(a.accepted(said).await.0, group);
+    let said = c.says(seen, "let me in").await;
+    assert_eq!(c.rejected(said).await, "not_found");
+}
+
+#[tokio::test]
 async fn a_message_to_a_deleted_account_is_refused_and_what_was_said_before_stays() {
     let server = Server::start();
     let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);

@@ -186,3 +186,21 @@ fn what_has_no_text_is_dropped_when_it_is_refused() {
     assert_eq!(outbox.rejected(id(1), Rejection::not_found(), 0), Refusal::Dropped(delete));
     assert!(outbox.is_empty());
 }
+
+#[test]
+fn what_was_refused_because_others_are_there_goes_to_them_once_the_person_says_so() {
+    let conversation = shared::ids::ConversationId::v7(Timestamp::from_millis(1), [9; 10]);
+    let to = Target::Group(shared::message::SeenGroup { conversation, members: vec![person(1), person(2)] });
+    let send = Send { id: id(1), to: to.clone(), content: "hi".into(), reply_to: None, attachments: Vec::new() };
+    let target = |outbox: &Outbox| outbox.get(id(1)).and_then(|entry| Some(entry.command.as_send()?.to.clone()));
+    let mut outbox = Outbox::default();
+    outbox.push(Command::Send(send), Vec::new(), person(1), Timestamp::default()).expect("room");
+    outbox.due(0);
+    outbox.rejected(id(1), Rejection::new(Code::Forbidden, "no").field("to"), 0);
+    assert!(outbox.retry(id(1)));
+    assert_eq!(target(&outbox), Some(to), "after any other refusal it is for the same people");
+    outbox.due(0);
+    outbox.rejected(id(1), Rejection::new(Code::Conflict, "others").field(SEEN_MEMBERS), 0);
+    assert!(outbox.retry(id(1)));
+    assert_eq!(target(&outbox), Some(Target::Conversation(conversation)));
+}

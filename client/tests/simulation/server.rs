@@ -390,6 +390,7 @@ impl Server {
         match target {
             Target::Everyone => Ok(self.stored.logs[0].id),
             Target::Conversation(id) => Ok(*id),
+            Target::Group(group) => Ok(group.conversation),
             Target::Users(_) => Err(Rejection::not_found()),
             Target::User(other) => {
                 let users: BTreeSet<_> = [user, *other].into();

@@ -8,6 +8,7 @@ mod texts;
 use crate::browser;
 use js_sys::{Array, Intl, Number, Object};
 use shared::code::{Code, Rejection};
+use shared::message::SEEN_MEMBERS;
 use std::cell::{Cell, RefCell};
 pub(crate) use texts::Text;
 use texts::{ENGLISH, FINGERPRINT};
@@ -198,6 +199,7 @@ pub(crate) fn refusal(rejection: &Rejection) -> String {
         (Code::Forbidden | Code::BadOrigin, _) => Text::RefusedForbidden,
         (Code::NotFound, _) => Text::RefusedNotFound,
         (Code::Conflict, Some("email")) => Text::RefusedAddressTaken,
+        (Code::Conflict, Some(SEEN_MEMBERS)) => Text::RefusedMembers,
         (Code::Conflict, Some("members")) => Text::RefusedInvitation,
         (Code::Conflict, _) => Text::RefusedConflict,
         (Code::TooLarge, _) => Text::RefusedTooLarge,

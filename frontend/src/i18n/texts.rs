@@ -325,6 +325,7 @@ texts! {
     RefusedConflict = "It contradicts what is already there.";
     RefusedInvitation = "One of these people cannot be invited just now. Write to them first, or leave them out.";
     RefusedGone = "This account is deleted: nobody would get the message.";
+    RefusedMembers = "Others are here than when this was written. Try again, and it goes to those who are here now.";
     RefusedAddressTaken = "There is an account with this address already.";
     RefusedTooLarge = "It is too large.";
     RefusedRateLimited = "one:That was too fast. Please wait {n} second|other:That was too fast. Please wait {n} seconds";

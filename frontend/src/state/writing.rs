@@ -13,7 +13,7 @@ use shared::attachment::Attachment;
 use shared::code::Rejection;
 use shared::conversation::ConversationKind;
 use shared::ids::{CommandId, ConversationId, Seq, UserId};
-use shared::message::{Send, Target};
+use shared::message::{SeenGroup, Send, Target};
 use shared::reaction::React;
 
 /// A message to people, before it is known which conversation that is.
@@ -84,10 +84,7 @@ impl State {
     /// Sends a message to a conversation. `false`: too many are waiting; the text is kept.
     fn send(self, id: ConversationId, content: String, reply_to: Option<Seq>, files: Vec<Attachment>) -> bool {
         let Some(me) = self.session.me() else { return false };
-        let to = match self.conversations.kind(id) {
-            Some(ConversationKind::Everyone) => Target::Everyone,
-            _ => Target::Conversation(id),
-        };
+        let to = self.address(id);
         let attachments = files.iter().map(|file| file.id).collect();
         let send = Send { id: browser::new_command_id(), to, content, reply_to, attachments };
         self.timelines.set_new_after(id, None);
@@ -199,7 +196,7 @@ impl State {
                     let to = match &send.to {
                         Target::User(user) => vec![*user],
                         Target::Users(users) => users.clone(),
-                        Target::Conversation(_) | Target::Everyone => Vec::new(),
+                        Target::Conversation(_) | Target::Group(_) | Target::Everyone => Vec::new(),
                     };
                     let first = FirstMessage { id: send.id, to, content: send.content.clone(), state };
                     self.first_messages.update(|all| {
@@ -246,9 +243,28 @@ impl State {
         }
     }
 
+    /// Whom a message in a conversation is for. Where its head names everybody in place of a name, it is for these people:
+    /// who has come or gone without the writer's knowing is not passed over in silence.
+    fn address(self, id: ConversationId) -> Target {
+        self.conversations.get(id).with_untracked(|summary| match summary {
+            Some(summary) if summary.kind == ConversationKind::Everyone => Target::Everyone,
+            Some(summary) if summary.kind == ConversationKind::Group && summary.name.is_none() => {
+                match summary.all_members() {
+                    Some(members) => {
+                        let members = members.iter().map(|user| user.id).collect();
+                        Target::Group(SeenGroup { conversation: id, members })
+                    }
+                    None => Target::Conversation(id),
+                }
+            }
+            _ => Target::Conversation(id),
+        })
+    }
+
     fn conversation_of(self, target: &Target) -> Option<ConversationId> {
         match target {
             Target::Conversation(id) => Some(*id),
+            Target::Group(group) => Some(group.conversation),
             Target::Everyone => self.conversations.everyone(),
             Target::User(_) | Target::Users(_) => None,
         }

@@ -59,11 +59,8 @@ impl State {
             return Ok(None);
         }
         let Some(key) = self.find(&message.to)? else { return Ok(None) };
-        if !self.is_member(key, user)?
-            || self.is_over(key)?
-            || !self.may_refer(key, message.reply_to)?
-            || !self.is_new(user, message.id)?
-        {
+        let is_heard = self.is_member(key, user)? && self.refuse_audience(key, &message.to)?.is_none();
+        if !is_heard || !self.may_refer(key, message.reply_to)? || !self.is_new(user, message.id)? {
             return Ok(None);
         }
         let at = clock::now();
@@ -128,7 +125,7 @@ impl State {
     pub(super) fn find(&mut self, to: &Recipients) -> Result<Option<i64>, Error> {
         match to {
             Recipients::Everyone => self.everyone().map(Some),
-            Recipients::Conversation(id) => self.key(*id),
+            Recipients::Conversation(id) | Recipients::Group(id, _) => self.key(*id),
             Recipients::Set(members) => self.find_set(&conversation::member_set(members)),
         }
     }

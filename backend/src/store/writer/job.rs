@@ -17,6 +17,8 @@ pub enum Recipients {
     Set(Vec<UserId>),
     /// A conversation that may exist and that the sender may be a member of.
     Conversation(ConversationId),
+    /// The same, if exactly these people are in it: sorted, each once, the sender among them.
+    Group(ConversationId, Vec<UserId>),
     /// The conversation everybody is in.
     Everyone,
 }
@@ -304,7 +306,7 @@ const BYTES_PER_UNIT: usize = 256;
 impl NewMessage {
     fn weight(&self) -> Weight {
         let is_for_known = match &self.to {
-            Recipients::Conversation(_) | Recipients::Everyone => true,
+            Recipients::Conversation(_) | Recipients::Group(..) | Recipients::Everyone => true,
             // A direct conversation is made once.
             Recipients::Set(members) => members.len() <= 2,
         };

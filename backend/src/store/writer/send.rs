@@ -15,7 +15,7 @@ use shared::conversation::{ConversationKind, Preferences, Summary};
 use shared::event::EventKind;
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::limits::MENTIONS_MAX;
-use shared::message::Message;
+use shared::message::{Message, SEEN_MEMBERS};
 
 /// The conversation a message is for, with its summary if it is new; or what the sender is told
 /// instead.
@@ -72,18 +72,39 @@ impl State {
         let Some(key) = self.find(&message.to)? else {
             return match &message.to {
                 Recipients::Set(members) => self.make(user, message, members, at),
-                Recipients::Everyone | Recipients::Conversation(_) => self.repeated(user, message.id, None).map(Err),
+                Recipients::Everyone | Recipients::Conversation(_) | Recipients::Group(..) => {
+                    self.repeated(user, message.id, None).map(Err)
+                }
             };
         };
         if self.is_member(key, user)? {
-            if self.is_over(key)? && self.stored(user, message.id)?.is_none() {
-                return Ok(Err(Effect::Refused(nobody_there())));
-            }
-            return Ok(Ok((key, None)));
+            let refusal = self.refuse_audience(key, &message.to)?;
+            return Ok(match refusal {
+                Some(refusal) if self.stored(user, message.id)?.is_none() => Err(Effect::Refused(refusal)),
+                _ => Ok((key, None)),
+            });
         }
         // Somebody who has left may still ask what came of a command from before.
         let prints = prints(&self.head(key)?.id, message);
         self.repeated(user, message.id, Some(&prints)).map(Err)
+    }
+
+    /// Why a new message would not reach the people it is for, if it would not.
+    pub(super) fn refuse_audience(&mut self, key: i64, to: &Recipients) -> Result<Option<Rejection>, Error> {
+        if self.is_over(key)? {
+            let message = "This person has deleted their account: nobody would get the message";
+            return Ok(Some(Rejection::new(Code::Forbidden, message).field("to")));
+        }
+        let Recipients::Group(_, seen) = to else { return Ok(None) };
+        let is_as_seen = match &self.head(key)?.audience {
+            Audience::Members(members) => **members == **seen,
+            Audience::Everyone => false,
+        };
+        Ok((!is_as_seen).then(|| {
+            let message =
+                "Others are here than when this was written. Try again, and it goes to those who are here now";
+            Rejection::new(Code::Conflict, message).field(SEEN_MEMBERS)
+        }))
     }
 
     fn make(
@@ -232,11 +253,6 @@ fn half(hash: Sha256) -> Fingerprint {
     let mut half = [0; 16];
     half.copy_from_slice(&whole[..16]);
     half
-}
-
-fn nobody_there() -> Rejection {
-    let message = "This person has deleted their account: nobody would get the message";
-    Rejection::new(Code::Forbidden, message).field("to")
 }
 
 fn no_such_file() -> Rejection {

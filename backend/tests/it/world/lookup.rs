@@ -26,6 +26,7 @@ pub(super) async fn events(app: &App, user: UserId, id: ConversationId, load: Lo
 pub(super) fn conversation(list: &Conversations, me: UserId, target: &Target) -> Option<ConversationId> {
     let people: BTreeSet<_> = match target {
         Target::Conversation(id) => return Some(*id),
+        Target::Group(group) => return Some(group.conversation),
         Target::Everyone => {
             return list.iter().find(|summary| summary.kind == ConversationKind::Everyone).map(|summary| summary.id);
         }
