@@ -17,10 +17,10 @@ pub struct Attachment {
     pub media_type: String,
     /// In bytes.
     pub size: u64,
-    /// In pixels, for pictures: those that have a small form at `/thumbnail`.
+    /// In pixels, for pictures (those that have a small form at `/thumbnail`) and films that say how large they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
-    /// In pixels, for pictures.
+    /// In pixels, beside `width`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
 }
@@ -57,33 +57,63 @@ impl Shown {
         match media_type {
             "image/png" | "image/jpeg" | "image/gif" | "image/webp" => Self::Picture,
             "audio/mpeg" | "audio/mp4" | "audio/ogg" | "audio/wav" | "audio/flac" | "audio/aac" => Self::Audio,
-            "video/mp4" | "video/webm" => Self::Video,
+            "video/mp4" | "video/webm" | "video/quicktime" => Self::Video,
             _ => Self::Name,
         }
     }
 }
 
-/// A file's name as it is kept: the last part of a path, on one line, without what turns the direction of letters (so
-/// that its end is where it seems to be), at most [`FILE_NAME_BYTES_MAX`] long with its ending kept.
+/// A file's name as it is kept: the last part of a path, on one line, without signs that nobody sees (so that its end is
+/// where it seems to be), at most [`FILE_NAME_BYTES_MAX`] long with its ending kept.
 #[must_use]
 pub fn file_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let is_kept = |c: &char| {
-        !c.is_control()
-            && !matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let clean: String = last.chars().filter(is_kept).collect();
-    let clean = clean.trim_matches(|c: char| c.is_whitespace() || c == '.');
+    let mut clean = String::with_capacity(last.len());
+    let mut signs = last.chars().filter(|sign| !sign.is_control() && !is_unseen(*sign)).peekable();
+    while let Some(sign) = signs.next() {
+        // Joiners and variants are part of some scripts and emoji, and nothing elsewhere.
+        let mut is_between = || {
+            clean.chars().next_back().is_some_and(|before| !before.is_ascii() && !is_joiner(before))
+                && (is_variant(sign) || signs.peek().is_some_and(|behind| !behind.is_ascii() && !is_joiner(*behind)))
+        };
+        if !(is_joiner(sign) || is_variant(sign)) || is_between() {
+            clean.push(sign);
+        }
+    }
+    let clean = clean.trim_start().trim_end_matches(|c: char| c.is_whitespace() || c == '.');
     if clean.is_empty() {
         return "file".to_owned();
     }
     if clean.len() <= FILE_NAME_BYTES_MAX {
         return clean.to_owned();
     }
-    // An ending that is a short one is worth keeping.
-    let end = clean.rfind('.').map(|at| &clean[at..]).filter(|end| end.len() <= 16).unwrap_or_default();
+    let end = ending(clean);
     let start = &clean[..clean.floor_char_boundary(FILE_NAME_BYTES_MAX - end.len())];
     format!("{}{end}", start.trim_end())
+}
+
+/// The ending of a name that is worth keeping: a short one, with the one of an archive before it.
+fn ending(name: &str) -> &str {
+    let at = name.rfind('.').unwrap_or(name.len());
+    let at = name[..at].strip_suffix(".tar").map_or(at, str::len);
+    Some(&name[at..]).filter(|end| end.len() <= 16).unwrap_or_default()
+}
+
+/// Signs that take no place, turn the direction of letters or end a line (Unicode, `Default_Ignorable_Code_Point`), but
+/// for joiners and variants.
+fn is_unseen(sign: char) -> bool {
+    matches!(sign,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+fn is_joiner(sign: char) -> bool {
+    matches!(sign, '\u{200c}' | '\u{200d}')
+}
+
+fn is_variant(sign: char) -> bool {
+    matches!(sign, '\u{fe00}'..='\u{fe0f}')
 }
 
 /// The answer of `POST /api/attachments`.
@@ -110,8 +140,15 @@ mod tests {
             ("a\r\nSet-Cookie: b.txt", "aSet-Cookie: b.txt"),
             ("\"quoted\".txt", "\"quoted\".txt"),
             ("图片 1.png", "图片 1.png"),
-            (".htaccess", "htaccess"),
+            (".gitignore", ".gitignore"),
             ("..", "file"),
+            (" . . ", "file"),
+            ("notes.txt. .", "notes.txt"),
+            ("report.pdf\u{200b}", "report.pdf"),
+            ("a\u{ad}b\u{2060}c\u{200d}.txt\u{e0041}", "abc.txt"),
+            ("می\u{200c}روم.pdf", "می\u{200c}روم.pdf"),
+            ("❤\u{fe0f}\u{200d}🔥.png", "❤\u{fe0f}\u{200d}🔥.png"),
+            ("é\u{200c}\u{200c}\u{200c}.png", "é.png"),
             ("", "file"),
             (" / ", "file"),
         ] {
@@ -124,6 +161,10 @@ mod tests {
         let long = file_name(&format!("{}.jpeg", "ü".repeat(300)));
         assert!(long.len() <= FILE_NAME_BYTES_MAX && long.ends_with("ü.jpeg"), "{long}");
         assert_eq!(file_name(&"x".repeat(300)).len(), FILE_NAME_BYTES_MAX);
+        for end in [".tar.gz", ".tar.zst"] {
+            let long = file_name(&format!("{}{end}", "x".repeat(200)));
+            assert!(long.len() == FILE_NAME_BYTES_MAX && long.ends_with(&format!("x{end}")), "{long}");
+        }
     }
 
     #[test]

@@ -72,6 +72,8 @@ codes! {
     UnsupportedMediaType = "unsupported_media_type", 415, false;
     /// An HTTP body or query with a field that cannot be accepted; `field` names it.
     Invalid = "invalid", 422, false;
+    /// A file that may hold where and when it was taken, which the server cannot take out.
+    UncleanFile = "unclean_file", 422, false;
     /// Too many in too short a time.
     RateLimited = "rate_limited", 429, true;
     /// The server has more to do than it can queue.

@@ -251,15 +251,20 @@ impl Incoming {
         std::fs::File::open(&self.path)
     }
 
-    /// Has this content, and nothing of before.
+    /// To be changed in its place. It may become shorter; [`Self::measure`] notes that.
     ///
     /// # Errors
     /// When the disk says no.
-    pub async fn replace(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut file = File::options().write(true).truncate(true).open(&self.path).await?;
-        file.write_all(bytes).await?;
-        self.file = file;
-        self.size = bytes.len() as u64;
+    pub fn edit(&self) -> io::Result<std::fs::File> {
+        std::fs::File::options().read(true).write(true).open(&self.path)
+    }
+
+    /// Notes how long it is.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub async fn measure(&mut self) -> io::Result<()> {
+        self.size = self.file.metadata().await?.len();
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! What a file is, by its first bytes.
 
+use super::clean::Format;
 use image::ImageFormat;
 
 /// How many of the first bytes are looked at.
@@ -14,20 +15,22 @@ pub fn of(head: &[u8]) -> &'static str {
     match infer::get(head).map(|found| found.mime_type()) {
         Some("image/png") => "image/png",
         Some("image/jpeg") => "image/jpeg",
-        Some("image/gif") => "image/gif",
+        Some("image/gif") if head.starts_with(b"GIF8") => "image/gif",
         Some("image/webp") => "image/webp",
         Some("audio/mpeg") => "audio/mpeg",
         Some("audio/m4a") => "audio/mp4",
-        Some("audio/ogg") => "audio/ogg",
+        Some("audio/ogg" | "audio/opus") if !has_pictures(head) => "audio/ogg",
         Some("audio/x-wav") => "audio/wav",
         Some("audio/x-flac") => "audio/flac",
         Some("audio/aac") => "audio/aac",
         Some("video/mp4" | "video/x-m4v") => "video/mp4",
-        Some("video/webm") => "video/webm",
+        Some("video/quicktime") if Format::of(head) == Format::Boxes => "video/quicktime",
+        // The library takes all of Matroska for it.
+        Some("video/webm") if is_webm(head) => "video/webm",
         Some("application/pdf") => "application/pdf",
         Some("application/zip") => "application/zip",
         Some("application/gzip") => "application/gzip",
-        Some("text/html" | "text/xml" | "text/x-shellscript") | None if is_text(head) => "text/plain",
+        Some("text/html" | "text/xml" | "text/x-shellscript" | "image/gif") | None if is_text(head) => "text/plain",
         _ => UNKNOWN,
     }
 }
@@ -38,8 +41,18 @@ pub fn picture(media_type: &str) -> Option<ImageFormat> {
     ImageFormat::from_mime_type(media_type)
 }
 
+/// Whether a stream of an Ogg is Theora: all streams begin before any goes on (RFC 3533, section 4).
+fn has_pictures(head: &[u8]) -> bool {
+    head.windows(7).any(|window| window == b"\x80theora")
+}
+
+/// Whether a Matroska says that it is a WebM: its DocType (RFC 8794, section 11.2.4).
+fn is_webm(head: &[u8]) -> bool {
+    head.windows(7).any(|window| window == b"\x42\x82\x84webm")
+}
+
 /// Whether bytes are text; their end may be in the middle of a character.
-fn is_text(bytes: &[u8]) -> bool {
+pub(super) fn is_text(bytes: &[u8]) -> bool {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) if error.error_len().is_none() => {
@@ -64,7 +77,14 @@ mod tests {
             (webp, "image/webp"),
             (b"ID3\x04\0\0\0\0\0\0", "audio/mpeg"),
             (b"OggS\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01vorbis", "audio/ogg"),
+            (b"OggS\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x13OpusHead", "audio/ogg"),
+            (b"OggS\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x2a\x80theora", UNKNOWN),
             (b"\0\0\0\x20ftypisom\0\0\x02\0", "video/mp4"),
+            (b"\0\0\0\x14ftypqt  \0\0\x02\0qt  ", "video/quicktime"),
+            (b"\0\0\0\x08wide\0\0\0\x10mdat", "video/quicktime"),
+            (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm\x42\x87\x81\x04", "video/webm"),
+            (b"\x1a\x45\xdf\xa3\xa3\x42\x86\x81\x01\x42\x82\x88matroska\x42\x87\x81\x04", UNKNOWN),
+            (b"GIF is how it is written", "text/plain"),
             (b"%PDF-1.7\n%\xe2\xe3", "application/pdf"),
             (b"PK\x03\x04\x14\0\0\0", "application/zip"),
             ("naïve\ttext\r\n".as_bytes(), "text/plain"),

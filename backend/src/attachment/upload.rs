@@ -1,8 +1,10 @@
 //! Files on their way in.
 //!
 //! Bounds: a file's size, how much one person may keep, how many come in at once ([`super::place`]), how long
-//! one may pause and take, and how much of the disk is left ([`super::room`]). What is refused leaves nothing on the disk.
+//! one may pause and take, how many are cleaned at once, and how much of the disk is left ([`super::room`]). What is refused
+//! leaves nothing on the disk.
 
+use super::clean::{self, Fault, Format};
 use super::folder::{Folder, Incoming};
 use super::kind;
 use super::picture::{Busy, Pictures};
@@ -19,6 +21,7 @@ use shared::ids::AttachmentId;
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// How long nothing may come of a file.
 const PAUSE_MAX: Duration = Duration::from_secs(20);
@@ -32,6 +35,11 @@ const DISCARDED_MIN: u64 = 4 * 1024 * 1024;
 /// And for how long.
 const DISCARDED_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// How many files are cleaned at once: each may take 80 MiB of memory.
+const CLEANED_AT_ONCE: usize = 2;
+/// How long a file waits for that.
+const CLEANING_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Everything about files but their rows in the database.
 #[derive(Debug)]
 pub struct Attachments {
@@ -39,6 +47,7 @@ pub struct Attachments {
     pub folder: Folder,
     room: Room,
     pictures: Pictures,
+    cleaning: Semaphore,
     /// Of files that come in.
     pub places: Places,
     /// Something has been removed.
@@ -57,6 +66,15 @@ pub struct Received {
     /// Until both are flushed.
     promise: Promise,
     place: Place,
+}
+
+/// What becomes of a file whose metadata cannot be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unclean {
+    /// Its sender is told.
+    Refused,
+    /// Its sender was told, and wants it to be sent as it is.
+    Kept,
 }
 
 /// Why a file did not come in.
@@ -97,6 +115,13 @@ fn too_busy() -> Rejection {
     Rejection::new(Code::Overloaded, message).retry_after_ms(5_000)
 }
 
+/// What is told when metadata cannot be removed.
+fn unclean() -> Rejection {
+    let message = "This file may contain where and when it was taken, and the server cannot take that out: it is damaged, or \
+                   of a kind that is not known well enough. Send it as JPEG, PNG or MP4, or send it anyway, as it is";
+    Rejection::new(Code::UncleanFile, message)
+}
+
 /// What is told when a file is too large.
 fn too_large(bytes_max: u64) -> Rejection {
     let message =
@@ -115,6 +140,7 @@ impl Attachments {
             folder,
             room: Room::new(data, reserve_mib),
             pictures: Pictures::default(),
+            cleaning: Semaphore::new(CLEANED_AT_ONCE),
             places: Places::default(),
             removed: tokio::sync::Notify::new(),
         })
@@ -124,10 +150,17 @@ impl Attachments {
     ///
     /// # Errors
     /// See [`UploadError`]; then nothing is left of it.
-    pub async fn receive(&self, name: &str, body: Body, bytes_max: u64, place: Place) -> Result<Received, UploadError> {
+    pub async fn receive(
+        &self,
+        name: &str,
+        body: Body,
+        bytes_max: u64,
+        place: Place,
+        unclean: Unclean,
+    ) -> Result<Received, UploadError> {
         let announced = body.size_hint().exact();
         let mut chunks = body.into_data_stream();
-        let received = self.take_in(name, &mut chunks, announced, bytes_max, place).await;
+        let received = self.take_in(name, &mut chunks, announced, bytes_max, place, unclean).await;
         if matches!(received, Err(UploadError::Refused(_))) {
             // The part that had come in is gone by now, and the place is free.
             discard(&mut chunks, bytes_max).await;
@@ -142,6 +175,7 @@ impl Attachments {
         announced: Option<u64>,
         bytes_max: u64,
         place: Place,
+        unclean: Unclean,
     ) -> Result<Received, UploadError> {
         let mut promise = self.room.take(announced.unwrap_or(0)).await?;
         let id = clock::id(AttachmentId::v7);
@@ -153,12 +187,21 @@ impl Attachments {
 
         let mut media_type = kind::of(&head);
         let (mut small, mut small_form, mut width, mut height) = (None, None, None, None);
+        let cleaned = self.clean(&mut file, Format::of(&head), unclean).await?;
+        if let Cleaned::Film(size) = cleaned
+            && media_type.starts_with("video/")
+        {
+            (width, height) = (Some(size.0), Some(size.1));
+        }
         if kind::picture(media_type).is_some() {
-            let looked = self.pictures.look(file.read()?, bytes_max).await;
-            if let Some(picture) = looked.map_err(|Busy| too_busy())? {
+            // What could not be walked is not decoded either.
+            let looked = match cleaned {
+                Cleaned::Not => None,
+                _ => self.pictures.look(file.read()?).await.map_err(|Busy| too_busy())?,
+            };
+            if let Some(picture) = looked {
                 let small_bytes = picture.small.len() as u64;
-                promise.extend(picture.clean.len() as u64 + small_bytes, file.size()).await?;
-                file.replace(&picture.clean).await?;
+                promise.extend(small_bytes, 0).await?;
                 let mut form = self.folder.begin_small(id).await?;
                 form.write(&picture.small).await?;
                 let described = SmallForm { media_type: picture.small_type, bytes: small_bytes };
@@ -172,6 +215,42 @@ impl Attachments {
         let media_type = media_type.to_owned();
         let attachment = Attachment { id, name: file_name(name), media_type, size: file.size(), width, height };
         Ok(Received { attachment, small_form, file, small, promise, place })
+    }
+
+    /// Removes metadata from a file.
+    async fn clean(&self, file: &mut Incoming, format: Format, unclean: Unclean) -> Result<Cleaned, UploadError> {
+        if format == Format::Other {
+            return Ok(Cleaned::Whole);
+        }
+        // The semaphore is never closed.
+        let turn = tokio::time::timeout(CLEANING_PATIENCE, self.cleaning.acquire()).await;
+        let Ok(Ok(_turn)) = turn else { return Err(too_busy().into()) };
+        let (checked, cleaned) = (file.edit()?, file.edit()?);
+        let cleaning = tokio::task::spawn_blocking(move || {
+            if unclean == Unclean::Kept {
+                // It must not be half clean.
+                clean::check(checked, format)?;
+            }
+            clean::clean(cleaned, format)
+        });
+        match cleaning.await {
+            Ok(Ok(size)) => {
+                file.measure().await?;
+                Ok(size.map_or(Cleaned::Whole, Cleaned::Film))
+            }
+            Ok(Err(Fault::Io(error))) => Err(error.into()),
+            Ok(Err(Fault::Unclean(reason))) => {
+                tracing::info!(?format, reason, "attachment.unclean");
+                match unclean {
+                    Unclean::Refused => Err(self::unclean().into()),
+                    Unclean::Kept => Ok(Cleaned::Not),
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, ?format, "attachment.cleaning_failed");
+                Err(Rejection::internal().into())
+            }
+        }
     }
 
     /// Gives a received file the place where it is asked for.
@@ -189,6 +268,17 @@ impl Attachments {
     pub fn note_removed(&self) {
         self.removed.notify_one();
     }
+}
+
+/// What became of a file's metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cleaned {
+    /// There is none.
+    Whole,
+    /// There is none, and it is a film of this width and height.
+    Film(clean::Size),
+    /// It could not be removed, and its sender knows.
+    Not,
 }
 
 /// Writes what comes, and gives its beginning.
@@ -294,14 +384,16 @@ mod tests {
     #[tokio::test]
     async fn a_file_is_taken_up_to_the_limit_and_not_a_byte_more() {
         let (data, attachments) = attachments();
-        let received =
-            attachments.receive("a.txt", Body::from("12345"), 5, place(&attachments, 1)).await.expect("taken");
+        let receive = async |text: &'static str| {
+            attachments.receive("a.txt", Body::from(text), 5, place(&attachments, 1), Unclean::Refused).await
+        };
+        let received = receive("12345").await.expect("taken");
         assert_eq!((received.attachment.size, received.attachment.media_type.as_str()), (5, "text/plain"));
         let attachment = attachments.publish(received).await.expect("published");
         assert_eq!(std::fs::read(attachments.folder.file(attachment.id)).expect("there"), b"12345");
-        let refused = attachments.receive("a.txt", Body::from("123456"), 5, place(&attachments, 1)).await;
+        let refused = receive("123456").await;
         assert!(matches!(refused, Err(UploadError::Refused(rejection)) if rejection.code == Code::TooLarge));
-        let empty = attachments.receive("", Body::empty(), 5, place(&attachments, 1)).await.expect("taken");
+        let empty = receive("").await.expect("taken");
         assert_eq!(empty.attachment.size, 0);
         drop(empty);
         assert_eq!(left(&data), 0);
@@ -319,7 +411,7 @@ mod tests {
             Ok::<_, io::Error>(Bytes::from_static(b"some"))
         });
         let body = Body::from_stream(futures_util::stream::iter(chunks));
-        let refused = attachments.receive("a.txt", body, 99, place(&attachments, 1)).await;
+        let refused = attachments.receive("a.txt", body, 99, place(&attachments, 1), Unclean::Refused).await;
         let Err(UploadError::Refused(rejection)) = refused else { panic!("it is taken: {refused:?}") };
         assert_eq!((rejection.code, rejection.field.as_deref()), (Code::StorageFull, Some("reserve")));
         assert!(rejection.retry_after_ms.is_some());
@@ -331,7 +423,7 @@ mod tests {
         let (data, attachments) = attachments();
         let begun = futures_util::stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"some"))]);
         let body = Body::from_stream(begun.chain(futures_util::stream::pending()));
-        let received = attachments.receive("a", body, 99, place(&attachments, 1)).await;
+        let received = attachments.receive("a", body, 99, place(&attachments, 1), Unclean::Refused).await;
         assert!(matches!(received, Err(UploadError::TimedOut)));
         assert_eq!(left(&data), 0);
     }
@@ -344,7 +436,7 @@ mod tests {
                 tokio::time::sleep(PAUSE_MAX / 2).await;
                 Some((Ok::<_, io::Error>(Bytes::from_static(b"x")), ()))
             });
-            attachments.receive("a", Body::from_stream(chunks), 9_999, place(&attachments, address))
+            attachments.receive("a", Body::from_stream(chunks), 9_999, place(&attachments, address), Unclean::Refused)
         };
         let mut files: Vec<_> = (0..64).map(|_| Box::pin(trickle(1))).collect();
         for file in &mut files {

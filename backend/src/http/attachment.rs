@@ -4,7 +4,7 @@ use super::error::Refused;
 use super::extract::SignedIn;
 use crate::app::App;
 use crate::attachment::place::Sender;
-use crate::attachment::upload::{Received, UploadError, check_length, discard_body};
+use crate::attachment::upload::{Received, Unclean, UploadError, check_length, discard_body};
 use crate::ledger::answer::Streamed;
 use crate::rate;
 use crate::server::address::{PeerAddress, site};
@@ -39,13 +39,17 @@ const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, max-age=86
 pub struct Named {
     #[serde(default)]
     name: String,
+    /// Whether its sender wants it to be sent even if metadata cannot be removed.
+    #[serde(default)]
+    unclean: bool,
 }
 
-/// `POST /api/attachments?name=`: the body is the file.
+/// `POST /api/attachments?name=&unclean=`: the body is the file.
 ///
 /// # Errors
-/// 401 without a session, 408 if it stops coming, 413 if it is too large, 429 for too many, 503 for too many of all people or
-/// if its place was needed, 507 if the disk is full, has only the reserve for messages left, or one has too much.
+/// 401 without a session, 408 if it stops coming, 413 if it is too large, 422 if it may hold where it was taken, 429 for too many,
+/// 503 for too many of all people or if its place was needed, 507 if the disk is full, has only the reserve for messages left,
+/// or one has too much.
 pub async fn create(
     State(app): State<Arc<App>>,
     Extension(PeerAddress(address)): Extension<PeerAddress>,
@@ -53,7 +57,7 @@ pub async fn create(
     query: Result<Query<Named>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Refused> {
-    let Query(Named { name }) = query.map_err(super::conversation::bad_query)?;
+    let Query(Named { name, unclean }) = query.map_err(super::conversation::bad_query)?;
     let user = session.user.id;
     if app.rates.is_on {
         let message = "You are sending very many files. Please wait a moment";
@@ -71,7 +75,8 @@ pub async fn create(
         discard_body(body, bytes_max).await;
         return Err(too_much(quota).into());
     }
-    let received = app.attachments.receive(&name, body, bytes_max, place).await.map_err(refused)?;
+    let unclean = if unclean { Unclean::Kept } else { Unclean::Refused };
+    let received = app.attachments.receive(&name, body, bytes_max, place, unclean).await.map_err(refused)?;
     // On a task of its own: whoever closes the connection now must not leave a file without a row.
     let kept = tokio::spawn(keep(app, user, received, quota));
     let attachment = kept.await.unwrap_or_else(|_| Err(Rejection::internal().into()))?;

@@ -28,6 +28,13 @@ impl Person {
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
+    /// Uploads what was refused, as it is.
+    async fn uploads_unclean(&self, server: &Server, name: &str, bytes: Vec<u8>) -> (u16, Value) {
+        let query = [("name", name), ("unclean", "true")];
+        let answer = self.ask(server, Method::POST, "/api/attachments").query(&query).body(bytes).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
     /// Uploads what is taken; its id.
     async fn has_file(&self, server: &Server, name: &str, bytes: impl Into<reqwest::Body>) -> String {
         let (status, body) = self.uploads(server, name, bytes).await;
@@ -330,9 +337,7 @@ async fn a_picture_that_cannot_be_read_is_a_file_like_any_other() {
     let sides = image::ImageReader::with_format(Cursor::new(&flood), ImageFormat::Png).into_dimensions();
     assert_eq!(sides.unwrap(), (60_000, 60_000));
     let cut = whole[..whole.len() / 2].to_vec();
-    // Says it is a GIF, and goes on with nonsense.
-    let nonsense: Vec<u8> = b"GIF89a".iter().copied().chain((0..9_999_u32).map(|n| (n * 7 % 256) as u8)).collect();
-    for (name, bytes) in [("flood.png", flood), ("cut.png", cut), ("nonsense.gif", nonsense)] {
+    for (name, bytes) in [("flood.png", flood), ("cut.png", cut)] {
         let (status, body) = ada.uploads(&server, name, bytes.clone()).await;
         assert_eq!(status, 201, "{name}: {body}");
         let attachment = &body["attachment"];
@@ -343,6 +348,124 @@ async fn a_picture_that_cannot_be_read_is_a_file_like_any_other() {
         assert_eq!(ada.fetches(&server, &format!("{path}/thumbnail")).await.status(), 404, "{name}");
     }
     assert_eq!(ada.get("/healthz").await.0, 200);
+}
+
+/// Stands for a place that a camera wrote.
+const PLACE: &[u8] = b"52.5200N";
+
+fn has_place(bytes: &[u8]) -> bool {
+    bytes.windows(PLACE.len()).any(|window| window == PLACE)
+}
+
+/// A PNG that says that it has so many pixels on each side, with a text that holds a place.
+fn picture_with_a_place(side: u32) -> Vec<u8> {
+    let mut bytes = picture();
+    bytes[16..20].copy_from_slice(&side.to_be_bytes());
+    bytes[20..24].copy_from_slice(&side.to_be_bytes());
+    let sum = crc32fast::hash(&bytes[12..29]);
+    bytes[29..33].copy_from_slice(&sum.to_be_bytes());
+    let text = [b"tEXtPlace\0", PLACE].concat();
+    let mut chunk = u32::try_from(text.len() - 4).unwrap().to_be_bytes().to_vec();
+    chunk.extend_from_slice(&text);
+    chunk.extend_from_slice(&crc32fast::hash(&text).to_be_bytes());
+    bytes.splice(33..33, chunk);
+    bytes
+}
+
+/// A JPEG of a camera that says that it has 9,000 × 6,000 pixels.
+fn photograph_with_a_place() -> Vec<u8> {
+    let mut bytes = picture_of(40, 20, ImageFormat::Jpeg);
+    let frame = bytes.windows(2).position(|window| window == [0xff, 0xc0]).unwrap();
+    bytes[frame + 5..frame + 9].copy_from_slice(&[0x17, 0x70, 0x23, 0x28]);
+    let mut block = b"\xff\xe1\0\x10Exif\0\0".to_vec();
+    block.extend_from_slice(PLACE);
+    bytes.splice(2..2, block);
+    bytes.extend_from_slice(PLACE);
+    bytes
+}
+
+#[tokio::test]
+async fn a_picture_that_is_not_decoded_loses_its_metadata_too() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let whole = picture_with_a_place(20);
+    let cut = whole[..whole.len() - 20].to_vec();
+    for (name, bytes) in
+        [("large.png", picture_with_a_place(60_000)), ("large.jpg", photograph_with_a_place()), ("cut.png", cut)]
+    {
+        assert!(has_place(&bytes), "{name}");
+        let id = ada.has_file(&server, name, bytes.clone()).await;
+        let answer = ada.fetches(&server, &format!("/api/attachments/{id}")).await;
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/octet-stream", "{name}");
+        let kept = answer.bytes().await.unwrap();
+        assert!(!has_place(&kept) && kept.len() + 50 > bytes.len(), "{name}: {} of {}", kept.len(), bytes.len());
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_cleaned_is_refused_unless_its_sender_wants_it() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let raw = [b"II*\0\x08\0\0\0\x01\0\x25\x88\x04\0\x01\0\0\0", PLACE].concat();
+    // A segment that ends where no other one begins, behind one that would be taken out.
+    let damaged = [b"\xff\xd8\xff\xe1\0\x0a", PLACE, b"\xff\xe1\0\x03?here", PLACE].concat();
+    // Says it is a GIF, and goes on with nonsense.
+    let nonsense: Vec<u8> = b"GIF89a".iter().copied().chain((0..9_999_u32).map(|n| (n * 7 % 256) as u8)).collect();
+    for (name, bytes) in [("raw.dng", raw), ("damaged.jpg", damaged), ("nonsense.gif", nonsense)] {
+        let (status, body) = ada.uploads(&server, name, bytes.clone()).await;
+        assert_eq!((status, &body["error"]["code"]), (422, &json!("unclean_file")), "{name}: {body}");
+        assert!(body["error"]["message"].as_str().unwrap().contains("where and when"), "{name}: {body}");
+        assert!(stored(&server).is_empty(), "{name}");
+        let (status, body) = ada.uploads_unclean(&server, name, bytes.clone()).await;
+        assert_eq!((status, &body["attachment"]["mediaType"]), (201, &json!("application/octet-stream")), "{body}");
+        let path = format!("/api/attachments/{}", body["attachment"]["id"].as_str().unwrap());
+        assert!(ada.fetches(&server, &path).await.bytes().await.unwrap() == bytes, "{name}: as it came");
+        assert_eq!(ada.request(Method::DELETE, &path, None).await.0, 204);
+        until(|| stored(&server).is_empty()).await;
+    }
+    // What can be cleaned is cleaned, whatever its sender wants.
+    let (status, body) = ada.uploads_unclean(&server, "a.png", picture_with_a_place(20)).await;
+    assert_eq!(status, 201, "{body}");
+    let path = format!("/api/attachments/{}", body["attachment"]["id"].as_str().unwrap());
+    assert!(!has_place(&ada.fetches(&server, &path).await.bytes().await.unwrap()));
+}
+
+/// A box of ISO/IEC 14496-12.
+fn film_part(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len() + 8).unwrap().to_be_bytes();
+    [&length, &kind[..], content].concat()
+}
+
+#[tokio::test]
+async fn a_film_loses_its_place_and_has_its_size() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    // 640 × 480, in numbers with 16 bits behind the point.
+    let head = [&[0; 40][..], &[0, 1, 0, 0], &[0; 32], &[2, 0x80, 0, 0, 1, 0xe0, 0, 0]].concat();
+    let media = film_part(b"mdia", &film_part(b"hdlr", b"\0\0\0\0\0\0\0\0vide\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+    let track = film_part(b"trak", &[film_part(b"tkhd", &head), media].concat());
+    let about = film_part(b"udta", &film_part(b"\xa9xyz", PLACE));
+    for (brand, media_type) in [(b"isom", "video/mp4"), (b"qt  ", "video/quicktime")] {
+        let film = [
+            film_part(b"ftyp", &[&brand[..], &[0; 4], brand].concat()),
+            film_part(b"moov", &[track.clone(), about.clone()].concat()),
+            film_part(b"mdat", b"samples"),
+        ]
+        .concat();
+        let (status, body) = ada.uploads(&server, "film", film.clone()).await;
+        assert_eq!(status, 201, "{body}");
+        let attachment = &body["attachment"];
+        assert_eq!((&attachment["width"], &attachment["height"]), (&json!(640), &json!(480)), "{attachment}");
+        assert_eq!(attachment["mediaType"], media_type);
+        let path = format!("/api/attachments/{}", attachment["id"].as_str().unwrap());
+        let answer = ada.fetches(&server, &path).await;
+        assert!(answer.headers()[header::CONTENT_DISPOSITION].to_str().unwrap().starts_with("inline;"));
+        let bytes = answer.bytes().await.unwrap();
+        assert!(bytes.len() == film.len() && !has_place(&bytes) && bytes.ends_with(b"samples"));
+        assert_eq!(ada.fetches(&server, &format!("{path}/thumbnail")).await.status(), 404);
+        let avatar = json!({"avatar": attachment["id"]});
+        assert_eq!(ada.request(Method::PATCH, "/api/account", Some(avatar)).await.0, 422, "it is no picture");
+    }
 }
 
 #[tokio::test]
@@ -356,6 +479,7 @@ async fn a_range_that_makes_no_sense_is_answered_by_the_whole_file() {
         ("bytes=-3", 206, "789"),
         ("bytes=9-1", 200, "0123456789"),
         ("lines=1-2", 200, "0123456789"),
+        ("items=0-1", 200, "0123456789"),
         ("bytes=a-b", 200, "0123456789"),
         ("nonsense", 200, "0123456789"),
         ("bytes=1-2,4-5", 200, "0123456789"),
@@ -432,6 +556,8 @@ async fn names_are_cleaned_and_cannot_end_a_header() {
         ("a\0.png", "a.png"),
         ("\u{202e}gnp.exe", "gnp.exe"),
         ("CON", "CON"),
+        (".gitignore", ".gitignore"),
+        ("report.pdf\u{200b}", "report.pdf"),
         ("\"q\"\r\nSet-Cookie: a=b", "\"q\"Set-Cookie: a=b"),
     ] {
         let (status, body) = ada.uploads(&server, name, "x").await;

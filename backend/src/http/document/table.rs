@@ -295,9 +295,15 @@ pub(super) fn table(types: &mut Definitions) -> Vec<Operation> {
         Operation::new("file", SignedIn, ("POST", "/api/attachments"), "uploadAttachment", "Upload a file")
             .about(
                 "The body is the file, whatever its Content-Type says: what it is, its first bytes say. A message then \
-                 names it; what no message names goes after a day. Pictures lose what cameras write into them.",
+                 names it; what no message names goes after a day. Pictures, films and sounds lose what cameras write into \
+                 them; one of which the server cannot take that out is refused as `unclean_file`.",
             )
             .query("name", "What it is called.", json!({"type": "string"}))
+            .query(
+                "unclean",
+                "Whether it is sent as it is if the server cannot take out what a camera wrote.",
+                json!({"type": "boolean", "default": false}),
+            )
             .reads_bytes()
             .answers(201, "It is stored.", types.written::<AttachmentBody>())
             .refused(&[429]),
