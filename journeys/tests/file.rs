@@ -224,6 +224,26 @@ async fn what_cannot_be_uploaded_says_why_and_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_file_that_cannot_be_cleaned_is_sent_only_after_a_word() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let folder = tempfile::tempdir().unwrap();
+    let raw = make_file(folder.path(), "raw.dng", b"II*\0\x08\0\0\0\x01\0\x25\x88\x04\0\x01\0\0\0");
+    ada.opens("Everyone").await;
+    ada.chooses(&[&raw]).await;
+    ada.waits_for(".tray__item[data-stage='unclean']").await;
+    assert!(ada.shown(".tray__note--bad").await.contains("where and when it was taken"));
+    ada.picture("file-unclean").await;
+    ada.says("with a raw picture").await;
+    assert!(!ada.texts().await.contains(&"with a raw picture".to_owned()));
+    ada.clicks_button("Send anyway").await;
+    ada.sees("with a raw picture").await;
+    ada.has_sent_all().await;
+    ada.sees_count(".file", 1).await;
+    ada.leaves().await;
+}
+
+#[tokio::test]
 async fn files_are_dropped_and_pasted_and_a_long_text_becomes_one() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;

@@ -3,7 +3,7 @@
 use super::dialog::Dialog;
 use super::icon::{Icon, Picture};
 use crate::browser;
-use crate::dynamic::text;
+use crate::dynamic::{part, text};
 use crate::i18n::{Text, tr, with};
 use crate::state::{Overlay, State};
 use leptos::prelude::*;
@@ -52,35 +52,68 @@ pub(crate) fn AttachmentList(attachments: Memo<Vec<Attachment>>) -> impl IntoVie
                 }
                 .into_any()
             }
-            Shown::Audio => view! {
-                <figure class="sound">
-                    <figcaption><bdi>{name}</bdi></figcaption>
-                    <audio controls preload="none" src=file_of(attachment)></audio>
-                </figure>
-            }
-            .into_any(),
-            Shown::Video => {
-                view! { <video class="film" controls preload="metadata" title=name src=file_of(attachment)></video> }
-                    .into_any()
-            }
-            Shown::Name => view! {
-                <a class="file" href=file_of(attachment) download=attachment.name.clone()>
-                    <span class="file__icon"><Icon picture=Picture::File /></span>
-                    <span class="file__text">
-                        <bdi class="file__name">{name}</bdi>
-                        <span class="file__size">{browser::size(attachment.size)}</span>
-                    </span>
-                    <span class="visually-hidden">{tr(Text::Download)}</span>
-                </a>
-            }
-            .into_any(),
+            Shown::Audio | Shown::Video => media(attachment),
+            Shown::Name => file(attachment),
         }
     };
     let views: Vec<_> = all.iter().enumerate().map(one).collect();
     view! { <div class="attachments">{views}</div> }
 }
 
-/// How large a picture is shown.
+/// Something to hear or watch; what this browser cannot play is there to be downloaded.
+fn media(attachment: &Attachment) -> AnyView {
+    let is_broken = RwSignal::new(false);
+    let note = move |_| is_broken.set(true);
+    let attachment = attachment.clone();
+    part(move || {
+        let (attachment, name) = (&attachment, attachment.name.clone());
+        if is_broken.get() {
+            return file(attachment);
+        }
+        if attachment.shown() == Shown::Audio {
+            return view! {
+                <figure class="sound">
+                    <figcaption><bdi>{name}</bdi></figcaption>
+                    <audio controls preload="none" src=file_of(attachment) on:error=note></audio>
+                </figure>
+            }
+            .into_any();
+        }
+        // With its size it has its place before it is there.
+        let (width, height) = attachment.width.and(attachment.height).map(|_| size(attachment)).unzip();
+        view! {
+            <video
+                class="film"
+                controls
+                preload="metadata"
+                title=name
+                width=width.map(|side| side.to_string())
+                height=height.map(|side| side.to_string())
+                src=file_of(attachment)
+                on:error=note
+            ></video>
+        }
+        .into_any()
+    })
+    .into_any()
+}
+
+/// A file by its name.
+fn file(attachment: &Attachment) -> AnyView {
+    view! {
+        <a class="file" href=file_of(attachment) download=attachment.name.clone()>
+            <span class="file__icon"><Icon picture=Picture::File /></span>
+            <span class="file__text">
+                <bdi class="file__name">{attachment.name.clone()}</bdi>
+                <span class="file__size">{browser::size(attachment.size)}</span>
+            </span>
+            <span class="visually-hidden">{tr(Text::Download)}</span>
+        </a>
+    }
+    .into_any()
+}
+
+/// How large a picture or a film is shown.
 fn size(attachment: &Attachment) -> (u32, u32) {
     let (width, height) = (f64::from(attachment.width.unwrap_or(1)), f64::from(attachment.height.unwrap_or(1)));
     let scale = (WIDTH / width).min(HEIGHT / height).min(1.0);

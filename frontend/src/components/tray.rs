@@ -9,7 +9,7 @@ use crate::state::draft::Draft;
 use crate::state::upload::{Files, Stage, Upload};
 use leptos::prelude::*;
 use shared::attachment::{AttachmentBody, Shown};
-use shared::code::ErrorBody;
+use shared::code::{Code, ErrorBody};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{ProgressEvent, Url, XmlHttpRequest};
@@ -37,7 +37,7 @@ pub(crate) fn Tray(draft: Draft) -> impl IntoView {
 
 #[component]
 fn Item(upload: Upload, files: Files, bytes_max: u64) -> impl IntoView {
-    let Upload { key, name, size, ref file, ref stage, .. } = upload;
+    let Upload { key, name, size, ref file, ref stage, ref is_kept, .. } = upload;
     let preview = file.as_ref().filter(|file| Shown::of(&file.type_()) == Shown::Picture).and_then(|file| {
         let url = Url::create_object_url_with_blob(file).ok()?;
         let made = url.clone();
@@ -72,23 +72,28 @@ fn Item(upload: Upload, files: Files, bytes_max: u64) -> impl IntoView {
                 let label = with(Text::UploadingFile, &[("name", &name)]);
                 view! { <progress class="tray__progress" max="100" value=percent.to_string() aria-label=label></progress> }.into_any()
             }
-            Stage::Failed(reason) => {
+            Stage::Failed(reason) | Stage::Unclean(reason) => {
                 view! { <span class="tray__note tray__note--bad" role="alert">{reason}</span> }.into_any()
             }
         }
     });
     let again = part({
-        let (state, stage) = (state.clone(), stage.clone());
+        let (state, stage, is_kept) = (state.clone(), stage.clone(), is_kept.clone());
         move || {
-            if !matches!(state(), Stage::Failed(_)) {
-                return ().into_any();
-            }
-            let stage = stage.clone();
+            let label = match state() {
+                Stage::Failed(_) => tr(Text::TryAgain),
+                Stage::Unclean(_) => tr(Text::SendAnyway),
+                _ => return ().into_any(),
+            };
+            let (stage, is_kept) = (stage.clone(), is_kept.clone());
             let start = move |_| {
+                if matches!(stage.get_untracked(), Stage::Unclean(_)) {
+                    is_kept.set_value(true);
+                }
                 stage.set(Stage::Waiting);
                 drive(files, bytes_max);
             };
-            view! { <button type="button" class="tray__again" on:click=start>{tr(Text::TryAgain)}</button> }.into_any()
+            view! { <button type="button" class="tray__again" on:click=start>{label}</button> }.into_any()
         }
     });
     let name_of_stage = text(move || {
@@ -96,6 +101,7 @@ fn Item(upload: Upload, files: Files, bytes_max: u64) -> impl IntoView {
             Stage::Waiting => "waiting",
             Stage::Sending(_) => "sending",
             Stage::There(_) => "there",
+            Stage::Unclean(_) => "unclean",
             Stage::Failed(_) => "failed",
         }
         .to_owned()
@@ -145,7 +151,8 @@ fn drive(files: Files, bytes_max: u64) {
 fn transfer(upload: &Upload, files: Files, bytes_max: u64) -> Result<(), wasm_bindgen::JsValue> {
     let request = XmlHttpRequest::new()?;
     let name: String = js_sys::encode_uri_component(&upload.name).into();
-    request.open_with_async("POST", &format!("/api/attachments?name={name}"), true)?;
+    let unclean = if upload.is_kept.get_value() { "&unclean=true" } else { "" };
+    request.open_with_async("POST", &format!("/api/attachments?name={name}{unclean}"), true)?;
     let stage = upload.stage.clone();
     let progress = Closure::<dyn FnMut(ProgressEvent)>::new(move |event: ProgressEvent| {
         // The last percent is the server's: it looks at the file and puts it on its disk.
@@ -162,10 +169,11 @@ fn transfer(upload: &Upload, files: Files, bytes_max: u64) -> Result<(), wasm_bi
         let body = answered.response_text().ok().flatten().unwrap_or_default();
         stage.set(match (status, serde_json::from_str::<AttachmentBody>(&body)) {
             (201, Ok(body)) => Stage::There(body.attachment),
-            _ => Stage::Failed(
-                serde_json::from_str::<ErrorBody>(&body)
-                    .map_or_else(|_| tr(Text::Unreachable).into(), |body| i18n::refusal(&body.error)),
-            ),
+            _ => match serde_json::from_str::<ErrorBody>(&body) {
+                Ok(body) if body.error.code == Code::UncleanFile => Stage::Unclean(i18n::refusal(&body.error)),
+                Ok(body) => Stage::Failed(i18n::refusal(&body.error)),
+                Err(_) => Stage::Failed(tr(Text::Unreachable).into()),
+            },
         });
         drive(files, bytes_max);
     });

@@ -203,6 +203,7 @@ pub(crate) fn refusal(rejection: &Rejection) -> String {
         (Code::Conflict, Some("members")) => Text::RefusedInvitation,
         (Code::Conflict, _) => Text::RefusedConflict,
         (Code::TooLarge, _) => Text::RefusedTooLarge,
+        (Code::UncleanFile, _) => Text::RefusedUnclean,
         (Code::RateLimited, _) => {
             let seconds = rejection.retry_after_ms.unwrap_or(1_000).div_ceil(1_000);
             return count(Text::RefusedRateLimited, seconds, &[]);

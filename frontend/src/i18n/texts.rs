@@ -234,6 +234,7 @@ texts! {
     UploadingFile = "Uploading {name}";
     RemoveFile = "Remove {name}";
     FileTooLarge = "A file has at most {size}";
+    SendAnyway = "Send anyway";
     TooManyFiles = "one:A message carries {n} file at most|other:A message carries {n} files at most";
     SendAsFile = "Send as a file";
     SentWhenThere = "It is sent as soon as the files are there";
@@ -328,6 +329,7 @@ texts! {
     RefusedMembers = "Others are here than when this was written. Try again, and it goes to those who are here now.";
     RefusedAddressTaken = "There is an account with this address already.";
     RefusedTooLarge = "It is too large.";
+    RefusedUnclean = "This file may contain where and when it was taken, and the server cannot take that out.";
     RefusedRateLimited = "one:That was too fast. Please wait {n} second|other:That was too fast. Please wait {n} seconds";
     RefusedOverloaded = "The server has too much to do. Please try again in a moment.";
     RefusedStorageFull = "The server's disk is full. Nothing can be stored until there is room again.";

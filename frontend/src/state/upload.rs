@@ -21,6 +21,8 @@ pub(crate) struct Upload {
     pub(crate) file: Option<File>,
     /// What transfers it.
     pub(crate) request: ArcStoredValue<Option<Request>>,
+    /// The person was told that it may contain where it was taken, and sends it as it is.
+    pub(crate) is_kept: ArcStoredValue<bool>,
     /// How it stands.
     pub(crate) stage: ArcRwSignal<Stage>,
 }
@@ -34,6 +36,8 @@ pub(crate) enum Stage {
     Sending(u8),
     /// The server has it.
     There(Attachment),
+    /// It is not, because it may contain where it was taken; the text says so.
+    Unclean(String),
     /// It is not; the text says why.
     Failed(String),
 }
@@ -93,7 +97,7 @@ impl Files {
     }
 
     pub(crate) fn has_failed(self) -> bool {
-        self.any(|stage| matches!(stage, Stage::Failed(_)))
+        self.any(|stage| matches!(stage, Stage::Failed(_) | Stage::Unclean(_)))
     }
 
     fn any(self, is: impl Fn(&Stage) -> bool) -> bool {
@@ -133,6 +137,7 @@ impl Upload {
     fn new(name: String, size: u64, file: Option<File>, stage: Stage) -> Self {
         thread_local!(static KEYS: Cell<u32> = const { Cell::new(0) });
         let key = KEYS.replace(KEYS.get().wrapping_add(1));
-        Self { key, name, size, file, request: ArcStoredValue::new(None), stage: ArcRwSignal::new(stage) }
+        let (request, is_kept) = (ArcStoredValue::new(None), ArcStoredValue::new(false));
+        Self { key, name, size, file, request, is_kept, stage: ArcRwSignal::new(stage) }
     }
 }
