@@ -246,6 +246,7 @@ pub(super) fn upload(state: State) {
         size: 4_321_000,
         file: None,
         request: ArcStoredValue::new(None),
+        is_kept: ArcStoredValue::new(false),
         stage: ArcRwSignal::new(stage),
     };
     let all: Vec<_> = (0..).zip(stages).map(upload).collect();
