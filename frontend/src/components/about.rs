@@ -85,8 +85,7 @@ pub(crate) fn About(id: ConversationId, close: Callback<()>) -> impl IntoView {
     });
     // Somebody comes or goes while one looks.
     effect(move || {
-        // Read, and not only tracked: a memo that nobody reads follows nothing.
-        who.with(|_| ());
+        who.track();
         members.load(0);
     });
     let named = summary.clone();
