@@ -415,6 +415,7 @@ impl Device {
     fn conversation_of(&self, target: &Target) -> Option<ConversationId> {
         match target {
             Target::Conversation(id) => Some(*id),
+            Target::Group(group) => Some(group.conversation),
             Target::Everyone => {
                 self.list.iter().find(|summary| summary.kind == ConversationKind::Everyone).map(|summary| summary.id)
             }
