@@ -25,7 +25,7 @@ cargo xtask page                 build the page into dist/
 cargo xtask gallery              build the page as it is developed, with its gallery, into target/gallery/
 cargo xtask assets               make what stands beside the page (trunk calls this)
 cargo xtask bench                measure the server beside others (about 15 minutes; --quick 2; names of scenarios)
-cargo xtask mutants              break each promise on purpose and show that its test notices (part of a name; --check)
+cargo xtask mutants              break each promise on purpose and show that its test notices (parts of names; --check)
 cargo xtask tidy                 check who may know whom";
 
 fn main() -> ExitCode {

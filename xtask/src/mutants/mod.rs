@@ -21,14 +21,14 @@ const SWITCH: &str = "CONFAB_MUTANT";
 const JOBS: usize = 2;
 
 pub(crate) fn mutants(arguments: &[String]) -> Result<()> {
-    let mut filter = None;
+    let mut parts = Vec::new();
     let mut jobs = JOBS;
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--check" => return check(),
             "--jobs" => jobs = arguments.next().map(|number| number.parse()).transpose()?.unwrap_or(JOBS).max(1),
-            word => filter = Some(word.to_owned()),
+            part => parts.push(part),
         }
     }
     let list = List::read()?;
@@ -36,10 +36,12 @@ pub(crate) fn mutants(arguments: &[String]) -> Result<()> {
     let chosen: Vec<_> = list
         .mutants
         .iter()
-        .filter(|mutant| filter.as_ref().is_none_or(|word| mutant.name.contains(word) || mutant.row.contains(word)))
+        .filter(|mutant| {
+            parts.is_empty() || parts.iter().any(|part| mutant.name.contains(part) || mutant.row.contains(part))
+        })
         .collect();
     if chosen.is_empty() {
-        bail!("no mutant and no promise has “{}” in its name", filter.unwrap_or_default());
+        bail!("no mutant and no promise has “{}” in its name", parts.join("” or “"));
     }
     tree::make(list.mutants.iter())?;
     let found = run::run(&chosen, jobs)?;
@@ -49,7 +51,7 @@ pub(crate) fn mutants(arguments: &[String]) -> Result<()> {
         println!("| {:.70} | {} | {outcome} |", mutant.row, mutant.name);
     }
     let mut bad = found.iter().filter(|outcome| !outcome.is_good()).count();
-    if filter.is_none() {
+    if parts.is_empty() {
         let (open, missing) = (&list.not_broken, list.missing());
         bad += open.len() + missing.len();
         open.iter().for_each(|row| println!("| {:.70} | – | NOT BROKEN: {} |", row.promise, row.why));
