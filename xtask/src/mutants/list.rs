@@ -11,7 +11,8 @@
 //! ```
 //!
 //! * `edits = [{ file, find, replace }, …]` instead of the three when one place is not enough.
-//! * `target` is `lib`, or the name of a test or a program of the package. `seconds` is how long the tests may take.
+//! * `target` is `lib`, or the name of a test or a program of the package. `seconds` is how long the tests may
+//!   take with the mutant, where three times as long as without it is less.
 //! * A row whose tests have a control, a server with a fault built in, names that instead of an edit and a test:
 //!   `control = { package, target, names }`; each of them must pass.
 //! * `[[not_broken]]` with `promise` and `why` lists a row that nothing breaks yet.
@@ -22,7 +23,7 @@ use serde::Deserialize;
 use std::collections::HashSet;
 use std::fs;
 
-/// How long the tests of one mutant may take, unless it says otherwise.
+/// How long the tests of one mutant may take with it, unless it says otherwise or they take long without it.
 const SECONDS: u64 = 240;
 
 /// The lists, and the folders of the tests whose rows each has to cover.

@@ -14,6 +14,12 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+/// How long tests may take without any mutant. A busy machine needs a multiple of what a quiet one does.
+const BASELINE_SECONDS: u64 = 1_800;
+
+/// With a mutant, they may take so many times as long as without it, if that is more than the list gives them.
+const LONGER: u64 = 3;
+
 /// What came of one mutant.
 #[derive(Clone)]
 pub(super) enum Outcome {
@@ -90,29 +96,31 @@ fn try_one(mutant: &Mutant, programs: &HashMap<Program, PathBuf>, told: &[(Strin
     let program = programs
         .get(&(package.clone(), target.clone()))
         .with_context(|| format!("{}: {package} has no target {target} with tests", mutant.name))?;
-    let tests = |name: Option<&str>| {
+    let tests = |name: Option<&str>, seconds: u64| {
         let log = format!("{}{}", mutant.name, if name.is_some() { "" } else { ".baseline" });
-        run_tests(program, &mutant.tests, told, name, mutant.seconds, &log)
+        run_tests(program, &mutant.tests, told, name, seconds, &log)
     };
-    match tests(None)? {
-        Ran::Counted { passed, failed: 0, .. } if passed == names.len() => {}
+    let seconds = match tests(None, BASELINE_SECONDS)? {
+        Ran::Counted { passed, failed: 0, took } if passed == names.len() => {
+            mutant.seconds.max(took.as_secs().saturating_mul(LONGER))
+        }
         Ran::Counted { passed, failed: 0, .. } => {
             return Ok(Outcome::Baseline(format!("{passed} of {} tests are there", names.len())));
         }
         Ran::Counted { failed, .. } => return Ok(Outcome::Baseline(format!("{failed} fail without it"))),
         Ran::Died(how) => return Ok(Outcome::Baseline(how)),
-        Ran::TimedOut => return Ok(Outcome::Baseline(format!("no end after {} s", mutant.seconds))),
+        Ran::TimedOut => return Ok(Outcome::Baseline(format!("no end after {BASELINE_SECONDS} s"))),
         Ran::NotRun => return Ok(Outcome::NotRun),
-    }
+    };
     if mutant.is_control() {
         return Ok(Outcome::Control);
     }
     let started = Instant::now();
-    Ok(match tests(Some(&mutant.name))? {
+    Ok(match tests(Some(&mutant.name), seconds)? {
         Ran::Counted { failed, took, .. } if failed == names.len() => Outcome::Red(took),
         Ran::Counted { passed, .. } => Outcome::Green(passed),
         Ran::Died(_) => Outcome::Red(started.elapsed()),
-        Ran::TimedOut => Outcome::TimedOut(mutant.seconds),
+        Ran::TimedOut => Outcome::TimedOut(seconds),
         Ran::NotRun => Outcome::NotRun,
     })
 }
