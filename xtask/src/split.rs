@@ -71,8 +71,13 @@ fn put(parts: &Path, dist: &Path) -> Result<()> {
     html = html.replace("data-js=", &told);
     html = html.replace("</head>", &format!("{}</head>", soon.iter().map(link).collect::<String>()));
     fs::write(index, html)?;
-    fs::rename(parts, dist.join(folder))?;
-    Ok(())
+    // Not renamed: the two may be on different file systems.
+    for file in files {
+        let copy = dist.join(&folder).join(file.strip_prefix(parts)?);
+        fs::create_dir_all(copy.parent().unwrap_or(dist))?;
+        fs::copy(&file, copy)?;
+    }
+    Ok(fs::remove_dir_all(parts)?)
 }
 
 /// What an attribute of the page's script says.
