@@ -31,6 +31,10 @@ pub fn turn_on(name: &str) {
 const CRATES: &[&str] =
     &["backend/src/lib.rs", "backend/src/main.rs", "client/src/lib.rs", "frontend/src/lib.rs", "frontend/src/main.rs"];
 
+/// What cargo reads of the project itself, because the copy lies in it. Read twice, flags would stand there twice, and
+/// nothing that is compiled already would fit.
+const ABOVE: &str = ".cargo/";
+
 /// The copy's folder.
 pub(super) fn folder() -> PathBuf {
     root().join("target/mutants/tree")
@@ -47,7 +51,8 @@ pub(super) fn make<'a>(mutants: impl Iterator<Item = &'a Mutant>) -> Result<()> 
     let files = output("git", &["ls-files", "--cached", "--others", "--exclude-standard"])
         .context("git does not say which files the project has")?;
     let mut there = HashSet::new();
-    for path in files.lines().map(str::to_owned).chain(["shared/src/mutant.rs".to_owned()]) {
+    let files = files.lines().filter(|path| !path.starts_with(ABOVE)).map(str::to_owned);
+    for path in files.chain(["shared/src/mutant.rs".to_owned()]) {
         let wanted = match edited.remove(&path) {
             Some(text) => text.into_bytes(),
             // A file that was deleted and not committed is in git's list, too.
