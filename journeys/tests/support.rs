@@ -87,6 +87,19 @@ pub(crate) struct Driver {
     url: String,
 }
 
+/// Leaves the browser of a test that fails to the end of its driver. To close it when it is dropped, its client would wait
+/// two minutes for an answer over a connection that nothing looks after any more.
+struct Failing(WebDriver);
+
+impl Drop for Failing {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // One that is closed already is left as well.
+            let _ = self.0.clone().leak();
+        }
+    }
+}
+
 /// What runs the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
@@ -237,6 +250,7 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: 
 
 /// Somebody in front of a browser.
 pub(crate) struct Person {
+    _failing: Failing,
     pub(crate) browser: WebDriver,
     pub(crate) name: &'static str,
     origin: String,
@@ -248,7 +262,7 @@ impl Person {
     }
 
     async fn arrives_at(name: &'static str, driver: &Driver, origin: String) -> Self {
-        let person = Self { browser: driver.browser().await, name, origin };
+        let person = Self::sits_before(driver.browser().await, name, origin);
         person.window(1280, 800).await;
         person.goes_to("/signin").await;
         person.waits_for("form.form").await;
@@ -262,7 +276,7 @@ impl Person {
 
     /// The same where it is not a server that is looked at.
     pub(crate) fn sits_before(browser: WebDriver, name: &'static str, origin: String) -> Self {
-        Self { browser, name, origin }
+        Self { _failing: Failing(browser.clone()), browser, name, origin }
     }
 
     /// Arrives and signs up.
