@@ -270,10 +270,11 @@ async fn files_are_dropped_and_pasted_and_a_long_text_becomes_one() {
     ada.has_sent_all().await;
     ada.sees_count(".file", 3).await;
 
-    // With the message go its files.
+    // With the message go its files, and not only when the deletion can be undone no more.
     ada.js("document.querySelector('.message').focus()").await;
     ada.clicks("button[aria-label='Delete']").await;
-    ada.sees_count(".file", 0).await;
+    ada.waits_for(".message__text[data-deleted='true']").await;
+    assert_eq!(ada.js("return document.querySelectorAll('.file').length").await, json!(0));
     ada.leaves().await;
 }
 
