@@ -67,8 +67,12 @@ pub(super) fn may_be_in_url(c: char) -> bool {
 /// Whether an address in a sentence ends before this: punctuation of other scripts, quotes, brackets. Dashes, the apostrophe
 /// and dots within words may be parts of it, as symbols and emoji are.
 pub(super) fn ends_address(c: char) -> bool {
-    !(c.is_ascii() || is_word(c) || may_end_address(c))
-        && !matches!(c, '\u{a2}'..='\u{aa}' | '\u{ac}'..='\u{b9}' | '\u{d7}' | '\u{f7}' | '\u{20a0}'..='\u{2bff}' | '\u{10000}'..)
+    let may_be_inside = c.is_ascii()
+        || is_word(c)
+        || may_end_address(c)
+        || matches!(c,
+        '\u{a2}'..='\u{aa}' | '\u{ac}'..='\u{b9}' | '\u{d7}' | '\u{f7}' | '\u{20a0}'..='\u{2bff}' | '\u{10000}'..);
+    !may_be_inside
 }
 
 /// Whether this stands within an address, but not at its end.
