@@ -220,7 +220,6 @@ fn block_texts(blocks: Vec<Block>, found: &mut Vec<String>) {
             // Whoever is quoted has said it before.
             Block::Quote(_) | Block::Code { .. } => {}
             Block::List(_, items) => items.into_iter().for_each(|item| block_texts(item, found)),
-            Block::Spoiler(blocks) => block_texts(blocks, found),
         }
     }
 }
