@@ -17,7 +17,7 @@ pub(crate) fn CompletionList(
     take: Callback<usize>,
 ) -> impl IntoView {
     let row = move |(index, choice): (usize, Choice)| {
-        let Choice { symbol, label, detail, .. } = choice;
+        let Choice { symbol, label, .. } = choice;
         let is_next = (completion.at.get() == index).to_string();
         // Before the text loses the focus.
         let on_down = move |event: leptos::ev::PointerEvent| {
@@ -28,7 +28,6 @@ pub(crate) fn CompletionList(
             <li class="completion__choice" role="option" id=id_of(index) aria-selected=is_next on:pointerdown=on_down>
                 <span aria-hidden="true">{symbol}</span>
                 <bdi>{label}</bdi>
-                {(!detail.is_empty()).then(|| view! { <bdi class="channel__detail">{detail}</bdi> }.into_any())}
             </li>
         }
         .into_any()

@@ -131,7 +131,7 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
             {part_if(has_files, move || later::show(move || files_of(attachments)))}
             {part(move || row.with_value(|row| row.with(|row| reactions(state, conversation, row))))}
             {part(move || match failure.get() {
-                Some(reason) => view! { <NotSent conversation=Some(conversation) key reason /> }.into_any(),
+                Some(reason) => later::show(move || not_sent(conversation, key, reason.clone())),
                 None => ().into_any(),
             })}
             {part(move || match (changing.get(), seq.get()) {
@@ -146,6 +146,12 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
     }
 }
 
+later!(more, not_sent(conversation: ConversationId, key: CommandId, reason: String) => {
+    view! { <NotSent conversation=Some(conversation) key reason /> }.into_any()
+});
+later!(more, not_changed(conversation: ConversationId, seq: Seq, reason: String, has_text: bool) => {
+    view! { <NotChanged conversation seq reason has_text /> }.into_any()
+});
 later!(files, files_of(attachments: Memo<Vec<Attachment>>) => view! { <AttachmentList attachments /> }.into_any());
 
 /// What is being done to a message, and what can be done about that.
@@ -161,21 +167,8 @@ fn change(state: State, conversation: ConversationId, seq: Seq, changing: Changi
         Changing::Edited(_) => view! { <div class="message__note">{tr(Text::Saving)}</div> }.into_any(),
         Changing::Deleted => ().into_any(),
         Changing::Refused { reason, text, .. } => {
-            let draft = state.drafts.get(conversation, state.session.me());
-            view! {
-                <div class="message__failed" role="alert">
-                    <span>{with(Text::NotSaved, &[("reason", &reason)])}</span>
-                    {text.map(|_| view! {
-                        <button type="button" on:click=move |_| state.dismiss(conversation, seq, Some(draft))>
-                            {tr(Text::Edit)}
-                        </button>
-                    }.into_any())}
-                    <button type="button" on:click=move |_| state.dismiss(conversation, seq, None)>
-                        {tr(Text::Discard)}
-                    </button>
-                </div>
-            }
-            .into_any()
+            let has_text = text.is_some();
+            later::show(move || not_changed(conversation, seq, reason.clone(), has_text))
         }
     }
 }
@@ -288,6 +281,28 @@ pub(crate) fn NotSent(
                 <button type="button" on:click=move |_| state.take_back(conversation, key)>{tr(Text::Edit)}</button>
             }.into_any())}
             <button type="button" on:click=move |_| state.discard(conversation, key)>{tr(Text::Discard)}</button>
+        </div>
+    }
+}
+
+/// Why an edit or a deletion was refused, and what can be done about it.
+#[component]
+fn NotChanged(
+    conversation: ConversationId,
+    seq: Seq,
+    reason: String,
+    /// Whether it was an edit.
+    has_text: bool,
+) -> impl IntoView {
+    let state = expect_context::<State>();
+    let draft = state.drafts.get(conversation, state.session.me());
+    view! {
+        <div class="message__failed" role="alert">
+            <span>{with(Text::NotSaved, &[("reason", &reason)])}</span>
+            {has_text.then(|| view! {
+                <button type="button" on:click=move |_| state.dismiss(conversation, seq, Some(draft))>{tr(Text::Edit)}</button>
+            }.into_any())}
+            <button type="button" on:click=move |_| state.dismiss(conversation, seq, None)>{tr(Text::Discard)}</button>
         </div>
     }
 }

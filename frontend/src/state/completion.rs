@@ -2,9 +2,7 @@
 
 use super::State;
 use super::emoji::Emoji;
-use super::namesake::Tags;
 use crate::dynamic::memo;
-use crate::i18n::{Text, count};
 use crate::{api, browser};
 use leptos::prelude::*;
 use shared::account::User;
@@ -62,8 +60,6 @@ pub(crate) struct Choice {
     /// What is shown: a sign or nothing, and a name.
     pub(crate) symbol: String,
     pub(crate) label: String,
-    /// What tells it apart from another one that looks like it; else empty.
-    pub(crate) detail: String,
 }
 
 /// What is completed where a message is written. `Copy`: it lives as long as that.
@@ -178,32 +174,12 @@ fn names(state: State, conversation: Option<ConversationId>, typed: &str, found:
             text: format!("@{} ", user.display_name),
             symbol: String::new(),
             label: user.display_name.clone(),
-            detail: String::new(),
         })
     };
     state.conversations.get(id).with(|summary| {
         let known = summary.as_ref().and_then(Summary::all_members).unwrap_or(found);
-        let fits = known.iter().filter_map(|user| Some((user, choice(user)?))).take(SHOWN_MAX);
-        tell_apart(state, fits.collect())
+        known.iter().filter_map(choice).take(SHOWN_MAX).collect()
     })
-}
-
-/// Gives names that look alike a detail. Everybody of one name is named by it: that is one choice, which says how many.
-fn tell_apart(state: State, named: Vec<(&User, Choice)>) -> Vec<Choice> {
-    let tags = Tags::of(named.iter().map(|(user, _)| *user));
-    let is_same = |one: &Choice, other: &Choice| browser::lower(&one.label) == browser::lower(&other.label);
-    let mut choices = Vec::<Choice>::new();
-    for (user, choice) in &named {
-        let namesakes = named.iter().filter(|(_, other)| is_same(other, choice)).count();
-        let detail = match namesakes {
-            1 => tags.detail(state, user.id),
-            namesakes => count(Text::People, namesakes as u64, &[]),
-        };
-        if !choices.iter().any(|other| is_same(other, choice)) {
-            choices.push(Choice { detail, ..choice.clone() });
-        }
-    }
-    choices
 }
 
 /// Emoji with a name like this.
@@ -213,7 +189,6 @@ fn emoji(state: State, typed: &str) -> Vec<Choice> {
         text: format!("{} ", emoji.symbol(tone)),
         symbol: emoji.symbol(tone).to_owned(),
         label: emoji.name.to_owned(),
-        detail: String::new(),
     };
     state.emoji.table.with(|table| table.find(typed, SHOWN_MAX).into_iter().map(choice).collect())
 }
