@@ -82,20 +82,24 @@ impl Folder {
     }
 
     async fn begin_named(&self, name: String) -> io::Result<Incoming> {
-        let path = self.root.join(INCOMING).join(&name);
-        let mut options = File::options();
-        options.create(true).truncate(true).write(true);
-        #[cfg(unix)]
-        options.mode(0o600);
-        let file = match options.open(&path).await {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let folder = self.clone();
-                blocking(move || folder.make()).await?;
-                options.open(&path).await?
-            }
-            file => file?,
-        };
-        Ok(Incoming { path, file, size: 0 })
+        let folder = self.clone();
+        // In one piece: whoever stops waiting for it leaves no file.
+        blocking(move || {
+            let path = folder.root.join(INCOMING).join(&name);
+            let mut options = std::fs::File::options();
+            options.create(true).truncate(true).write(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let file = match options.open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    folder.make()?;
+                    options.open(&path)?
+                }
+                file => file?,
+            };
+            Ok(Incoming { path, file: File::from_std(file), size: 0 })
+        })
+        .await
     }
 
     /// Gives what has come in its place. It is there for good when this returns.

@@ -455,6 +455,14 @@ mod tests {
         let (place, refused) = tokio::join!(waits, first);
         assert!(matches!(refused, Err(UploadError::Refused(rejection)) if rejection.code == Code::Overloaded));
         drop((place, files));
-        assert_eq!(left(&data), 0);
+        // Some of them were just being begun.
+        for _ in 0..5_000 {
+            if left(&data) == 0 {
+                return;
+            }
+            let pause = tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(1)));
+            pause.await.expect("a pause");
+        }
+        panic!("{} files are left", left(&data));
     }
 }
