@@ -6,7 +6,7 @@
 //! * accounts that were used there before ([`Rates::known_places`](crate::app::Rates)), which have a count of their own;
 //! * other accounts for which no wrong password came from there in a quarter of an hour, up to as many wrong ones again.
 //!
-//! So whoever guesses at some accounts keeps nobody else out. Guessing at ever new accounts, existing or not, keeps those
+//! Guessing at some accounts therefore keeps nobody else out. Guessing at ever new accounts, existing or not, keeps those
 //! out who were never there before: nothing tells them from the next guess. An account that does not exist counts as any
 //! other, so that no refusal tells which exist.
 
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(guesses(&failures, 999, now), 200);
         assert!(failures.peek(&place("ada", 1), false, now).is_err());
         assert_eq!(failures.peek(&place("ada", 1), true, now), Ok(()));
-        // What those give wrongly who are known takes nothing from the others.
+        // Wrong passwords for known accounts take nothing from the others.
         let later = now + PERIOD / 100;
         (0..9).for_each(|_| failures.count(place("ada", 1), true, later));
         assert_eq!(failures.peek(&place("ben", 1), false, later), Ok(()), "one more in a hundredth of the time");

@@ -4,7 +4,7 @@
 //! database, written once the bytes are on disk. A message names files of its sender that no other message has. What no
 //! message names after a while goes, and so does what a deleted message had ([`sweep`]).
 //!
-//! What a file is, its first bytes say ([`kind`]), never its name or its sender. Metadata is removed before anything else
+//! The kind of a file is what its first bytes say ([`kind`]), never its name or its sender. Metadata is removed before anything else
 //! ([`clean`]). Pictures are decoded in a process of their own ([`picture`]) that may do nothing else ([`confine`]).
 
 pub mod clean;

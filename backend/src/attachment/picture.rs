@@ -84,7 +84,7 @@ impl Default for Pictures {
 }
 
 impl Pictures {
-    /// What there is to know of a picture; `None` if it cannot be read, or not within its bounds.
+    /// Size and small form of a picture; `None` if it cannot be read, or not within its bounds.
     ///
     /// # Errors
     /// [`Busy`], if too many wait for their turn.
@@ -204,7 +204,7 @@ fn look_into(bytes: &[u8]) -> anyhow::Result<Picture> {
     Ok(Picture { width, height, small_type, small })
 }
 
-/// The same colours in sRGB, which a picture without a profile has. If the profile cannot be read, or is of other colours
+/// Converts colours to sRGB, which a picture without a profile has. If the profile cannot be read, or is of other colours
 /// than the picture has been decoded to, the picture stays as it is.
 fn in_srgb(image: DynamicImage, profile: &[u8]) -> DynamicImage {
     let Ok(profile) = ColorProfile::new_from_slice(profile) else { return image };
@@ -411,7 +411,7 @@ mod tests {
             let Rgb([r, g, b]) = image::load_from_memory(&small).expect("a picture").to_rgb8()[(9, 9)];
             assert!(g > 230 && r < 40 && b < 40, "{r} {g} {b}");
         }
-        // One that cannot be read changes nothing.
+        // A profile that cannot be read changes nothing.
         let mut png = Png::from_bytes(write(&red, ImageFormat::Png).into()).expect("a PNG");
         png.set_icc_profile(Some(b"no profile".to_vec().into()));
         let mut bytes = Vec::new();

@@ -18,7 +18,7 @@ pub(super) fn clean<M: Medium>(tape: &mut Tape<M>) -> Result<(), Fault> {
         if kind == 0x7f {
             return Err(Fault::Unclean("a block has no type"));
         }
-        // What the sound is like, and where its parts are.
+        // STREAMINFO (0) and SEEKTABLE (3): decoding and seeking need them.
         if matches!(kind, 0 | 3) && tape.left() >= whole {
             newest = Some((tape.kept(), kind));
             let Some([_, rest @ ..]) = tape.exactly::<4>()? else { return Ok(()) };

@@ -9,7 +9,7 @@ use super::tape::Tape;
 const HEAD: usize = 6;
 
 pub(super) fn clean<M: Medium>(tape: &mut Tape<M>) -> Result<(), Fault> {
-    // What all frames of a sound have in common.
+    // Bits that all frames of a sound share.
     let mut common = None;
     loop {
         let head = tape.ahead(10)?;
@@ -36,7 +36,7 @@ pub(super) fn clean<M: Medium>(tape: &mut Tape<M>) -> Result<(), Fault> {
             tape.skip(next.map_or(some, |at| at as u64 + 1));
             continue;
         };
-        // One is a frame if another one, or the end, is behind it.
+        // A frame has another frame, or the end of the file, behind it.
         let follows = tape.ahead(length + HEAD)?.get(length..).unwrap_or_default();
         let is_frame = follows.len() < HEAD || frame_length(follows).is_some() || is_metadata(follows);
         if is_frame {

@@ -80,7 +80,7 @@ fn application<M: Medium>(tape: &mut Tape<M>, marker: u8, length: u64, has_way_u
             tape.keep(2 + length)?;
             Ok(())
         }
-        // What Adobe says of the order of colours.
+        // Adobe's segment, which says in which order the colours are.
         0xee if content.starts_with(b"Adobe") && content.len() >= 12 => {
             let mut segment = [0xff, 0xee, 0, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
             segment[4..].copy_from_slice(&content[..12]);

@@ -43,7 +43,7 @@ pub(super) fn clean<M: Medium>(medium: &mut M) -> Result<Option<Size>, Fault> {
             return Err(Fault::Unclean("no element is where one belongs"));
         };
         let Element { id, content, end } = element;
-        // What is in these is walked as if it were beside them.
+        // Content of these is walked as if it were beside them.
         if id == SEGMENT || (id == CLUSTER && end.is_none()) {
             at = content;
             continue;
@@ -134,7 +134,7 @@ fn blank(buffer: &mut [u8], start: usize, end: usize) {
     buffer[start..start + head.len()].copy_from_slice(head);
 }
 
-/// What is said of the whole film: how long it is stays.
+/// Blanks what is said of the whole film, but for its length.
 fn information(index: &mut [u8]) -> Result<(), Fault> {
     for (id, start, content) in children(index, 0..index.len())? {
         match id {
@@ -147,7 +147,7 @@ fn information(index: &mut [u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What is said of the tracks, without their names.
+/// Blanks the names of tracks, and gives the size of the film.
 fn tracks(index: &mut [u8]) -> Result<Option<Size>, Fault> {
     let mut size = None;
     for (id, start, content) in children(index, 0..index.len())? {

@@ -4,7 +4,7 @@ use super::bmff::{BOXES_MAX, Part, free, parts};
 use super::{Fault, Size, number};
 use std::ops::Range;
 
-/// What an index says.
+/// Facts that an index gives.
 #[derive(Debug, Default)]
 pub(super) struct Film {
     /// Of its first picture.

@@ -18,7 +18,7 @@ struct Stream {
     /// In FLAC, packets of metadata may come behind the comments.
     has_sound: bool,
     within: usize,
-    /// What stays of the packet with comments.
+    /// Part of the packet with comments that stays.
     kept: Vec<u8>,
 }
 

@@ -24,7 +24,7 @@ pub(super) fn clean<M: Medium>(tape: &mut Tape<M>, kind: Kind) -> Result<(), Fau
     // Where the flags of a WebP are, and what they are.
     let mut flags = None;
     let mut has_way_up = false;
-    // One that is played while it is written has no length yet.
+    // A sound that is played while it is written has no length yet.
     while walked < end || (kind == Kind::Wave && end == 8) {
         let Some([name @ .., a, b, c, d]) = tape.exactly::<8>()? else { break };
         if !name.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ') {

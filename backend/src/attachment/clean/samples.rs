@@ -1,4 +1,4 @@
-//! One sample of each format, with a place written wherever a camera or a program could write it, and what must hold of
+//! Samples, one of each format, with a place written wherever a camera or a program could write it, and what must hold of
 //! all of them.
 
 use super::{Fault, Format, Size, number, walk};
@@ -50,7 +50,7 @@ fn exif(is_big: bool) -> Vec<u8> {
     block.extend(long(1));
     block.extend(long(38));
     block.extend(long(0));
-    // One text in the directory of GPS.
+    // A text in the directory of GPS.
     block.extend(short(1));
     block.extend([short(0x1d), short(2)].concat());
     block.extend([long(8), long(56), long(0)].concat());
@@ -491,7 +491,7 @@ fn no_place_leaves_in_any_format() {
         let (clean, _) = cleaned(&bytes).unwrap_or_else(|fault| panic!("{name}: {fault:?}"));
         assert_eq!(count(&clean, PLACE), 0, "{name}");
         assert!(clean.len() <= bytes.len(), "{name}");
-        // What is clean stays as it is.
+        // A clean file stays as it is.
         assert!(whole(&clean) == clean, "{name}");
     }
 }

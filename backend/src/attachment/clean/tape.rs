@@ -12,11 +12,11 @@ const STEP: usize = 64 * 1024;
 pub(super) struct Tape<M> {
     medium: M,
     length: u64,
-    /// What was read and is not walked yet begins at `begin` of these bytes; its place in the file is `at`.
+    /// Bytes that were read; those not walked yet begin at `begin` of these bytes; its place in the file is `at`.
     window: Vec<u8>,
     begin: usize,
     at: u64,
-    /// What is kept and not written yet; its place in the file is `written`.
+    /// Bytes that are kept and not written yet; their place in the file is `written`.
     out: Vec<u8>,
     written: u64,
 }
