@@ -140,6 +140,12 @@ async fn a_group_whose_owner_leaves_has_another_owner() {
     assert!(by_ben == 204 && by_cy == 404 || by_ben == 403 && by_cy == 204, "{by_ben} {by_cy}");
 }
 
+/// Ada, Ben, Cy and Dora.
+async fn people(server: &Server) -> [Person; 4] {
+    let all = ["Ada", "Ben", "Cy", "Dora"].map(|name| server.sign_up(name));
+    futures_util::future::join_all(all).await.try_into().unwrap_or_else(|_| unreachable!("four of four"))
+}
+
 /// Who among these people gets a message, by its text.
 async fn receivers<'a>(sockets: &mut [(&'a str, &mut Socket)], text: &str) -> Vec<&'a str> {
     let mut receivers = Vec::new();
@@ -154,12 +160,7 @@ async fn receivers<'a>(sockets: &mut [(&'a str, &mut Socket)], text: &str) -> Ve
 #[tokio::test]
 async fn a_set_of_people_finds_a_group_only_while_its_members_are_that_set() {
     let server = Server::start();
-    let (ada, ben, cy, dora) = (
-        server.sign_up("Ada").await,
-        server.sign_up("Ben").await,
-        server.sign_up("Cy").await,
-        server.sign_up("Dora").await,
-    );
+    let [ada, ben, cy, dora] = people(&server).await;
     let (mut a, mut b) = (ada.connect().await, ben.connect().await);
     let (mut c, mut d) = (cy.connect().await, dora.connect().await);
     let to = json!({"users": [ben.id, cy.id]});
@@ -211,12 +212,7 @@ async fn a_set_of_people_finds_a_group_only_while_its_members_are_that_set() {
 #[tokio::test]
 async fn a_message_for_those_who_were_seen_in_a_group_is_refused_once_others_are_there() {
     let server = Server::start();
-    let (ada, ben, cy, dora) = (
-        server.sign_up("Ada").await,
-        server.sign_up("Ben").await,
-        server.sign_up("Cy").await,
-        server.sign_up("Dora").await,
-    );
+    let [ada, ben, cy, dora] = people(&server).await;
     let (mut a, mut c, mut d) = (ada.connect().await, cy.connect().await, dora.connect().await);
     let said = a.says(json!({"users": [ben.id, cy.id]}), "first").await;
     let (group, _) = a.accepted(said).await;
