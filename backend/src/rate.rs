@@ -43,8 +43,18 @@ impl Rate {
 /// What somebody is told who did something too often: this sentence, and how long to wait.
 #[must_use]
 pub fn refusal(message: impl Into<String>, wait: Duration) -> Rejection {
+    with_wait(Code::RateLimited, message, wait)
+}
+
+/// Refusal of what the server has no room for now, whoever asks: this sentence, and how long to wait.
+#[must_use]
+pub fn overloaded(message: impl Into<String>, wait: Duration) -> Rejection {
+    with_wait(Code::Overloaded, message, wait)
+}
+
+fn with_wait(code: Code, message: impl Into<String>, wait: Duration) -> Rejection {
     let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-    Rejection::new(Code::RateLimited, message).retry_after_ms(wait_ms)
+    Rejection::new(code, message).retry_after_ms(wait_ms)
 }
 
 /// One bucket; a new one is full. Its rate is said each time, so that many with the same do not each keep it.

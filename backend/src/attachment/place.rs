@@ -8,12 +8,12 @@
 //! 1. the oldest of those that come too slowly ([`BYTES_MIN`] in [`WINDOW`]);
 //! 2. else the newest of the person with the most places, if these are at least two more than the newcomer has.
 //!
-//! So neither files that trickle in nor the many of a few people keep somebody out who has none. The file whose place was
+//! Neither files that trickle in nor the many of a few people therefore keep somebody out who has none. The file whose place was
 //! taken is refused as `overloaded`, and may be sent again. No bound is ever exceeded but by a file that had come whole in
 //! the same moment.
 
 use crate::rate;
-use shared::code::{Code, Rejection};
+use shared::code::Rejection;
 use shared::ids::UserId;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -73,7 +73,7 @@ struct Pace {
     bytes: u64,
     /// Whether too few came in the window before.
     was_slow: bool,
-    /// It has come: what is left to do is the server's.
+    /// Whether all of it has come: what is left to do is the server's.
     is_whole: bool,
 }
 
@@ -153,16 +153,17 @@ impl Holder {
     }
 }
 
-/// What is told where there is no place.
+/// Refusal where there is no place.
 fn no_place(most: usize) -> Rejection {
     if most < OF_ALL_MAX {
         return rate::refusal("Too many files from this address come in at once. Please try again in a moment", RETRY);
     }
-    overloaded("The server has too many files coming in. Please try again in a moment")
+    all_taken()
 }
 
-fn overloaded(message: &str) -> Rejection {
-    Rejection::new(Code::Overloaded, message).retry_after_ms(u64::try_from(RETRY.as_millis()).unwrap_or(u64::MAX))
+/// Refusal where the server has more files coming in than it can work at.
+pub(super) fn all_taken() -> Rejection {
+    rate::overloaded("The server has too many files coming in. Please try again in a moment", RETRY)
 }
 
 /// A place. It is free again when this is dropped.
@@ -189,10 +190,9 @@ impl Place {
     /// Safe.
     pub async fn given_up(&self) -> Rejection {
         self.holder.given_up.cancelled().await;
-        overloaded(
-            "Too many files are coming in, and this one came slowly or was one of several of yours. Please send it again in \
-             a moment",
-        )
+        let message = "Too many files are coming in, and this one came slowly or was one of several of yours. Please send \
+             it again in a moment";
+        rate::overloaded(message, RETRY)
     }
 }
 
@@ -207,6 +207,7 @@ mod tests {
     use super::*;
     use crate::clock;
     use futures_util::FutureExt;
+    use shared::code::Code;
     use tokio::time::advance;
 
     fn sender(address: usize) -> Sender {
@@ -223,7 +224,7 @@ mod tests {
         taken.expect_err("refused").code
     }
 
-    /// So many people at so many addresses with so many files each.
+    /// Takes places for so many people at so many addresses, with so many files each.
     fn fill(places: &Places, people: usize, addresses: usize, files: usize) -> Vec<Place> {
         let senders = (0..people).map(|number| sender(number % addresses));
         let taken = senders.flat_map(|sender| (0..files).map(move |_| places.take(sender).expect("a place")));

@@ -8,7 +8,7 @@ use super::clean::{self, Fault, Format};
 use super::folder::{Folder, Incoming};
 use super::kind;
 use super::picture::{Busy, Pictures};
-use super::place::{Place, Places};
+use super::place::{Place, Places, all_taken};
 use super::room::{Promise, Room};
 use crate::clock;
 use crate::store;
@@ -109,12 +109,6 @@ fn full() -> Rejection {
         .retry_after_ms(30_000)
 }
 
-/// What is told when there is more to do than can be done.
-fn too_busy() -> Rejection {
-    let message = "The server has too many files coming in. Please try again in a moment";
-    Rejection::new(Code::Overloaded, message).retry_after_ms(5_000)
-}
-
 /// What is told when metadata cannot be removed.
 fn unclean() -> Rejection {
     let message = "This file may contain where and when it was taken, and the server cannot take that out: it is damaged, or \
@@ -197,7 +191,7 @@ impl Attachments {
             // What could not be walked is not decoded either.
             let looked = match cleaned {
                 Cleaned::Not => None,
-                _ => self.pictures.look(file.read()?).await.map_err(|Busy| too_busy())?,
+                _ => self.pictures.look(file.read()?).await.map_err(|Busy| all_taken())?,
             };
             if let Some(picture) = looked {
                 let small_bytes = picture.small.len() as u64;
@@ -224,7 +218,7 @@ impl Attachments {
         }
         // The semaphore is never closed.
         let turn = tokio::time::timeout(CLEANING_PATIENCE, self.cleaning.acquire()).await;
-        let Ok(Ok(_turn)) = turn else { return Err(too_busy().into()) };
+        let Ok(Ok(_turn)) = turn else { return Err(all_taken().into()) };
         let (checked, cleaned) = (file.edit()?, file.edit()?);
         let cleaning = tokio::task::spawn_blocking(move || {
             if unclean == Unclean::Kept {

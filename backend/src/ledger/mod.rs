@@ -29,7 +29,7 @@ use accounts::Accounts;
 use bucket::{Bucket, Count, Pace};
 use door::Door;
 use known::KnownSessions;
-use shared::code::{Code, Rejection};
+use shared::code::Rejection;
 use shared::ids::{ConversationId, SessionId, UserId};
 use sign_up::SignUps;
 use std::net::IpAddr;
@@ -287,15 +287,11 @@ fn later(wait: Duration) -> Duration {
     wait + Duration::from_millis(1)
 }
 
-/// There is no room for it in the server now.
-fn overloaded(message: &str, retry_after_ms: u64) -> Rejection {
-    Rejection::new(Code::Overloaded, message).retry_after_ms(retry_after_ms)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::clock;
+    use shared::code::Code;
 
     /// A ledger with these settings.
     pub(crate) fn ledger(arguments: &[&str]) -> Arc<Ledger> {

@@ -11,7 +11,7 @@ use super::answer::{self, Held};
 use super::bucket::{Bucket, Count, Pace};
 use super::door::Knock;
 use super::toll::{self, HANDSHAKE, MISSED_LOOK, Payer, Toll};
-use super::{ANSWER_BYTES_MAX, Ledger, Network, NetworkKey, Person, TOO_MUCH, later, overloaded};
+use super::{ANSWER_BYTES_MAX, Ledger, Network, NetworkKey, Person, TOO_MUCH, later};
 use crate::rate;
 use axum::response::Response;
 use shared::code::Rejection;
@@ -29,7 +29,7 @@ const DOOR_MAX: u64 = 64;
 /// When to come back after too many connections, or too many answers that were not read.
 const RETRY: Duration = Duration::from_secs(10);
 /// When to come back when the answers of all people together are too many.
-const ALL_RETRY_MS: u64 = 2_000;
+const ALL_RETRY: Duration = Duration::from_secs(2);
 const TOO_MANY_CONNECTIONS: &str =
     "Too many connections of this account. Close some, or use them for more than one request";
 const TOO_MANY_FROM_ADDRESS: &str = "Too many connections from this address";
@@ -202,7 +202,7 @@ impl ConnectionSlot {
             return Err(rate::refusal(UNREAD, RETRY));
         }
         if ledger.answers.get() >= ledger.bounds.all_answers {
-            return Err(overloaded(ALL_UNREAD, ALL_RETRY_MS));
+            return Err(rate::overloaded(ALL_UNREAD, ALL_RETRY));
         }
         if !toll.is_file {
             let turn = person.turns.clone().acquire_owned().await;
@@ -273,7 +273,7 @@ impl ConnectionSlot {
         let ledger = &self.0.ledger;
         match Held::take(bytes, &[(ledger.answers.clone(), ledger.bounds.all_answers)]) {
             Some(all) => Ok(all.until_written(own.until_written(response))),
-            None => Err(overloaded(ALL_UNREAD, ALL_RETRY_MS)),
+            None => Err(rate::overloaded(ALL_UNREAD, ALL_RETRY)),
         }
     }
 }

@@ -3,9 +3,10 @@
 //!
 //! The limit is a setting, or the control group's (version 2 or 1), or there is none.
 
+use crate::rate;
 use crate::store::Store;
 use crate::task::{self, Part};
-use shared::code::{Code, Rejection};
+use shared::code::Rejection;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,13 +22,12 @@ const EACH: Duration = Duration::from_secs(1);
 const NO_LIMIT: u64 = 1 << 50;
 
 /// When those are told to come back whom there is no memory for.
-const RETRY_MS: u64 = 30_000;
+const RETRY: Duration = Duration::from_secs(30);
 
 /// What is said to those whom there is no memory for.
 #[must_use]
 pub fn refusal() -> Rejection {
-    let message = "The server's memory is nearly full. Please come back later";
-    Rejection::new(Code::Overloaded, message).retry_after_ms(RETRY_MS)
+    rate::overloaded("The server's memory is nearly full. Please come back later", RETRY)
 }
 
 /// Whether memory is nearly full.

@@ -11,6 +11,7 @@ use crate::chat::welcome;
 use crate::http::error::Refused;
 use crate::http::extract::{Shown, note_use, signed_out};
 use crate::ledger::slot::{ConnectionSlot, PersonPlace};
+use crate::rate;
 use crate::server::pressure;
 use crate::store::SessionRow;
 use axum::Extension;
@@ -35,7 +36,7 @@ pub const SUBPROTOCOL: &str = "chat.v1";
 /// How long a handshake waits for its turn when a crowd comes at once.
 const TURN_TIME_MAX: Duration = Duration::from_secs(5);
 /// When those are told to come back whose turn did not come.
-const TURN_RETRY_MS: u64 = 3_000;
+const TURN_RETRY: Duration = Duration::from_secs(3);
 
 /// `GET /ws`.
 ///
@@ -122,7 +123,8 @@ pub struct Late;
 /// 503 if none came in time, or there is no room for another socket.
 pub(super) async fn take_turn(app: &App) -> Result<OwnedSemaphorePermit, Refused> {
     if app.stopping.is_cancelled() {
-        return Err(overloaded("The server is stopping. Please come back in a moment", 1_000));
+        let message = "The server is stopping. Please come back in a moment";
+        return Err(rate::overloaded(message, Duration::from_secs(1)).into());
     }
     if app.pressure.is_high() {
         return Err(pressure::refusal().into());
@@ -134,11 +136,7 @@ pub(super) async fn take_turn(app: &App) -> Result<OwnedSemaphorePermit, Refused
 }
 
 fn too_many() -> Refused {
-    overloaded("Many people come in at this moment. Please come back in a few seconds", TURN_RETRY_MS)
-}
-
-fn overloaded(message: &str, retry_after_ms: u64) -> Refused {
-    Rejection::new(Code::Overloaded, message).retry_after_ms(retry_after_ms).into()
+    rate::overloaded("Many people come in at this moment. Please come back in a few seconds", TURN_RETRY).into()
 }
 
 /// A request that is a WebSocket handshake.
