@@ -155,7 +155,7 @@ impl<K: Hash + Eq> Known<K> {
     /// Remembers a key.
     pub fn insert(&self, key: K) {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if keys.len() >= KEYS_MAX {
+        if keys.len() >= KEYS_MAX && !keys.contains(&key) {
             keys.clear();
         }
         keys.insert(key);
@@ -235,5 +235,15 @@ mod tests {
         }
         assert!(known.contains(&(KEYS_MAX + 9)) && !known.contains(&0));
         assert!(known.0.lock().expect("not poisoned").len() <= KEYS_MAX);
+    }
+
+    #[test]
+    fn key_that_is_known_already_makes_nothing_forgotten_at_the_bound() {
+        let known = Known::default();
+        for key in 0..KEYS_MAX {
+            known.insert(key);
+        }
+        known.insert(0);
+        assert!(known.contains(&(KEYS_MAX - 1)));
     }
 }
