@@ -9,6 +9,7 @@ use slab::Slab;
 use socket2::{Domain, Socket as Socket2, Type};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 /// What is read at once. One read takes everything that waits, as long as it is less.
@@ -16,6 +17,8 @@ const READ_BYTES: usize = 256 * 1024;
 const EVENTS_AT_ONCE: usize = 1024;
 /// What the system says of a connection that is on its way (errno(3)).
 const EINPROGRESS: i32 = 115;
+/// The ports of own choice: those below the system's choice (`ip_local_port_range`).
+const PORTS: RangeInclusive<u16> = 10_000..=32_767;
 /// What epoll calls the listener.
 const LISTENER: Token = Token(usize::MAX);
 
@@ -77,6 +80,7 @@ pub struct Net {
     sockets: Slab<Socket>,
     buffer: Vec<u8>,
     dirty: Vec<usize>,
+    next_port: u16,
     started: Instant,
 }
 
@@ -93,6 +97,7 @@ impl Net {
             sockets: Slab::new(),
             buffer: vec![0; READ_BYTES],
             dirty: Vec::new(),
+            next_port: *PORTS.start(),
             started: Instant::now(),
         })
     }
@@ -137,12 +142,28 @@ impl Net {
     /// When no socket is to be had.
     pub fn connect_from(&mut self, source: u8, address: SocketAddr, request: &[u8]) -> Result<usize> {
         let socket = Socket2::new(Domain::IPV4, Type::STREAM.nonblocking(), None)?;
-        socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, source), 0)).into())?;
+        self.bind(&socket, source)?;
         match socket.connect(&address.into()) {
             Err(error) if error.raw_os_error() != Some(EINPROGRESS) => return Err(error).context("connect"),
             _ => {}
         }
         self.add(TcpStream::from_std(socket.into()), false, request.to_vec())
+    }
+
+    /// Takes the next port that is free. The system would look through all of them for one, longer the more have been
+    /// used: 30 ms after some thousand sockets, in which nobody else is turned.
+    fn bind(&mut self, socket: &Socket2, source: u8) -> Result<()> {
+        // Also ports of connections that have ended a moment ago.
+        socket.set_reuse_address(true)?;
+        for _ in PORTS {
+            let port = self.next_port;
+            self.next_port = if port == *PORTS.end() { *PORTS.start() } else { port + 1 };
+            match socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, source), port)).into()) {
+                Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+                bound => return bound.context("bind"),
+            }
+        }
+        bail!("no port of 127.0.0.{source} is free")
     }
 
     /// A connection for plain HTTP from the address 127.0.0.`source`; what is asked is appended to [`Net::out`].
