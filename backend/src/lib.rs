@@ -33,6 +33,7 @@ pub mod registry;
 pub mod store;
 
 pub mod accounts;
+pub mod behind;
 pub mod clock;
 pub mod fair;
 #[cfg(debug_assertions)]

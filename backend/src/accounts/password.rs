@@ -12,6 +12,7 @@
 
 mod guess;
 
+use crate::behind;
 use crate::fair::{Bounds, FairQueue, Full};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -274,7 +275,7 @@ impl Passwords {
     ) -> Result<T, Error> {
         let mut place = self.turn(asker)?;
         let turn = (&mut place.granted).await.map_err(|error| Error::Hash(error.to_string()))?;
-        tokio::task::spawn_blocking(move || {
+        behind::spawn(move || {
             let _turn = turn;
             work()
         })

@@ -1,6 +1,7 @@
 //! Where the bytes of files lie: `attachments/3f/<id>`, the small form of a picture beside it as `<id>.small`, and what
 //! is still coming in under `attachments/incoming/`.
 
+use crate::behind;
 use crate::disk::flush_folder;
 use shared::ids::AttachmentId;
 use std::io;
@@ -281,7 +282,7 @@ impl Drop for Incoming {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(io::Error::other("a task has panicked")))
+    behind::spawn(work).await.unwrap_or_else(|_| Err(io::Error::other("a task has panicked")))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! person holds at most what eight files of the largest size have.
 
 use super::upload::UploadError;
+use crate::behind;
 use crate::disk::{self, Space};
 use crate::log_rate::Repeated;
 use shared::code::{Code, Rejection};
@@ -66,7 +67,7 @@ impl Room {
     async fn take_after(&self, bytes: u64, freed: u64) -> Result<Promise, UploadError> {
         let room = self.clone();
         // If nobody waits for the answer any more, the promise is dropped with it.
-        let asked = tokio::task::spawn_blocking(move || room.promise(bytes, freed, disk::space)).await;
+        let asked = behind::spawn(move || room.promise(bytes, freed, disk::space)).await;
         let promise = asked.unwrap_or_else(|_| Err(io::Error::other("a task has panicked")))?;
         promise.ok_or_else(|| refused().into())
     }

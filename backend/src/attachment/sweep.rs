@@ -6,6 +6,7 @@
 //! A row is marked first, then the bytes go, then the row: whatever is cut short is found again.
 
 use crate::app::App;
+use crate::behind;
 use crate::clock;
 use crate::store;
 use shared::ids::{AttachmentId, Timestamp};
@@ -76,7 +77,7 @@ async fn sweep_strays(app: &App) -> Result<(), store::Error> {
     let folder = app.attachments.folder.clone();
     let mut shelves = folder.shelves();
     loop {
-        let next = tokio::task::spawn_blocking(move || (shelves.next(), shelves)).await;
+        let next = behind::spawn(move || (shelves.next(), shelves)).await;
         let Ok((Some(ids), rest)) = next else { return Ok(()) };
         shelves = rest;
         for id in app.store.unknown_attachments(ids).await? {
@@ -97,7 +98,7 @@ async fn measure(app: &App) -> Result<(), store::Error> {
         after = Some(*last);
         let folder = app.attachments.folder.clone();
         let size = move |id| Some((id, folder.small_bytes(id).ok()?));
-        let looked = tokio::task::spawn_blocking(move || ids.into_iter().filter_map(size).collect());
+        let looked = behind::spawn(move || ids.into_iter().filter_map(size).collect());
         app.writer.note_small_sizes(looked.await.unwrap_or_default()).await?;
     }
 }

@@ -10,6 +10,7 @@ use super::kind;
 use super::picture::{Busy, Pictures};
 use super::place::{Place, Places, all_taken};
 use super::room::{Promise, Room};
+use crate::behind;
 use crate::clock;
 use crate::store;
 use crate::store::attachment::SmallForm;
@@ -220,7 +221,7 @@ impl Attachments {
         let turn = tokio::time::timeout(CLEANING_PATIENCE, self.cleaning.acquire()).await;
         let Ok(Ok(_turn)) = turn else { return Err(all_taken().into()) };
         let (checked, cleaned) = (file.edit()?, file.edit()?);
-        let cleaning = tokio::task::spawn_blocking(move || {
+        let cleaning = behind::spawn(move || {
             if unclean == Unclean::Kept {
                 // It must not be half clean.
                 clean::check(checked, format)?;
@@ -454,7 +455,7 @@ mod tests {
             if left(&data) == 0 {
                 return;
             }
-            let pause = tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(1)));
+            let pause = behind::spawn(|| std::thread::sleep(Duration::from_millis(1)));
             pause.await.expect("a pause");
         }
         panic!("{} files are left", left(&data));

@@ -1,6 +1,7 @@
 //! Read-only connections, lent to one reader each.
 
 use super::connection;
+use crate::behind;
 use crate::store::Error;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -84,7 +85,7 @@ impl Readers {
     {
         let permit = self.0.permits.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
         let pool = self.0.clone();
-        tokio::task::spawn_blocking(move || {
+        behind::spawn(move || {
             let _permit = permit;
             let connection = pool.borrow()?;
             let result = work(&connection);
@@ -174,7 +175,7 @@ impl Drop for Start {
         let (pool, lane) = (self.pool.clone(), self.lane);
         // Without a runtime nobody waits for an answer any more.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn_blocking(move || {
+            behind::spawn_on(&runtime, move || {
                 if std::panic::catch_unwind(AssertUnwindSafe(|| pool.run(lane))).is_err() {
                     // Those who wait find the senders of their answers gone, and the next one starts anew.
                     *pool.lane(lane) = Queue::default();
