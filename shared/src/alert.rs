@@ -1,6 +1,6 @@
 //! Whether somebody wants to be told of a message.
 
-use crate::conversation::{Notify, Preferences};
+use crate::conversation::Preferences;
 use crate::event::Event;
 use crate::ids::{Timestamp, UserId};
 
@@ -11,16 +11,13 @@ pub fn is_wanted(event: &Event, me: UserId, preferences: &Preferences, now: Time
     if event.sender == me || message.deleted_at.is_some() || preferences.is_muted(now) {
         return false;
     }
-    match preferences.notify {
-        Notify::Nothing => false,
-        Notify::All if !preferences.archived => true,
-        Notify::All | Notify::Mentions => message.mentions.contains(&me),
-    }
+    preferences.tells_all(now) || message.mentions.contains(&me)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conversation::Notify;
     use crate::event::EventKind;
     use crate::ids::{CommandId, ConversationId, Seq};
     use crate::message::{Deleted, Message};
@@ -44,7 +41,9 @@ mod tests {
         let wants = |notify, archived, muted_until: Option<u64>| {
             let muted_until = muted_until.map(Timestamp::from_millis);
             let preferences = Preferences { notify, archived, muted_until, ..Preferences::default() };
-            (is_wanted(&plain, me, &preferences, now), is_wanted(&naming, me, &preferences, now))
+            let told = is_wanted(&plain, me, &preferences, now);
+            assert_eq!(preferences.tells_all(now), told, "the title counts what one is told of");
+            (told, is_wanted(&naming, me, &preferences, now))
         };
         assert_eq!(wants(Notify::All, false, None), (true, true));
         assert_eq!(wants(Notify::Mentions, false, None), (false, true));

@@ -103,6 +103,12 @@ impl Preferences {
         self.notify == Notify::Nothing || self.muted_until.is_some_and(|until| until > now)
     }
 
+    /// Whether one wants to be told of each message just now. Only such conversations count in the page's title.
+    #[must_use]
+    pub fn tells_all(&self, now: Timestamp) -> bool {
+        self.notify == Notify::All && !self.archived && !self.is_muted(now)
+    }
+
     fn are_usual(&self) -> bool {
         *self == Self::default()
     }
