@@ -7,6 +7,7 @@
 //! * [`sync`] — what was missed, and asking for it.
 //! * [`timeline`] — the rows of one conversation, without gaps and without repeats; [`aggregate`] —
 //!   what happens to a message after it was written.
+//! * [`clock`] — what time it is, by the server's clock.
 //! * [`conversations`] — the list: newest first, unread counts.
 //! * [`receipt`], [`typing`], [`presence`] — what people have read, who writes, who is there.
 //! * [`search`] — pages of what was found; [`namesake`] — telling people apart whose names look alike.
@@ -19,6 +20,7 @@
 
 pub mod aggregate;
 pub mod backoff;
+pub mod clock;
 pub mod command;
 pub mod connection;
 pub mod conversations;
