@@ -1,4 +1,6 @@
-//! Pages of what was found: where the next one begins.
+//! What is asked for, and pages of what was found: where the next one begins.
+//!
+//! A day is the person's, and the server knows no place on Earth: [`with_moments`] names the moments at which days begin.
 //!
 //! The server ends a page between two milliseconds. Where more was said in one millisecond than a page has room for, the
 //! next page begins in that millisecond and skips what was told of it already.
@@ -29,6 +31,38 @@ pub fn further(known: &[SearchResult]) -> Option<Further> {
         _ => Further { before: last, skip: 0 },
     })
 }
+
+/// A query in which each `before:` and `after:` names the moment at which its day begins for the person, in milliseconds
+/// since 1970, as far as `begins` knows a day by that name. It is read as the server reads it, so what stands in quotes or
+/// behind another filter stays.
+#[must_use]
+pub fn with_moments(query: &str, begins: impl Fn(&str) -> Option<Timestamp>) -> String {
+    let (mut text, mut rest) = (String::new(), query);
+    while let Some(first) = rest.chars().next() {
+        let (part, filter) = if first.is_whitespace() {
+            (rest.split_at(first.len_utf8()), "")
+        } else {
+            let filter = FILTERS.into_iter().find(|filter| rest.starts_with(filter)).unwrap_or_default();
+            let value = &rest[filter.len()..];
+            let length = match value.strip_prefix('"') {
+                Some(quoted) => quoted.find('"').map_or(value.len(), |end| end + 2),
+                None => value.find(char::is_whitespace).unwrap_or(value.len()),
+            };
+            (value.split_at(length), filter)
+        };
+        text.push_str(filter);
+        let is_day = matches!(filter, "before:" | "after:");
+        match Some(part.0.trim_matches('"')).filter(|_| is_day).and_then(&begins) {
+            Some(at) => text.push_str(&at.as_millis().to_string()),
+            None => text.push_str(part.0),
+        }
+        rest = part.1;
+    }
+    text
+}
+
+/// What stands before a filter's value.
+const FILTERS: [&str; 5] = ["from:", "in:", "before:", "after:", "has:"];
 
 #[cfg(test)]
 mod tests {
@@ -74,6 +108,22 @@ mod tests {
     }
 
     #[test]
+    fn days_of_a_query_are_the_person_s() {
+        let begins = |day: &str| day.starts_with("2026-").then(|| Timestamp::from_millis(1_795_680_000_000));
+        let table = [
+            ("tea after:2026-11-27 before:\"2026-11-28\" ", "tea after:1795680000000 before:1795680000000 "),
+            ("\"before:2026-11-27\" ok", "\"before:2026-11-27\" ok"),
+            ("from:\"Ada before:2026-11-27", "from:\"Ada before:2026-11-27"),
+            ("in: before:x after: 2026-11-27", "in: before:x after: 2026-11-27"),
+            ("xbefore:2026-11-27  \"a\"after:2026-11-27", "xbefore:2026-11-27  \"a\"after:1795680000000"),
+            ("", ""),
+        ];
+        for (typed, asked) in table {
+            assert_eq!(with_moments(typed, begins), asked);
+        }
+    }
+
+    #[test]
     fn messages_of_one_millisecond_are_all_found_however_many_they_are() {
         let all: Vec<_> = (0..65).map(|number| result(number, 7)).collect();
         assert_eq!(all_pages(&all, 20), all);
@@ -94,6 +144,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_query_without_days_stays_as_it_was_typed(text in "(\\PC|from:|before:|\"| |has:){0,60}") {
+            prop_assert_eq!(with_moments(&text, |_| None), text);
+        }
+
         #[test]
         fn pages_together_are_all_results_each_once(mut times in prop::collection::vec(0_u64..8, 0..120), limit in 1_usize..30) {
             times.sort_unstable_by(|one, other| other.cmp(one));
