@@ -13,14 +13,16 @@
 
 use litemap::LiteMap;
 use shared::account::User;
-use shared::conversation::{Notify, Summary};
+use shared::conversation::Summary;
 use shared::event::{Event, EventKind};
-use shared::ids::{ConversationId, Cursor, Seq, UserId};
+use shared::ids::{ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::limits::SUMMARY_MEMBERS_MAX;
 use shared::receipt::UpTo;
 
 /// How many events of each conversation are remembered.
 const TAIL_MAX: usize = 500;
+/// So many deleted messages of each conversation are remembered; those before them count as unread.
+const DELETED_MAX: usize = 500;
 /// How many names a title needs.
 const TITLE_NAMES: usize = 4;
 
@@ -57,6 +59,9 @@ struct Known {
     summary: Summary,
     /// The latest events.
     tail: LiteMap<Seq, Noted>,
+    /// Messages after what is read that are known to be deleted, the last [`DELETED_MAX`] of them. The server counts
+    /// them as unread, and nobody is shown a number for them.
+    deleted: Vec<Seq>,
     /// The unread count may be wrong.
     is_estimate: bool,
     /// Too few of the members are named.
@@ -243,7 +248,8 @@ impl Conversations {
         summary.read_seq = summary.last_seq;
         summary.unread = 0;
         known.is_estimate = false;
-        Some(summary.last_seq)
+        known.deleted.clear();
+        Some(known.summary.last_seq)
     }
 
     /// The ids, newest first.
@@ -258,6 +264,19 @@ impl Conversations {
         self.by_id.get(&id).map(|known| &known.summary)
     }
 
+    /// One conversation as it is shown: what was deleted does not wait to be read.
+    #[must_use]
+    pub fn shown(&self, id: ConversationId) -> Option<Summary> {
+        let known = self.by_id.get(&id)?;
+        Some(Summary { unread: known.unread(), ..known.summary.clone() })
+    }
+
+    /// How many messages wait to be read in a conversation, without those that were deleted.
+    #[must_use]
+    pub fn unread_in(&self, id: ConversationId) -> u64 {
+        self.by_id.get(&id).map_or(0, |known| known.unread())
+    }
+
     /// All, newest first.
     pub fn iter(&self) -> impl Iterator<Item = &Summary> {
         self.order.iter().filter_map(|id| self.get(*id))
@@ -269,11 +288,18 @@ impl Conversations {
         self.has_more
     }
 
-    /// All unread messages together, of conversations one wants to be told of each in; one that is marked counts as one.
+    /// All unread messages together, of conversations one wants to be told of each in just now; one that is marked counts
+    /// as one.
     #[must_use]
-    pub fn unread(&self) -> u64 {
-        let counts = |summary: &&Summary| !summary.preferences.archived && summary.preferences.notify == Notify::All;
-        self.iter().filter(counts).map(waiting).sum()
+    pub fn unread(&self, now: Timestamp) -> u64 {
+        let all = self.by_id.values().filter(|known| known.summary.preferences.tells_all(now));
+        all.map(|known| waiting_of(known.unread(), &known.summary)).sum()
+    }
+
+    /// How many conversations tell nothing just now.
+    #[must_use]
+    pub fn muted(&self, now: Timestamp) -> usize {
+        self.iter().filter(|summary| summary.preferences.is_muted(now)).count()
     }
 
     fn bump(&mut self, id: ConversationId) {
@@ -286,12 +312,43 @@ impl Conversations {
 /// What waits in a conversation to be read: one that was marked is like one with a message.
 #[must_use]
 pub fn waiting(summary: &Summary) -> u64 {
-    summary.unread.max(u64::from(summary.preferences.marked_unread))
+    waiting_of(summary.unread, summary)
+}
+
+fn waiting_of(unread: u64, summary: &Summary) -> u64 {
+    unread.max(u64::from(summary.preferences.marked_unread))
 }
 
 impl Known {
     fn new(summary: Summary) -> Self {
-        Self { summary, tail: LiteMap::new(), is_estimate: false, lacks_names: false }
+        let mut known =
+            Self { summary, tail: LiteMap::new(), deleted: Vec::new(), is_estimate: false, lacks_names: false };
+        known.note_last();
+        known
+    }
+
+    /// What waits to be read.
+    fn unread(&self) -> u64 {
+        self.summary.unread.saturating_sub(self.deleted.len() as u64)
+    }
+
+    /// Notes what the newest event has deleted.
+    fn note_last(&mut self) {
+        if let Some(EventKind::Deleted(deleted)) = self.summary.last_event.as_ref().map(|event| &event.kind) {
+            self.note_deleted(deleted.target);
+        }
+        let read = self.summary.read_seq;
+        self.deleted.retain(|target| Cursor::from(*target) > read);
+    }
+
+    /// A message was deleted. What is after one's own position is others', and was not read.
+    fn note_deleted(&mut self, target: Seq) {
+        if Cursor::from(target) > self.summary.read_seq && !self.deleted.contains(&target) {
+            if self.deleted.len() >= DELETED_MAX {
+                self.deleted.remove(0);
+            }
+            self.deleted.push(target);
+        }
     }
 
     fn is_certain(&self) -> bool {
@@ -319,6 +376,7 @@ impl Known {
         self.summary = Summary { last_seq, read_seq, unread, last_event, ..said };
         self.is_estimate = exact.is_none();
         self.lacks_names = false;
+        self.note_last();
         for (_, noted) in self.tail.iter().filter(|(seq, _)| Cursor::from(**seq) > from) {
             self.lacks_names |= noted.change(&mut self.summary);
         }
@@ -338,9 +396,13 @@ impl Known {
                 summary.read_seq = event.seq.into();
                 summary.unread = 0;
                 self.is_estimate = false;
+                self.deleted.clear();
             } else if is_message {
                 summary.unread += 1;
             }
+        }
+        if let EventKind::Deleted(deleted) = &event.kind {
+            self.note_deleted(deleted.target);
         }
         self.tail.insert(event.seq, noted);
         if self.tail.len() > TAIL_MAX {

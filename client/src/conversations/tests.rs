@@ -55,9 +55,9 @@ fn a_message_brings_its_conversation_to_the_top_and_counts() {
     let mut list = list();
     assert!(list.handle_event(&message(2, 4, 9), person(1)));
     assert_eq!(list.order(), [conversation(2), conversation(1), conversation(3)]);
-    assert_eq!(list.unread(), 3);
+    assert_eq!(list.unread(at()), 3);
     assert!(list.handle_event(&message(2, 4, 9), person(1)), "again");
-    assert_eq!(list.unread(), 3);
+    assert_eq!(list.unread(at()), 3);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn reading_elsewhere_counts_here_even_if_it_is_told_late() {
     list.handle_summary(summary(2, 3, 3));
     assert_eq!(list.get(conversation(2)).map(|known| (known.unread, known.last_seq)), Some((1, cursor(4))));
     list.handle_summary(summary(2, 4, 4));
-    assert_eq!(list.unread(), 0);
+    assert_eq!(list.unread(at()), 0);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn reading_here_is_told_once() {
     assert_eq!(list.read_all(conversation(2)), Some(cursor(3)));
     assert_eq!(list.read_all(conversation(2)), None);
     assert_eq!(list.read_all(conversation(3)), None);
-    assert_eq!(list.unread(), 0);
+    assert_eq!(list.unread(at()), 0);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn what_was_read_and_lost_with_the_connection_is_told_again() {
     list.read_all(conversation(2));
     let lost = list.handle_welcome(vec![summary(1, 5, 5), summary(2, 3, 1)], false);
     assert_eq!(lost, [UpTo { conversation: conversation(2), seq: Seq::new(3).expect("in range") }]);
-    assert_eq!(list.unread(), 0);
+    assert_eq!(list.unread(at()), 0);
 }
 
 #[test]
@@ -264,4 +264,50 @@ fn a_new_name_of_a_person_shows_wherever_they_are_named() {
     let members = list.get(conversation(1)).and_then(|known| known.members.clone()).expect("a group");
     assert_eq!(members, [named(1), ada, named(3)]);
     assert_eq!(list.handle_person(&named(9)), []);
+}
+
+fn deletion(number: u8, seq: u64, target: u64) -> Event {
+    let target = Seq::new(target).expect("in range");
+    Event { kind: EventKind::Deleted(shared::message::Deleted { target }), ..message(number, seq, 9) }
+}
+
+#[test]
+fn a_message_deleted_before_it_is_read_does_not_wait_to_be_read() {
+    let mut list = list();
+    list.handle_event(&message(1, 6, 9), person(1));
+    list.handle_event(&message(1, 7, 9), person(1));
+    assert_eq!((list.unread_in(conversation(1)), list.unread(at())), (2, 4));
+    for _ in 0..2 {
+        list.handle_event(&deletion(1, 8, 6), person(1));
+        assert_eq!((list.unread_in(conversation(1)), list.unread(at())), (1, 3), "once");
+    }
+    assert_eq!(list.shown(conversation(1)).map(|shown| shown.unread), Some(1));
+    assert_eq!(list.get(conversation(1)).map(|known| known.unread), Some(2), "as the server counts");
+    // What is read is gone from both counts, and so it is in what comes after it.
+    list.read_all(conversation(1));
+    list.handle_event(&deletion(1, 9, 7), person(1));
+    list.handle_event(&message(1, 10, 9), person(1));
+    assert_eq!(list.unread_in(conversation(1)), 1);
+    list.handle_event(&message(1, 11, 1), person(1));
+    assert_eq!(list.unread_in(conversation(1)), 0);
+}
+
+#[test]
+fn the_newest_event_of_a_summary_tells_what_it_deleted() {
+    let told = Summary { unread: 2, last_event: Some(deletion(4, 7, 6)), ..summary(4, 7, 4) };
+    let mut list = Conversations::default();
+    list.handle_welcome(vec![told.clone()], false);
+    assert_eq!(list.unread_in(conversation(4)), 1);
+    list.handle_summary(Summary { unread: 0, read_seq: cursor(7), ..told });
+    assert_eq!(list.unread_in(conversation(4)), 0);
+}
+
+#[test]
+fn a_silenced_conversation_counts_again_once_that_is_over() {
+    let mut list = Conversations::default();
+    let muted_until = Some(Timestamp::from_millis(1_000));
+    let preferences = shared::conversation::Preferences { muted_until, ..Default::default() };
+    list.handle_welcome(vec![Summary { preferences, ..summary(1, 5, 2) }, summary(2, 3, 1)], false);
+    assert_eq!((list.unread(Timestamp::from_millis(999)), list.muted(Timestamp::from_millis(999))), (2, 1));
+    assert_eq!((list.unread(Timestamp::from_millis(1_000)), list.muted(Timestamp::from_millis(1_000))), (5, 0));
 }

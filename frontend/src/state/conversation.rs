@@ -1,7 +1,7 @@
 //! The list of conversations as signals: the order is one, each conversation another, so that a new
 //! message touches its own line.
 
-use crate::api;
+use crate::{api, browser};
 use client::conversations::{Asking, Conversations};
 use leptos::prelude::*;
 use litemap::LiteMap;
@@ -16,7 +16,7 @@ use shared::receipt::UpTo;
 pub(crate) struct Standing {
     pub(crate) last_seq: Cursor,
     pub(crate) read_seq: Cursor,
-    /// Others' messages after what is read.
+    /// Others' messages after what is read that are not deleted.
     pub(crate) unread: u64,
 }
 
@@ -67,8 +67,8 @@ impl ConversationState {
     /// How far it goes, how far it is read, and how much of it is not.
     pub(crate) fn standing(self, id: ConversationId) -> Option<Standing> {
         self.list.with_value(|list| {
-            let Summary { last_seq, read_seq, unread, .. } = list.get(id)?;
-            Some(Standing { last_seq: *last_seq, read_seq: *read_seq, unread: *unread })
+            let Summary { last_seq, read_seq, .. } = list.get(id)?;
+            Some(Standing { last_seq: *last_seq, read_seq: *read_seq, unread: list.unread_in(id) })
         })
     }
 
@@ -147,6 +147,16 @@ impl ConversationState {
         if needed { self.change(vec![id], |list| list.read_all(id)) } else { None }
     }
 
+    /// Counts anew: time has passed, and a silence may be over.
+    pub(crate) fn recount(self) {
+        self.change(Vec::new(), |_| ());
+    }
+
+    /// How many conversations tell nothing just now.
+    pub(crate) fn muted(self) -> usize {
+        self.list.with_value(|list| list.muted(browser::now()))
+    }
+
     /// Loads the next page of the list.
     pub(crate) async fn load_more(self) {
         let last = self.list.with_value(|list| list.order().last().copied());
@@ -177,7 +187,7 @@ impl ConversationState {
     fn change<T>(self, touched: Vec<ConversationId>, act: impl FnOnce(&mut Conversations) -> T) -> T {
         let result = self.list.try_update_value(act).expect("the list lives as long as the page");
         for id in touched {
-            let summary = self.list.with_value(|list| list.get(id).cloned());
+            let summary = self.list.with_value(|list| list.shown(id));
             let signal = self.get(id);
             if signal.with_untracked(|known| *known != summary) {
                 signal.set(summary);
@@ -197,7 +207,7 @@ impl ConversationState {
                 kind.push(*id);
             }
             order.append(&mut others);
-            (order, archived, list.unread(), list.has_more())
+            (order, archived, list.unread(browser::now()), list.has_more())
         });
         for (signal, now) in [(self.order, order), (self.archived, archived)] {
             if signal.with_untracked(|known| *known != now) {
