@@ -2,9 +2,11 @@
 
 use crate::i18n::{self, Language};
 use client::Millis;
+use client::clock::Clock;
 use js_sys::{Date, Intl, Object, Reflect};
+use leptos::prelude::{ArcTrigger, Notify, Track};
 use shared::ids::{CommandId, Timestamp};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use wasm_bindgen::{JsCast, JsValue};
 
 pub(crate) fn window() -> web_sys::Window {
@@ -15,10 +17,47 @@ pub(crate) fn history() -> web_sys::History {
     window().history().expect("the page is its window's own")
 }
 
-/// The time of day.
+thread_local! {
+    /// The server's clock, once the server has spoken.
+    static CLOCK: Cell<Option<Clock>> = const { Cell::new(None) };
+    /// What is shown of times is another now, though nothing has come: a day has begun, or a silence is over.
+    static PASSED: ArcTrigger = ArcTrigger::new();
+}
+
+/// The server has told its time.
+pub(crate) fn set_clock(said: Timestamp) {
+    CLOCK.set(Some(Clock::new(said, device_time(), monotonic())));
+}
+
+/// The time of day, by the server's clock; by the device's until the server has spoken.
 pub(crate) fn now() -> Timestamp {
+    CLOCK.get().map_or_else(device_time, |clock| clock.now(device_time(), monotonic()))
+}
+
+/// The same for what comes from the server: see [`Clock::awake`].
+pub(crate) fn awake() -> Timestamp {
+    CLOCK.get().map_or_else(device_time, |clock| clock.awake(monotonic()))
+}
+
+fn device_time() -> Timestamp {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds since 1970 fit")]
     Timestamp::from_millis(Date::now() as u64)
+}
+
+/// Has what follows time shown anew.
+pub(crate) fn time_has_passed() {
+    PASSED.with(ArcTrigger::notify);
+}
+
+/// What calls this is called again when time has passed.
+pub(crate) fn follow_time() {
+    PASSED.with(ArcTrigger::track);
+}
+
+/// Whether a moment is of today, followed.
+pub(crate) fn is_today(at: Timestamp) -> bool {
+    follow_time();
+    day(at) == day(now())
 }
 
 /// Milliseconds of a clock that never goes back.
@@ -49,7 +88,7 @@ pub(crate) fn is_visible() -> bool {
     window().document().is_some_and(|document| document.visibility_state() == web_sys::VisibilityState::Visible)
 }
 
-/// Whether the page is in front of the person, and no other program.
+/// Whether the page is in front of the person, and no other program: only then is something seen, or told as seen.
 pub(crate) fn is_looked_at() -> bool {
     is_visible() && window().document().is_some_and(|document| document.has_focus().unwrap_or(false))
 }
@@ -79,7 +118,7 @@ pub(crate) fn in_an_hour() -> Timestamp {
 
 /// Eight o'clock of the next day, here.
 pub(crate) fn tomorrow_morning() -> Timestamp {
-    let date = Date::new_0();
+    let date = date(now());
     date.set_date(date.get_date() + 1);
     date.set_hours(8);
     date.set_minutes(0);
@@ -100,19 +139,21 @@ pub(crate) fn date_field(at: Timestamp) -> String {
     format!("{:04}-{:02}-{:02}", date.get_full_year(), date.get_month() + 1, date.get_date())
 }
 
-/// When a day of such a field begins here.
+/// When a day of such a field begins here; `None` for what is no day.
 pub(crate) fn day_begins(field: &str) -> Option<Timestamp> {
     let mut parts = field.splitn(3, '-').map(str::parse::<u32>);
     let (year, month, day) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
     let date = Date::new_with_year_month_day(year, i32::try_from(month).ok()? - 1, i32::try_from(day).ok()?);
     let millis = date.get_time();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "before 1970 nothing was written")]
-    Some(Timestamp::from_millis(millis.max(0.0) as u64))
+    let begins = Timestamp::from_millis(millis.max(0.0) as u64);
+    // The browser takes the 30th of February for a day in March.
+    (date_field(begins) == field).then_some(begins)
 }
 
 /// A moment to come: the time today, with the day later.
 pub(crate) fn when(at: Timestamp) -> String {
-    if day(at) == day(now()) { time(at) } else { format!("{}, {}", short_day(at), time(at)) }
+    if is_today(at) { time(at) } else { format!("{}, {}", short_day(at), time(at)) }
 }
 
 /// The day a moment falls on here, as a number that grows by one each day.
@@ -135,10 +176,20 @@ pub(crate) fn long_day(at: Timestamp) -> String {
     format(&FORMAT, &[("weekday", "long"), ("day", "numeric"), ("month", "long"), ("year", "numeric")], at)
 }
 
-/// "23 Nov", as it is written here.
+/// "23 Nov", and "23 Nov 2025" if it is of another year, as it is written here.
 pub(crate) fn short_day(at: Timestamp) -> String {
     thread_local!(static FORMAT: Format = const { RefCell::new(None) });
-    format(&FORMAT, &[("day", "numeric"), ("month", "short")], at)
+    thread_local!(static WITH_YEAR: Format = const { RefCell::new(None) });
+    let parts = [("day", "numeric"), ("month", "short"), ("year", "numeric")];
+    match date(at).get_full_year() == date(now()).get_full_year() {
+        true => format(&FORMAT, &parts[..2], at),
+        false => format(&WITH_YEAR, &parts, at),
+    }
+}
+
+/// A moment as programs read it (HTML section 2.3.5.5).
+pub(crate) fn machine_time(at: Timestamp) -> String {
+    date(at).to_iso_string().into()
 }
 
 /// "3.2 MB", as it is written here.

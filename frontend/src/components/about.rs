@@ -229,6 +229,7 @@ fn Wanting(id: ConversationId) -> impl IntoView {
     };
     let options = move || {
         let wants = wants.get();
+        browser::follow_time();
         let muted = wants.muted_until.filter(|until| *until > browser::now());
         let option = |value: &'static str, text: String, is_chosen: bool| {
             view! { <option value=value selected=is_chosen>{text}</option> }.into_any()

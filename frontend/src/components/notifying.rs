@@ -101,7 +101,8 @@ pub(crate) fn Notifying() -> impl IntoView {
         quiet.set(alert::quiet_until());
     };
     let choices = move || {
-        let chosen = quiet.get();
+        browser::follow_time();
+        let chosen = quiet.get().filter(|until| *until > browser::now());
         let option = |value: &'static str, text: String, is_chosen: bool| {
             view! { <option value=value selected=is_chosen>{text}</option> }.into_any()
         };

@@ -103,6 +103,7 @@ fn Line(id: ConversationId) -> impl IntoView {
     let signs = move || {
         let wants = wants.get();
         let pinned = wants.pinned.then_some((Picture::Pin, Text::Pinned));
+        browser::follow_time();
         let muted = wants.is_muted(browser::now()).then_some((Picture::Muted, Text::Muted));
         let sign = |(picture, text)| {
             view! { <span class="conversation__sign" title=tr(text)><Icon picture /><span class="visually-hidden">{tr(text)}</span></span> }
@@ -233,7 +234,7 @@ fn last_time(summary: Option<&Summary>) -> String {
     let Some(at) = summary.and_then(|summary| summary.last_event.as_ref()).map(|event| event.at) else {
         return String::new();
     };
-    if browser::day(at) == browser::day(browser::now()) { browser::time(at) } else { browser::short_day(at) }
+    if browser::is_today(at) { browser::time(at) } else { browser::short_day(at) }
 }
 
 #[component]

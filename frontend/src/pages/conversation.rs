@@ -161,9 +161,7 @@ fn presence(state: State, user: UserId) -> String {
         (There::Online, _) => tr(Text::Online).into(),
         (There::Away, _) => tr(Text::Away).into(),
         (There::Offline, None) => tr(Text::Offline).into(),
-        (There::Offline, Some(at)) if browser::day(at) == browser::day(browser::now()) => {
-            with(Text::LastHereAt, &[("time", &browser::time(at))])
-        }
+        (There::Offline, Some(at)) if browser::is_today(at) => with(Text::LastHereAt, &[("time", &browser::time(at))]),
         (There::Offline, Some(at)) => with(Text::LastHereOn, &[("day", &browser::short_day(at))]),
     }
 }

@@ -8,7 +8,7 @@ use crate::dynamic::{effect, part, part_if, text};
 use crate::i18n::{Text, tr, with};
 use crate::router::Address;
 use crate::state::State;
-use client::search::{Further, further};
+use client::search::{Further, further, with_moments};
 use leptos::html;
 use leptos::prelude::*;
 use shared::markdown;
@@ -47,7 +47,7 @@ pub(crate) fn SearchPage() -> impl IntoView {
         }
         is_busy.set(true);
         leptos::task::spawn_local(async move {
-            let answer = api::search(&asked, within, from).await;
+            let answer = api::search(&with_moments(&asked, browser::day_begins), within, from).await;
             // An answer to an older question is not shown over a newer one's.
             if round.try_get_value() != this {
                 return;
@@ -163,15 +163,14 @@ fn row(state: State, result: SearchResult, words: &[String]) -> AnyView {
     let files = event.kind.as_message().into_iter().flat_map(|message| &message.attachments);
     let files: Vec<_> =
         files.map(|file| view! { <bdi class="search__file">{format!("📎 {}", file.name)}</bdi> }.into_any()).collect();
-    let is_today = browser::day(event.at) == browser::day(browser::now());
-    let at = if is_today { browser::time(event.at) } else { browser::long_day(event.at) };
+    let at = if browser::is_today(event.at) { browser::time(event.at) } else { browser::long_day(event.at) };
     view! {
         <li>
             <a class="search__result" href=Address::Message(conversation, event.seq).path()>
                 <span class="search__where">
                     <bdi class="search__sender">{text(move || name.get())}</bdi>
                     <bdi class="search__place">{text(move || summary.with(|summary| title(state, summary.as_ref())))}</bdi>
-                    <time class="search__time">{at}</time>
+                    <time class="search__time" datetime=browser::machine_time(event.at)>{at}</time>
                 </span>
                 <span class="search__text" dir="auto">{marked.collect::<Vec<_>>()}</span>
                 {files}

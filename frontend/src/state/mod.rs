@@ -202,6 +202,7 @@ impl State {
     }
 
     fn welcome(self, welcome: Welcome) {
+        browser::set_clock(welcome.now);
         self.timelines.set_kept(Vec::new());
         let Welcome { user, limits, conversations, more, presence, group_requests, .. } = welcome;
         let me = user.id;
