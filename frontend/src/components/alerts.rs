@@ -1,8 +1,10 @@
 //! Tells of messages outside the page: by a notification, a sound, and a number in the tab's picture. Of several tabs
-//! one tells; of what is on a screen none does. With it comes what else nobody waits for: writing down how everything
+//! one tells; of what somebody sees none does. What was told is taken back when it is read or deleted, and changes with its
+//! message. With it comes what else nobody waits for: reading messages out, showing times anew, writing down how everything
 //! stands, and following the builds of the page.
 
-use crate::browser;
+use super::news::News;
+use super::passing;
 use crate::connection::{last, push, tabs};
 use crate::dynamic::effect;
 use crate::i18n::{Text, tr};
@@ -10,11 +12,14 @@ use crate::router::{Address, Router};
 use crate::state::State;
 use crate::state::alert::{self, TOLD};
 use crate::state::quote::said;
+use crate::{api, browser};
 use client::Millis;
 use client::connection::Status;
+use client::timeline::Load;
 use leptos::prelude::*;
-use shared::event::Event;
-use shared::ids::{ConversationId, Seq};
+use shared::code::Code;
+use shared::event::{Event, EventKind};
+use shared::ids::{ConversationId, Seq, UserId};
 use std::cell::Cell;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -31,38 +36,68 @@ const SOUND_EVERY: Millis = 2_000;
 /// So many notifications are looked after; an older one stays until the browser takes it away.
 const KEPT_MAX: usize = 20;
 
+/// So many messages wait to be told at most, for [`PATIENCE`] or so; of one more than that the list tells alone.
+const WAITING_MAX: usize = 100;
+
 /// A notification, and what happens when it is clicked.
 struct Shown {
     conversation: ConversationId,
+    seq: Seq,
+    sender: UserId,
     notification: Notification,
     _click: Closure<dyn FnMut()>,
 }
 
-type Kept = StoredValue<Vec<Shown>, LocalStorage>;
+/// What is about to be told, as it is by now, and what was.
+#[derive(Default)]
+struct Told {
+    waiting: Vec<Event>,
+    shown: Vec<Shown>,
+}
+
+type Kept = StoredValue<Told, LocalStorage>;
 
 #[component]
 pub(crate) fn Alerts() -> impl IntoView {
     let state = expect_context::<State>();
     let router = expect_context::<Router>();
-    let shown: Kept = StoredValue::new_local(Vec::new());
-    state.alerts.teller.set_value(Some(Callback::new(move |event| tell(state, router, shown, event))));
+    let kept: Kept = StoredValue::new_local(Told::default());
+    let news = News::new(state);
+    let hear = move |event: Event| match &event.kind {
+        EventKind::Deleted(deleted) => {
+            news.forget(event.conversation, deleted.target);
+            take_back(kept, event.conversation, deleted.target);
+        }
+        EventKind::Edited(edited) => {
+            news.forget(event.conversation, edited.target);
+            renew(state, router, kept, event.conversation, edited.target, &edited.content);
+        }
+        EventKind::Message(message) => {
+            if Some(event.sender) != state.session.me() && state.is_on_screen(event.conversation) {
+                news.hear(&event, message);
+            }
+            tell(state, router, kept, event);
+        }
+        _ => {}
+    };
+    state.alerts.teller.set_value(Some(Callback::new(hear)));
     on_cleanup(move || state.alerts.teller.set_value(None));
     last::watch(state);
+    passing::watch(state);
     follow_builds(state);
+    effect(move || {
+        if state.link.status.get() == Status::Open {
+            leptos::task::spawn_local(look_again(kept));
+        }
+    });
     effect(move || {
         let unread = state.conversations.unread.get();
         mark_icon(unread);
         // What was read, here or elsewhere, needs no notification any more.
-        let is_read = |one: &Shown| state.conversations.standing(one.conversation).is_none_or(|now| now.unread == 0);
-        let _ = shown.try_update_value(|shown| {
-            shown.iter().filter(|one| is_read(one)).for_each(|one| one.notification.close());
-            shown.retain(|one| !is_read(one));
-        });
+        let is_read = move |id| state.conversations.standing(id).map(|now| now.unread == 0);
+        close_if(kept, |one| is_read(one.conversation).unwrap_or(true));
         if is_wanted_here() {
-            leptos::task::spawn_local(push::close(move |tag| {
-                let standing = tag.parse().ok().and_then(|id| state.conversations.standing(id));
-                standing.is_some_and(|now| now.unread == 0)
-            }));
+            leptos::task::spawn_local(push::close(move |id, _| is_read(id).unwrap_or(false)));
         }
     });
 }
@@ -90,11 +125,85 @@ fn follow_builds(state: State) {
     });
 }
 
-fn tell(state: State, router: Router, shown: Kept, event: Event) {
+/// Closes the notifications of which this holds.
+fn close_if(kept: Kept, is_over: impl Fn(&Shown) -> bool) {
+    let _ = kept.try_update_value(|told| {
+        told.shown.iter().filter(|one| is_over(one)).for_each(|one| one.notification.close());
+        told.shown.retain(|one| !is_over(one));
+    });
+}
+
+/// A message is deleted: nothing that tells of it stays, nor comes.
+fn take_back(kept: Kept, id: ConversationId, seq: Seq) {
+    drop(take_waiting(kept, id, seq));
+    close_if(kept, |one| (one.conversation, one.seq) == (id, seq));
+    close_pushed(id, seq);
+}
+
+/// A message says something else now, and so does what tells of it. What was told while the page was closed goes.
+fn renew(state: State, router: Router, kept: Kept, id: ConversationId, seq: Seq, content: &str) {
+    let sender = kept.try_update_value(|told| {
+        let waiting = told.waiting.iter_mut().find(|event| (event.conversation, event.seq) == (id, seq));
+        if let Some(EventKind::Message(message)) = waiting.map(|event| &mut event.kind) {
+            content.clone_into(&mut message.content);
+        }
+        told.shown.iter().find(|one| (one.conversation, one.seq) == (id, seq)).map(|one| one.sender)
+    });
+    if let Some(sender) = sender.flatten() {
+        let _ = show(state, router, kept, (id, seq), sender, &said(content, &[]));
+    }
+    close_pushed(id, seq);
+}
+
+fn close_pushed(id: ConversationId, seq: Seq) {
+    if is_wanted_here() {
+        leptos::task::spawn_local(push::close(move |conversation, told| (conversation, told) == (id, seq)));
+    }
+}
+
+/// A message that waits to be told, as it is by now; `None` if it was deleted meanwhile.
+fn take_waiting(kept: Kept, id: ConversationId, seq: Seq) -> Option<Event> {
+    let taken = kept.try_update_value(|told| {
+        let at = told.waiting.iter().position(|event| (event.conversation, event.seq) == (id, seq))?;
+        Some(told.waiting.remove(at))
+    });
+    taken.flatten()
+}
+
+/// What was told may have been deleted while there was no connection.
+async fn look_again(kept: Kept) {
+    let places =
+        kept.try_with_value(|told| told.shown.iter().map(|one| (one.conversation, one.seq)).collect::<Vec<_>>());
+    for (id, seq) in places.unwrap_or_default() {
+        if is_gone(id, seq).await {
+            close_if(kept, |one| (one.conversation, one.seq) == (id, seq));
+        }
+    }
+    if is_wanted_here() {
+        for (id, seq, notification) in push::shown().await.into_iter().take(KEPT_MAX) {
+            if is_gone(id, seq).await {
+                notification.close();
+            }
+        }
+    }
+}
+
+/// Whether a message is deleted, or not one's own to see any more.
+async fn is_gone(id: ConversationId, seq: Seq) -> bool {
+    match api::events(id, Load::Around(seq), 1).await {
+        Ok(page) => {
+            let event = page.events.iter().find(|event| event.seq == seq);
+            event.and_then(|event| event.kind.as_message()).is_some_and(|message| message.deleted_at.is_some())
+        }
+        Err(error) => error.is(Code::NotFound),
+    }
+}
+
+fn tell(state: State, router: Router, kept: Kept, event: Event) {
     let Some(me) = state.session.me() else { return };
-    let id = event.conversation;
+    let (id, seq) = (event.conversation, event.seq);
     let now = browser::now();
-    let is_fresh = event.at.as_millis() + FRESH_MS > now.as_millis();
+    let is_fresh = event.at.as_millis() + FRESH_MS > browser::awake().as_millis();
     let is_read = state.conversations.standing(id).is_some_and(|now| now.read_seq >= event.seq.into());
     let preferences = state.conversations.preferences(id);
     if !is_fresh
@@ -104,19 +213,30 @@ fn tell(state: State, router: Router, shown: Kept, event: Event) {
     {
         return;
     }
+    let has_room = kept.try_update_value(|told| {
+        let has_room = told.waiting.len() < WAITING_MAX;
+        if has_room {
+            told.waiting.push(event);
+        }
+        has_room
+    });
+    if has_room != Some(true) {
+        return;
+    }
     leptos::task::spawn_local(async move {
-        if !browser::is_visible() {
+        if !browser::is_looked_at() {
             browser::sleep(PATIENCE).await;
         }
-        if !tabs::first(&format!("confab-told-{id}-{}", event.seq)).await
-            || was_told(id, event.seq)
-            || state.is_on_screen(id)
-        {
-            return;
+        if !tabs::first(&format!("confab-told-{id}-{seq}")).await || was_told(id, seq) || state.is_on_screen(id) {
+            return drop(take_waiting(kept, id, seq));
         }
-        if is_wanted_here() {
+        let Some(event) = take_waiting(kept, id, seq) else { return };
+        if is_wanted_here()
+            && let Some(message) = event.kind.as_message()
+        {
+            let text = said(&message.content, &message.attachments);
             // Where it cannot be shown like this (on telephones), the list shows it all the same.
-            let _ = show(state, router, shown, &event);
+            let _ = show(state, router, kept, (id, seq), event.sender, &text);
         }
         if !alert::is_silent() {
             // Before the person has done anything on the page, a browser plays nothing.
@@ -145,33 +265,38 @@ fn was_told(id: ConversationId, seq: Seq) -> bool {
     false
 }
 
-fn show(state: State, router: Router, shown: Kept, event: &Event) -> Result<(), JsValue> {
-    let id = event.conversation;
-    let Some(message) = event.kind.as_message() else { return Ok(()) };
-    let sender = state.people.name(event.sender).get_untracked();
+fn show(
+    state: State,
+    router: Router,
+    kept: Kept,
+    (id, seq): (ConversationId, Seq),
+    sender: UserId,
+    text: &str,
+) -> Result<(), JsValue> {
+    let name = state.people.name(sender).get_untracked();
     let place = state
         .conversations
         .get(id)
         .with_untracked(|summary| crate::components::sidebar::title(state, summary.as_ref()));
     let title = match () {
-        () if sender.is_empty() => tr(Text::NewMessage).to_owned(),
-        () if place.is_empty() || place == sender => sender,
-        () => format!("{sender} · {place}"),
+        () if name.is_empty() => tr(Text::NewMessage).to_owned(),
+        () if place.is_empty() || place == name => name,
+        () => format!("{name} · {place}"),
     };
     let options = NotificationOptions::new();
-    options.set_body(&said(&message.content, &message.attachments));
+    options.set_body(text);
     options.set_icon("/icon.svg");
     // The next one of the conversation takes its place.
     options.set_tag(&id.to_string());
     let notification = Notification::new_with_options(&title, &options)?;
-    let click = click(router, notification.clone(), id, event.seq);
+    let click = click(router, notification.clone(), id, seq);
     notification.set_onclick(Some(click.as_ref().unchecked_ref()));
-    let _ = shown.try_update_value(|shown| {
+    let _ = kept.try_update_value(|Told { shown, .. }| {
         shown.retain(|one| one.conversation != id);
         if shown.len() >= KEPT_MAX {
             shown.remove(0);
         }
-        shown.push(Shown { conversation: id, notification, _click: click });
+        shown.push(Shown { conversation: id, seq, sender, notification, _click: click });
     });
     Ok(())
 }

@@ -283,13 +283,13 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
                 <Icon picture=Picture::Down />
                 {text(way_down)}
             </button>
-            // What is loaded while one reads is no news to be read out.
+            // What is read out is in a region of its own (components/news.rs): here marks change, and pages come.
             <div
                 class="timeline__rows"
                 node_ref=list
                 role="log"
                 data-empty=text(move || is_empty.get().to_string())
-                aria-live=text(move || if is_at_end.get() { "polite" } else { "off" }.to_owned())
+                aria-live="off"
             >
                 {part_if(move || has_older.get(), move || view! {
                     <button type="button" class="timeline__note button button--quiet button--small" on:click=move |_| load_older()>

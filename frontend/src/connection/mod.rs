@@ -81,7 +81,7 @@ impl Link {
         let on_visible = move || {
             if browser::is_visible() {
                 self.drive(state, |machine| machine.handle_visible(now()));
-                state.read_what_is_open();
+                state.come_back();
             }
         };
         on("visibilitychange", Box::new(on_visible));

@@ -4,7 +4,7 @@
 use crate::state::alert;
 use crate::{api, browser};
 use js_sys::Reflect;
-use shared::ids::UserId;
+use shared::ids::{ConversationId, Seq, UserId};
 use shared::push::PushSubscription;
 use std::cell::Cell;
 use wasm_bindgen::{JsCast, JsValue};
@@ -92,16 +92,29 @@ fn read(subscription: &JsValue) -> Option<PushSubscription> {
     })
 }
 
-/// Takes away what was told while the page was closed, where its conversation is one of these.
-pub(crate) async fn close(is_read: impl Fn(&str) -> bool) {
-    let Some(registration) = registration().await else { return };
-    let Ok(asked) = registration.get_notifications() else { return };
-    let Ok(Ok(all)) = JsFuture::from(asked).await.map(JsCast::dyn_into::<js_sys::Array>) else { return };
-    for notification in all.iter().filter_map(|one| one.dyn_into::<web_sys::Notification>().ok()) {
-        if notification.tag().is_some_and(|tag| is_read(&tag)) {
+/// Takes away what was told while the page was closed, where this holds of its message.
+pub(crate) async fn close(is_over: impl Fn(ConversationId, Seq) -> bool) {
+    for (conversation, seq, notification) in shown().await {
+        if is_over(conversation, seq) {
             notification.close();
         }
     }
+}
+
+/// What was told while the page was closed and is still there, and of which messages.
+pub(crate) async fn shown() -> Vec<(ConversationId, Seq, web_sys::Notification)> {
+    let Some(asked) = registration().await.and_then(|registration| registration.get_notifications().ok()) else {
+        return Vec::new();
+    };
+    let Ok(Ok(all)) = JsFuture::from(asked).await.map(JsCast::dyn_into::<js_sys::Array>) else { return Vec::new() };
+    let told = all.iter().filter_map(|one| {
+        let notification = one.dyn_into::<web_sys::Notification>().ok()?;
+        // The address it leads to (worker.js).
+        let path = Reflect::get(&notification.data(), &"path".into()).ok()?.as_string()?;
+        let (conversation, seq) = path.strip_prefix("/c/")?.split_once('/')?;
+        Some((conversation.parse().ok()?, Seq::new(seq.parse().ok()?)?, notification))
+    });
+    told.collect()
 }
 
 /// The browser's, if it has one and the page stays in it.

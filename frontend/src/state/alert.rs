@@ -3,7 +3,7 @@
 
 use crate::browser;
 use leptos::prelude::*;
-use shared::event::Event;
+use shared::event::{Event, EventKind};
 use shared::ids::Timestamp;
 
 /// Whether notifications are shown here.
@@ -26,10 +26,10 @@ impl Alerts {
         Self { teller: StoredValue::new(None) }
     }
 
-    /// A message has come.
+    /// A message has come, or one that was told of may be another now, or none.
     pub(crate) fn heard(self, event: &Event) {
         if let Some(teller) = self.teller.get_value()
-            && event.kind.as_message().is_some()
+            && matches!(event.kind, EventKind::Message(_) | EventKind::Edited(_) | EventKind::Deleted(_))
         {
             teller.run(event.clone());
         }

@@ -106,7 +106,8 @@ impl State {
         self.load(id, if self.timelines.can_go(id) { Load::Around(seq) } else { Load::Newest });
     }
 
-    /// Whether somebody looks at the end of this conversation.
+    /// Whether the person sees what comes into this conversation: it is open down to its end, in a window that is visible
+    /// and has the focus. What is read, what is told outside the page and what is read out all depend on this.
     pub(crate) fn is_on_screen(self, id: ConversationId) -> bool {
         self.open.get_value() == Some((id, true)) && browser::is_looked_at()
     }
@@ -135,8 +136,11 @@ impl State {
     /// What is on the screen, down to its end, is read.
     pub(crate) fn read_what_is_open(self) {
         let Some((id, true)) = self.open.get_value() else { return };
+        if !self.is_on_screen(id) {
+            return self.set_apart(id);
+        }
         // What is not loaded is on no screen.
-        if !browser::is_visible() || !self.timelines.is_at_newest(id) {
+        if !self.timelines.is_at_newest(id) {
             return;
         }
         // Nor is what has come since it was written down.
@@ -146,6 +150,23 @@ impl State {
         }
         if let Some(seq) = self.conversations.read_all(id).and_then(|cursor| Seq::new(cursor.get())) {
             self.link.drive(self, |machine| machine.read(id, seq));
+        }
+    }
+
+    /// What comes while nobody looks is new to whoever comes back.
+    fn set_apart(self, id: ConversationId) {
+        if let Some(standing) = self.conversations.standing(id).filter(|standing| standing.unread > 0) {
+            self.timelines.set_new_after(id, Some(standing.read_seq));
+        }
+    }
+
+    /// The person may be back at the page. What has come meanwhile is shown from its beginning on, as in a conversation that
+    /// is opened, and read as far as it is seen.
+    pub(crate) fn come_back(self) {
+        let Some((id, _)) = self.open.get_value().filter(|(id, _)| self.is_on_screen(*id)) else { return };
+        let is_new = self.conversations.standing(id).is_some_and(|standing| standing.unread > 0);
+        if !(is_new && self.begin_at_new(id)) {
+            self.read_what_is_open();
         }
     }
 
