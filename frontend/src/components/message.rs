@@ -90,12 +90,11 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
                 });
                 view! { <div class="message__avatar">{avatar}</div> }.into_any()
             })}
-            {part_if(is_first, move || view! {
-                <header class="message__head">
-                    <bdi class="message__sender">{text(move || name.get())}</bdi>
-                    <time class="message__time">{of_row(|row| browser::time(row.at))}</time>
-                </header>
-            }.into_any())}
+            // Of the later rows of a person it is heard, and the time is seen where one points.
+            <header class="message__head">
+                <bdi class="message__sender">{text(move || name.get())}</bdi>
+                <time class="message__time" datetime=of_row(|row| browser::machine_time(row.at))>{of_row(|row| browser::time(row.at))}</time>
+            </header>
             {reply_to.map(|target| view! {
                 <button
                     type="button"
