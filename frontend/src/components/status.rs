@@ -4,6 +4,7 @@ use crate::browser;
 use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, count, tr, with};
 use crate::state::State;
+use client::Millis;
 use client::connection::{Connection, Ended, Status};
 use leptos::prelude::*;
 use std::time::Duration;
@@ -35,10 +36,12 @@ pub(crate) fn StatusBar() -> impl IntoView {
             let seconds = move || until.saturating_sub(now.get().max(browser::monotonic())).div_ceil(1_000);
             view! {
                 <div class="status status--quiet">
-                    {text(move || match seconds() {
+                    // Each second is seen; how long it takes is heard once.
+                    <span class="visually-hidden">{count(Text::Patience, left(until).max(1), &[])}</span>
+                    <span aria-hidden="true">{text(move || match seconds() {
                         0 => tr(Text::SendingNow).to_owned(),
                         seconds => count(Text::Patience, seconds, &[]),
-                    })}
+                    })}</span>
                 </div>
             }
             .into_any()
@@ -50,7 +53,8 @@ pub(crate) fn StatusBar() -> impl IntoView {
             let seconds = move || until.saturating_sub(now.get().max(browser::monotonic())).div_ceil(1_000);
             view! {
                 <div class="status">
-                    <span>{text(move || match seconds() {
+                    <span class="visually-hidden">{tr(Text::Reconnecting)}</span>
+                    <span aria-hidden="true">{text(move || match seconds() {
                         0 => tr(Text::Reconnecting).to_owned(),
                         seconds => count(Text::ConnectionLost, seconds, &[]),
                     })}</span>
@@ -101,6 +105,11 @@ pub(crate) fn StatusBar() -> impl IntoView {
             }.into_any())}
         </div>
     }
+}
+
+/// Seconds until a moment.
+fn left(until: Millis) -> u64 {
+    until.saturating_sub(browser::monotonic()).div_ceil(1_000)
 }
 
 /// Why the server does not want this page back, in words.
