@@ -1,6 +1,7 @@
 //! No barriers: every screen, in every theme, is looked at by a program that finds what keeps people out.
 
 use crate::support::{Driver, Person, Server, eventually};
+use serde_json::json;
 use thirtyfour::prelude::*;
 
 /// Looks at what is on the screen in light, dark and high contrast.
@@ -115,6 +116,53 @@ async fn no_screen_has_a_serious_barrier() {
     look(&ada, "the list on a telephone").await;
     ada.opens("Ben Okafor").await;
     look(&ada, "a conversation on a telephone").await;
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}
+
+#[tokio::test]
+async fn who_listens_hears_new_messages_once_and_no_marks() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::arrives("Ada Lovelace", &driver, &server).await;
+    ada.is_listened_to().await;
+    ada.signs_in_or_up().await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    ben.writes_to(&["Ada Lovelace"], "hello").await;
+    ada.opens("Ben Okafor").await;
+    let listen = "const region = document.querySelector('[data-news]'); if (!region) return false; window.heard = [];
+        new MutationObserver(() => { if (region.textContent) heard.push(region.textContent) }).observe(region, { childList: true });
+        return region.ariaLive";
+    eventually("there is something to listen to", || async { ada.js(listen).await == json!("polite") }).await;
+    ada.says("my own").await;
+    ben.sees("my own").await;
+    let marks = "return [...document.querySelectorAll('.message__mark')].map((e) => e.dataset.mark)";
+    eventually("it is read", || async { ada.js(marks).await == json!(["read"]) }).await;
+    ben.says("*one*").await;
+    eventually("it is heard", || async { ada.js("return heard").await == json!(["Ben Okafor: one"]) }).await;
+    // What comes while she is elsewhere is told in another way.
+    ada.is_there(false).await;
+    ben.says("two").await;
+    ada.sees("two").await;
+    ada.is_there(true).await;
+    eventually("she is back", || async { ada.unread("Ben Okafor").await == 0 }).await;
+    // Many at once are counted: each is heard once, by itself or in a number.
+    ben.posts(&["a", "b", "c", "d", "e"].map(String::from)).await;
+    let count = "return heard.slice(1).reduce((sum, text) => sum + (parseInt(text) || text.split('\\n').length), 0)";
+    eventually("five are heard", || async { ada.js(count).await == json!(5) }).await;
+    assert_eq!(ada.js("return heard.some((text) => text.includes('two'))").await, json!(false));
+    let silent = "return [...document.querySelectorAll('.message__mark, .message__text')]
+        .every((e) => e.closest('[aria-live], [role=status], [role=alert]').ariaLive === 'off')";
+    assert_eq!(ada.js(silent).await, json!(true));
+    // What is deleted is not left there to be read.
+    let gone = "return document.querySelector('[data-news]').textContent";
+    ben.says("a secret").await;
+    eventually("it is heard", || async { ada.js(gone).await == json!("Ben Okafor: a secret") }).await;
+    let seq = "const done = arguments[0]; fetch(`/api/conversations/${location.pathname.split('/')[2]}/events`)
+        .then((answer) => answer.json()).then(({ events }) => done(events.at(-1).seq))";
+    let last = ben.browser.execute_async(seq, vec![]).await.unwrap();
+    ben.commands(json!({"type": "delete", "target": last.json()})).await;
+    eventually("it is gone", || async { ada.js(gone).await == json!("") }).await;
     for person in [ada, ben] {
         person.leaves().await;
     }

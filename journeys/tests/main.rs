@@ -26,4 +26,5 @@ mod search;
 mod setting;
 mod support;
 mod talk;
+mod time;
 mod writing;

@@ -196,3 +196,43 @@ async fn what_is_pushed_is_shown_once_and_not_to_whoever_is_looking() {
     assert_eq!(notifications(&ada).await, json!([four]), "and the one before it was not");
     ada.leaves().await;
 }
+
+#[tokio::test]
+async fn what_was_pushed_goes_when_its_message_is_deleted() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    ada.stays_in_the_browser().await;
+    let tools = ada.browser.cdp();
+    let grant = json!({"origin": server.origin(), "permissions": ["notifications"]});
+    tools.send_raw("Browser.grantPermissions", grant).await.unwrap();
+    tools.send_raw("ServiceWorker.enable", json!({})).await.unwrap();
+    ada.js("localStorage.setItem('confab-notify', 'on')").await;
+    ada.goes_to("/emoji.txt").await;
+    let (ben, cy) =
+        (Person::joins("Ben Okafor", &driver, &server).await, Person::joins("Cy Young", &driver, &server).await);
+    for (person, text) in [(&ben, "gone while the page is open"), (&cy, "gone before")] {
+        person.writes_to(&["Ada Lovelace"], text).await;
+        person.has_sent_all().await;
+        eventually("it has an address", || async {
+            person.js("return location.pathname.startsWith('/c/')").await == json!(true)
+        })
+        .await;
+        let conversation = person.js("return location.pathname.split('/')[2]").await;
+        let notice = json!({"conversation": conversation, "seq": 1, "title": person.name, "body": text});
+        let message = json!({"origin": server.origin(), "registrationId": "0", "data": notice.to_string()});
+        tools.send_raw("ServiceWorker.deliverPushMessage", message).await.unwrap();
+    }
+    eventually("both are shown", || async { notifications(&ada).await.as_array().unwrap().len() == 2 }).await;
+    // What was deleted while nobody was here goes when the page comes, and what is deleted now goes at once.
+    cy.commands(json!({"type": "delete", "target": 1})).await;
+    ada.goes_to("/").await;
+    ada.is_connected().await;
+    let titles =
+        || async { notifications(&ada).await.as_array().unwrap().iter().map(|one| one[0].clone()).collect::<Vec<_>>() };
+    eventually("Cy's goes", || async { titles().await == [json!("Ben Okafor")] }).await;
+    ben.commands(json!({"type": "delete", "target": 1})).await;
+    eventually("Ben's goes", || async { titles().await.is_empty() }).await;
+    for person in [ada, ben, cy] {
+        person.leaves().await;
+    }
+}

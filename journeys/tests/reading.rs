@@ -4,7 +4,7 @@ use crate::support::{Driver, Person, Server, eventually};
 use serde_json::json;
 
 /// The message below the line that says what is new, if both are in view.
-async fn first_new(person: &Person) -> String {
+pub(crate) async fn first_new(person: &Person) -> String {
     let script = "const line = document.querySelector('.timeline__new');
         if (!line) return '';
         const pane = document.querySelector('.timeline').getBoundingClientRect();
