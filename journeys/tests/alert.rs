@@ -20,7 +20,7 @@ impl Person {
     pub(crate) async fn is_listened_to(&self) {
         let cdp = self.browser.cdp();
         cdp.send_raw("Page.addScriptToEvaluateOnNewDocument", json!({"source": STAND_IN})).await.unwrap();
-        cdp.send_raw("Emulation.setFocusEmulationEnabled", json!({"enabled": true})).await.unwrap();
+        self.has_focus().await;
     }
 
     async fn told(&self) -> Value {

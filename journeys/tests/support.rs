@@ -346,6 +346,12 @@ impl Person {
         self.browser.cdp().send_raw("Emulation.setDeviceMetricsOverride", metrics).await.unwrap();
     }
 
+    /// This tab is the one that its person looks at. (Of several, the driver's browser gives the focus to the first alone.)
+    pub(crate) async fn has_focus(&self) {
+        let enabled = json!({"enabled": true});
+        self.browser.cdp().send_raw("Emulation.setFocusEmulationEnabled", enabled).await.unwrap();
+    }
+
     pub(crate) async fn prefers(&self, scheme: &str) {
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.browser.cdp().send_raw("Emulation.setEmulatedMedia", features).await.unwrap();

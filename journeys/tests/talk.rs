@@ -54,6 +54,7 @@ async fn two_tabs_of_one_person_agree_and_a_reload_shows_the_same() {
     let first = ada.browser.window().await.unwrap();
     let second = ada.browser.new_tab().await.unwrap();
     ada.browser.switch_to_window(second.clone()).await.unwrap();
+    ada.has_focus().await;
     ada.goes_to("/").await;
     ada.is_connected().await;
     assert_eq!(ada.unread("Everyone").await, 3);
