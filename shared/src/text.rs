@@ -21,6 +21,35 @@ pub(crate) fn is_invisible(c: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Whether a letter belongs to a script whose words are not, or not always, set apart by spaces: Han, Kana, Hangul, Thai,
+/// Lao, Khmer or Burmese.
+#[must_use]
+pub fn is_spaceless(c: char) -> bool {
+    matches!(c,
+        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1100}'..='\u{11ff}' | '\u{1780}'..='\u{17ff}'
+        | '\u{3040}'..='\u{30ff}' | '\u{3100}'..='\u{318f}' | '\u{31a0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}'
+        | '\u{4e00}'..='\u{9fff}' | '\u{a960}'..='\u{a97f}' | '\u{ac00}'..='\u{d7ff}' | '\u{f900}'..='\u{faff}'
+        | '\u{ff66}'..='\u{ff9d}' | '\u{20000}'..='\u{3ffff}')
+}
+
+/// Whether a character is part of a word of any script: a letter, a digit, or a mark that stands on or joins letters. The
+/// standard library knows the first two; between U+0300 and U+2000 the rest is marks but for the punctuation listed here.
+pub(crate) fn is_word(c: char) -> bool {
+    c.is_alphanumeric()
+        || match c {
+            '\u{300}'..='\u{1fff}' => !matches!(c,
+                '\u{37e}' | '\u{387}' | '\u{55a}'..='\u{55f}' | '\u{589}' | '\u{58a}' | '\u{5be}' | '\u{5c0}' | '\u{5c3}'
+                | '\u{5f3}' | '\u{5f4}' | '\u{609}'..='\u{60d}' | '\u{61b}'..='\u{61f}' | '\u{66a}'..='\u{66d}'
+                | '\u{6d4}' | '\u{700}'..='\u{70f}' | '\u{964}' | '\u{965}' | '\u{e4f}' | '\u{e5a}' | '\u{e5b}'
+                | '\u{f04}'..='\u{f14}' | '\u{f3a}'..='\u{f3d}' | '\u{104a}'..='\u{104f}' | '\u{10fb}'
+                | '\u{1360}'..='\u{1368}' | '\u{1680}' | '\u{17d4}'..='\u{17da}' | '\u{1800}'..='\u{180a}'),
+            _ => matches!(c,
+                '\u{200c}' | '\u{200d}' | '\u{20d0}'..='\u{20f0}' | '\u{302a}'..='\u{302f}' | '\u{3099}' | '\u{309a}'
+                | '\u{a66f}'..='\u{abff}' | '\u{fb1e}' | '\u{fe00}'..='\u{fe0e}' | '\u{fe20}'..='\u{fe2f}'
+                | '\u{10000}'..='\u{1cfff}' | '\u{e0100}'..='\u{e01ef}'),
+        }
+}
+
 /// Whether there is nothing to see in a text.
 #[must_use]
 pub fn is_blank(text: &str) -> bool {
@@ -87,6 +116,22 @@ mod tests {
     #[test]
     fn the_null_character_is_refused() {
         assert_eq!(code("a\0b"), Some(Code::BadField));
+    }
+
+    #[test]
+    fn letters_digits_and_marks_of_any_script_are_parts_of_words_and_punctuation_is_none() {
+        for c in "aZ0éßяΩאشहि्คั้가あ々語\u{301}\u{3099}\u{94d}\u{e48}\u{64e}\u{200d}".chars() {
+            assert!(is_word(c), "{c:?}");
+        }
+        for c in " _*.,!?()\"'“”«»‘’…—–。，）」、！、،؛؟۔।॥։።፣။៕·👍→€".chars()
+        {
+            assert!(!is_word(c), "{c:?}");
+        }
+        for (c, is_one) in
+            [('語', true), ('か', true), ('ค', true), ('가', true), ('a', false), ('я', false), ('ش', false)]
+        {
+            assert_eq!(is_spaceless(c), is_one, "{c:?}");
+        }
     }
 
     proptest! {

@@ -479,22 +479,13 @@ fn words(text: &str) -> String {
         if sign == '\0' {
             // It would end what SQLite reads.
             words.push(' ');
-        } else if is_spaceless(sign) {
+        } else if shared::text::is_spaceless(sign) {
             words.extend([' ', sign, ' ']);
         } else {
             words.push(sign);
         }
     }
     words
-}
-
-/// Han, Kana, Hangul, Thai, Lao, Khmer and Burmese: scripts whose words are not, or not always, set apart.
-fn is_spaceless(sign: char) -> bool {
-    matches!(sign,
-        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1100}'..='\u{11ff}' | '\u{1780}'..='\u{17ff}'
-        | '\u{3040}'..='\u{30ff}' | '\u{3100}'..='\u{318f}' | '\u{31a0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}'
-        | '\u{4e00}'..='\u{9fff}' | '\u{a960}'..='\u{a97f}' | '\u{ac00}'..='\u{d7ff}' | '\u{f900}'..='\u{faff}'
-        | '\u{ff66}'..='\u{ff9d}' | '\u{20000}'..='\u{3ffff}')
 }
 
 #[cfg(test)]
