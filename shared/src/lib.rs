@@ -12,7 +12,7 @@
 //!   [`group_request`], [`welcome`] — the payloads of one feature each.
 //! * [`account`], [`attachment`], [`search`], [`push`] — HTTP bodies.
 //! * [`alert`] — what somebody wants to be told of.
-//! * [`ids`], [`code`], [`close`], [`limits`], [`text`], [`name`] — what all of the above are made of.
+//! * [`ids`], [`code`], [`close`], [`limits`], [`text`], [`fold`], [`name`] — what all of the above are made of.
 //! * [`markdown`], [`mention`] — what stands in a message's text.
 //! * [`page`] — the page's own addresses.
 //! * `schema` (with the feature of this name) — all of it as JSON Schema.
@@ -40,6 +40,7 @@ pub mod welcome;
 
 pub mod close;
 pub mod code;
+pub mod fold;
 pub mod ids;
 pub mod limits;
 pub mod markdown;

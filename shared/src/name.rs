@@ -8,6 +8,7 @@
 //! with them. The page tells such people apart where one picks them.
 
 use crate::code::{Code, Rejection};
+use crate::fold::composed;
 use crate::text::{is_blank, is_invisible, is_space};
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -33,13 +34,14 @@ pub fn name(text: &str, chars_max: usize, field: &str) -> Result<String, Rejecti
     Ok(name)
 }
 
-/// A text of one line as it is stored: 1 to `chars_max` characters, trimmed, several spaces become one.
+/// A text of one line as it is stored: 1 to `chars_max` characters, composed (NFC), trimmed, several spaces become one.
 ///
 /// # Errors
 /// `invalid` with the sentence to show beside the field.
 pub fn line(text: &str, chars_max: usize, field: &str) -> Result<String, Rejection> {
     let refuse = |message: String| Err(Rejection::new(Code::Invalid, message).field(field));
-    let trimmed = text.trim_matches(is_space);
+    let composed = composed(text);
+    let trimmed = composed.trim_matches(is_space);
     if is_blank(trimmed) {
         return refuse("Please give a name that can be seen".into());
     }
@@ -304,7 +306,7 @@ mod tests {
             "Аda",
             "क्षत्रिय",
         ] {
-            assert_eq!(checked(good).as_deref(), Some(good));
+            assert_eq!(checked(good).as_deref(), Some(&*composed(good)));
         }
     }
 
@@ -313,6 +315,15 @@ mod tests {
         assert_eq!(checked("Sam  ").as_deref(), Some("Sam"));
         for same in ["Sam  Hill", "Sam\u{a0}Hill", " Sam \u{2003} Hill", "Sam\u{3000} Hill", "Sam\u{202f}Hill"] {
             assert_eq!(checked(same).as_deref(), Some("Sam Hill"), "{same:?}");
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_name_are_stored_as_one() {
+        for (one, other) in
+            [("Zo\u{eb}", "Zoe\u{308}"), ("서울", "\u{1109}\u{1165}\u{110b}\u{116e}\u{11af}"), ("Å", "\u{212b}")]
+        {
+            assert_eq!((checked(one), checked(one)), (checked(other), Some(one.to_owned())));
         }
     }
 

@@ -1,4 +1,4 @@
-//! What counts as text: trimming, emptiness and length, the same for every client and the server.
+//! What counts as text: trimming, emptiness and length, and where a word ends, the same for every client and the server.
 
 use crate::code::{Code, Rejection};
 
@@ -22,19 +22,22 @@ pub(crate) fn is_invisible(c: char) -> bool {
 }
 
 /// Whether a letter belongs to a script whose words are not, or not always, set apart by spaces: Han, Kana, Hangul, Thai,
-/// Lao, Khmer or Burmese.
+/// Lao, Khmer, Burmese, and the smaller ones of their neighbours (Yi, Tai, Balinese, Javanese).
 #[must_use]
 pub fn is_spaceless(c: char) -> bool {
     matches!(c,
         '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1100}'..='\u{11ff}' | '\u{1780}'..='\u{17ff}'
+        | '\u{1950}'..='\u{19df}' | '\u{1a20}'..='\u{1aad}' | '\u{1b00}'..='\u{1b7f}' | '\u{3005}'..='\u{3007}'
         | '\u{3040}'..='\u{30ff}' | '\u{3100}'..='\u{318f}' | '\u{31a0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}'
-        | '\u{4e00}'..='\u{9fff}' | '\u{a960}'..='\u{a97f}' | '\u{ac00}'..='\u{d7ff}' | '\u{f900}'..='\u{faff}'
-        | '\u{ff66}'..='\u{ff9d}' | '\u{20000}'..='\u{3ffff}')
+        | '\u{4e00}'..='\u{9fff}' | '\u{a000}'..='\u{a4cf}' | '\u{a960}'..='\u{a9df}' | '\u{a9e0}'..='\u{a9ff}'
+        | '\u{aa60}'..='\u{aadf}' | '\u{ac00}'..='\u{d7ff}' | '\u{f900}'..='\u{faff}'
+        | '\u{ff66}'..='\u{ff9d}' | '\u{17000}'..='\u{18dff}' | '\u{1aff0}'..='\u{1b2ff}' | '\u{20000}'..='\u{3ffff}')
 }
 
 /// Whether a character is part of a word of any script: a letter, a digit, or a mark that stands on or joins letters. The
 /// standard library knows the first two; between U+0300 and U+2000 the rest is marks but for the punctuation listed here.
-pub(crate) fn is_word(c: char) -> bool {
+#[must_use]
+pub fn is_word(c: char) -> bool {
     c.is_alphanumeric()
         || match c {
             '\u{300}'..='\u{1fff}' => !matches!(c,
@@ -48,6 +51,40 @@ pub(crate) fn is_word(c: char) -> bool {
                 | '\u{a66f}'..='\u{abff}' | '\u{fb1e}' | '\u{fe00}'..='\u{fe0e}' | '\u{fe20}'..='\u{fe2f}'
                 | '\u{10000}'..='\u{1cfff}' | '\u{e0100}'..='\u{e01ef}'),
         }
+}
+
+/// Whether a word may end between these two characters and another one begin: one of them is no part of a word, or belongs
+/// to a script without spaces between words. No word ends before a mark that belongs to the letter before it.
+#[must_use]
+pub fn is_border(before: char, after: char) -> bool {
+    !is_word(before) || !is_word(after) || ((is_spaceless(before) || is_spaceless(after)) && !belongs(before, after))
+}
+
+/// Whether the second of two characters is no letter by itself: a vowel sign, a tone, or the rest of a syllable of Hangul. In
+/// scripts without spaces; of other scripts all marks are parts of the word anyway.
+fn belongs(before: char, after: char) -> bool {
+    let stacks = matches!(before, '\u{1039}' | '\u{17d2}' | '\u{200c}' | '\u{200d}');
+    stacks
+        || matches!(after,
+            '\u{300}'..='\u{36f}' | '\u{e31}' | '\u{e33}'..='\u{e3a}' | '\u{e47}'..='\u{e4e}' | '\u{eb1}' | '\u{eb3}'..='\u{ebc}'
+            | '\u{ec8}'..='\u{ece}' | '\u{102b}'..='\u{103e}' | '\u{1056}'..='\u{1059}' | '\u{105e}'..='\u{1060}'
+            | '\u{1062}'..='\u{1064}' | '\u{1067}'..='\u{106d}' | '\u{1071}'..='\u{1074}' | '\u{1082}'..='\u{108d}'
+            | '\u{109a}'..='\u{109d}' | '\u{1160}'..='\u{11ff}' | '\u{17b4}'..='\u{17d3}' | '\u{17dd}'
+            | '\u{1a55}'..='\u{1a7f}' | '\u{1b34}'..='\u{1b44}' | '\u{200c}' | '\u{200d}' | '\u{302a}'..='\u{302f}'
+            | '\u{3099}' | '\u{309a}' | '\u{a980}'..='\u{a983}' | '\u{a9b3}'..='\u{a9c0}' | '\u{d7b0}'..='\u{d7ff}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{ff9e}' | '\u{ff9f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// Whether a character is a picture or sign that people search for and that is neither a letter nor punctuation: emoji,
+/// arrows, signs of currencies and of mathematics. None of ASCII.
+#[must_use]
+pub fn is_symbol(c: char) -> bool {
+    matches!(c, '\u{a2}'..='\u{a6}' | '\u{a9}' | '\u{ac}' | '\u{ae}' | '\u{b0}' | '\u{b1}' | '\u{d7}' | '\u{f7}'
+        | '\u{203c}' | '\u{2049}' | '\u{20a0}'..='\u{20cf}'
+        | '\u{2100}'..='\u{2bff}' | '\u{3004}' | '\u{3012}' | '\u{3013}' | '\u{3020}' | '\u{3030}' | '\u{3036}'
+        | '\u{303d}'..='\u{303f}' | '\u{3200}'..='\u{33ff}' | '\u{4dc0}'..='\u{4dff}' | '\u{1d000}'..='\u{1d3ff}'
+        | '\u{1f000}'..='\u{1fbff}')
+        && !is_word(c)
 }
 
 /// Whether there is nothing to see in a text.
@@ -131,6 +168,39 @@ mod tests {
             [('語', true), ('か', true), ('ค', true), ('가', true), ('a', false), ('я', false), ('ش', false)]
         {
             assert_eq!(is_spaceless(c), is_one, "{c:?}");
+        }
+    }
+
+    #[test]
+    fn words_end_between_letters_of_scripts_without_spaces_and_never_before_a_mark() {
+        for (before, after, expected) in [
+            ('a', 'b', false),
+            ('a', ' ', true),
+            ('-', 'b', true),
+            ('李', '雷', true),
+            ('m', '你', true),
+            ('请', '@', true),
+            ('я', 'ш', false),
+            ('ש', 'א', false),
+            ('क', '\u{93f}', false),
+            ('e', '\u{301}', false),
+            ('か', '\u{3099}', false),
+            ('ก', '\u{e49}', false),
+            ('\u{1100}', '\u{1161}', false),
+            ('가', '나', true),
+            ('佐', '々', true),
+        ] {
+            assert_eq!(is_border(before, after), expected, "{before:?} {after:?}");
+        }
+    }
+
+    #[test]
+    fn pictures_and_signs_are_symbols_and_letters_and_punctuation_are_none() {
+        for c in "🎉👍❤→€©✓🏽🇩☎♠₿∑".chars() {
+            assert!(is_symbol(c), "{c:?}");
+        }
+        for c in "aя語あ5 .,!?—“」。、·#+*\u{301}\u{fe0f}\u{200d}".chars() {
+            assert!(!is_symbol(c), "{c:?}");
         }
     }
 
