@@ -71,6 +71,18 @@ impl Password {
         &self.0
     }
 
+    /// The password in the one spelling that is hashed, however a keyboard composes its letters: the profile `OpaqueString`
+    /// of RFC 8265, section 4.2.
+    #[must_use]
+    pub fn prepared(&self) -> Self {
+        // The category Zs.
+        let is_space = |c: char| {
+            matches!(c, '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
+        };
+        let spaced: String = self.0.chars().map(|c| if is_space(c) { ' ' } else { c }).collect();
+        Self(crate::fold::composed(&spaced).into_owned())
+    }
+
     /// Whether it is long enough for a new password, and not too long. All bytes count; nothing is trimmed. The server
     /// refuses those that are easy to guess besides.
     ///

@@ -235,22 +235,27 @@ impl Passwords {
     /// # Errors
     /// See [`Error`].
     pub async fn hash(&self, asker: Asker, password: Password) -> Result<String, Error> {
-        self.run(asker, move || hash(password.reveal())).await?
+        self.run(asker, move || hash(password.prepared().reveal())).await?
     }
 
-    /// Whether this is the password. Without a hash to compare with (no such account), it takes as
-    /// long and says no, so that time does not tell who has an account.
+    /// Whether this is the password, in any spelling of its letters. Without a hash to compare with (no such account), it
+    /// takes as long and says no, so that time does not tell who has an account.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn verify(&self, asker: Asker, password: Password, stored: Option<String>) -> Result<bool, Error> {
-        self.run(asker, move || match stored {
-            None => {
-                let _ = std::hint::black_box(hash(password.reveal()));
-                false
-            }
-            Some(stored) => PasswordHash::new(&stored)
-                .is_ok_and(|stored| argon2().verify_password(password.reveal().as_bytes(), &stored).is_ok()),
+        self.run(asker, move || {
+            let is_it = |password: &Password| match &stored {
+                None => {
+                    let _ = std::hint::black_box(hash(password.reveal()));
+                    false
+                }
+                Some(stored) => PasswordHash::new(stored)
+                    .is_ok_and(|stored| argon2().verify_password(password.reveal().as_bytes(), &stored).is_ok()),
+            };
+            let prepared = password.prepared();
+            // Hashes from before are of what was typed.
+            is_it(&prepared) || (prepared != password && is_it(&password))
         })
         .await
     }
@@ -261,7 +266,7 @@ impl Passwords {
     /// # Errors
     /// [`Error::Guessable`]; see [`Error`] for others.
     pub async fn check_new(&self, asker: Asker, password: &Password, about: Vec<String>) -> Result<(), Error> {
-        let password = password.clone();
+        let password = password.prepared();
         match self.run(asker, move || guess::is_guessable(password.reveal(), &about)).await? {
             true => Err(Error::Guessable),
             false => Ok(()),
@@ -357,6 +362,23 @@ mod tests {
         assert!(verify(&long).await);
         assert!(!verify(&long[1..]).await);
         assert!(!verify(&format!(" {}", &long[1..])).await);
+    }
+
+    #[tokio::test]
+    async fn password_is_the_same_in_every_spelling_and_hashes_from_before_go_on() {
+        let passwords = Passwords::new(true);
+        let (composed, taken_apart) = ("p\u{e4}ssw\u{f6}rd caf\u{e9}", "pa\u{308}sswo\u{308}rd\u{a0}cafe\u{301}");
+        let verify = async |text: &str, stored: &str| {
+            passwords.verify(asker(1, "ada"), password(text), Some(stored.to_owned())).await.expect("checked")
+        };
+        for text in [composed, taken_apart] {
+            let stored = passwords.hash(newcomer(1), password(text)).await.expect("hashed");
+            assert!(verify(composed, &stored).await && verify(taken_apart, &stored).await, "{text:?}");
+            assert!(!verify("passwo\u{308}rd caf\u{e9}", &stored).await);
+        }
+        let from_before = hash(taken_apart).expect("hashed");
+        assert!(verify(taken_apart, &from_before).await);
+        assert!(!verify(composed, &from_before).await, "the control: that hash is of the other spelling");
     }
 
     #[tokio::test]

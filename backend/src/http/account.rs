@@ -36,7 +36,7 @@ pub async fn create(
 ) -> Result<Response, Refused> {
     let email = account::email(&body.email)?.to_owned();
     let display_name = account::display_name(&body.display_name)?;
-    body.password.check()?;
+    body.password.prepared().check()?;
     let asker = Asker { site: site(address), person: None };
     // Taken before the password is judged, which is dear, and given back if that refuses it. From then on the answer tells
     // whether the address is taken, so it is not given back, whatever fails.
@@ -87,7 +87,7 @@ pub async fn change(
     let display_name = display_name.filter(|name| *name != session.user.display_name);
     let display_name = display_name.as_deref().map(account::display_name).transpose()?;
     let email = email.as_deref().map(account::email).transpose()?.map(str::to_owned);
-    password.as_ref().map(|password| password.check()).transpose()?;
+    password.as_ref().map(|password| password.prepared().check()).transpose()?;
     if email.is_some() || password.is_some() {
         check_owner(&app, address, &session, current_password).await?;
     }

@@ -25,6 +25,21 @@ async fn bearer(server: &Server, method: Method, path: &str, token: &str, body: 
 }
 
 #[tokio::test]
+async fn somebody_signs_in_however_their_keyboard_composes_letters() {
+    let server = Server::start();
+    let (composed, taken_apart) = ("p\u{e4}ssw\u{f6}rd caf\u{e9} 9", "pa\u{308}sswo\u{308}rd cafe\u{301} 9");
+    let account = json!({"email": "zoe@example.org", "displayName": "Zoë", "password": composed});
+    assert_eq!(server.post("/api/accounts", None, &account).await.status(), 201);
+    for (password, status) in [(composed, 200), (taken_apart, 200), ("passwo\u{308}rd cafe\u{301} 9", 401)] {
+        let body = json!({"email": "zoe@example.org", "password": password});
+        assert_eq!(server.post("/api/session", None, &body).await.status(), status, "{password:?}");
+    }
+    // Ten characters are ten letters, not letters and their marks.
+    let account = json!({"email": "ben@example.org", "displayName": "Ben", "password": "a\u{308}o\u{308}u\u{308}e\u{301}i\u{302}"});
+    assert_eq!(server.post("/api/accounts", None, &account).await.status(), 422);
+}
+
+#[tokio::test]
 async fn devices_are_listed_and_one_can_be_ended() {
     let server = Server::start();
     let ada = server.sign_up("Ada").await;
