@@ -111,8 +111,8 @@ impl Seed {
     /// When the database fails.
     pub fn people(&mut self, count: usize) -> Result<()> {
         let mut account = self.database.prepare_cached(
-            "INSERT INTO user (id, email, email_key, display_name, name_key, password_hash, created_at)
-             VALUES (?1, ?2, ?2, ?3, ?4, '', ?5)",
+            "INSERT INTO user (id, email, email_key, display_name, name_key, name_fold, name_exact, password_hash, created_at)
+             VALUES (?1, ?2, ?2, ?3, ?4, ?4, ?4, '', ?5)",
         )?;
         let mut signed_in = self.database.prepare_cached(
             "INSERT INTO session (id, token_hash, user, created_at, last_seen_at, user_agent, expires_at)

@@ -20,8 +20,8 @@ use crate::timeline::Row;
 use litemap::LiteMap;
 use shared::event::{Event, EventKind};
 use shared::ids::{Seq, Timestamp, UserId};
-use shared::message::Message;
-use shared::reaction::Reaction;
+use shared::message::{Edited, Message};
+use shared::reaction::{Reaction, is_same};
 
 /// Something that happened to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Change {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum What {
-    Edited(String, Vec<UserId>),
+    Edited(Edited),
     Deleted,
     Reacted { emoji: String, on: bool },
 }
@@ -52,7 +52,7 @@ impl Change {
     #[must_use]
     pub fn of(event: &Event) -> Option<(Seq, Self)> {
         let (target, what) = match &event.kind {
-            EventKind::Edited(edited) => (edited.target, What::Edited(edited.content.clone(), edited.mentions.clone())),
+            EventKind::Edited(edited) => (edited.target, What::Edited(edited.clone())),
             EventKind::Deleted(deleted) => (deleted.target, What::Deleted),
             EventKind::Reacted(reacted) => {
                 (reacted.target, What::Reacted { emoji: reacted.emoji.clone(), on: reacted.on })
@@ -69,7 +69,7 @@ impl Change {
             return false;
         }
         match &self.what {
-            What::Edited(content, mentions) => self.edit(content, mentions, row, text),
+            What::Edited(edited) => self.edit(edited, row, text),
             What::Deleted => {
                 delete(row, self.at);
                 true
@@ -79,9 +79,10 @@ impl Change {
         }
     }
 
-    fn edit(&self, content: &str, mentions: &[UserId], row: &mut Row, text: &mut Text) -> bool {
+    fn edit(&self, edited: &Edited, row: &mut Row, text: &mut Text) -> bool {
+        let Edited { content, mentions, mention_names, .. } = edited;
         if *text == Text::Ahead {
-            let is_this = row.edited_at == Some(self.at) && (row.content == content || content.is_empty());
+            let is_this = row.edited_at == Some(self.at) && (row.content == *content || content.is_empty());
             let is_earlier = row.edited_at.is_some_and(|shown| self.at <= shown);
             if is_this || !is_earlier {
                 *text = Text::OfRun;
@@ -96,6 +97,7 @@ impl Change {
         }
         content.clone_into(&mut row.content);
         mentions.clone_into(&mut row.mentions);
+        mention_names.clone_into(&mut row.mention_names);
         row.edited_at = Some(self.at);
         true
     }
@@ -111,6 +113,7 @@ pub fn begin(message: &Message, event: &Event, is_edit_waiting: bool) -> (Row, T
         content: message.content.clone(),
         attachments: message.attachments.clone(),
         mentions: message.mentions.clone(),
+        mention_names: message.mention_names.clone(),
         reply_to: message.reply_to,
         edited_at: message.edited_at,
         deleted_at: None,
@@ -129,13 +132,14 @@ fn delete(row: &mut Row, at: Timestamp) {
     row.content.clear();
     row.attachments.clear();
     row.mentions.clear();
+    row.mention_names.clear();
     row.reactions.clear();
     row.edited_at = None;
     row.deleted_at = Some(at);
 }
 
 fn add(reactions: &mut Vec<Reaction>, emoji: &str, user: UserId) -> bool {
-    match reactions.iter_mut().find(|reaction| reaction.emoji == emoji) {
+    match reactions.iter_mut().find(|reaction| is_same(&reaction.emoji, emoji)) {
         Some(reaction) if reaction.users.contains(&user) => return false,
         Some(reaction) => reaction.users.push(user),
         None => reactions.push(Reaction { emoji: emoji.to_owned(), users: vec![user], more: 0 }),
@@ -144,7 +148,7 @@ fn add(reactions: &mut Vec<Reaction>, emoji: &str, user: UserId) -> bool {
 }
 
 fn remove(reactions: &mut Vec<Reaction>, emoji: &str, user: UserId) -> bool {
-    let Some(index) = reactions.iter().position(|reaction| reaction.emoji == emoji) else { return false };
+    let Some(index) = reactions.iter().position(|reaction| is_same(&reaction.emoji, emoji)) else { return false };
     let reaction = &mut reactions[index];
     let before = reaction.count();
     match reaction.users.iter().position(|other| *other == user) {

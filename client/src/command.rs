@@ -95,6 +95,7 @@ impl Command {
                 target: edit.target,
                 content: edit.content.trim().to_owned(),
                 mentions: Vec::new(),
+                mention_names: Vec::new(),
             }),
             Command::Delete(delete) => EventKind::Deleted(Deleted { target: delete.target }),
             Command::React(React { target, emoji, on, .. }) => EventKind::Reacted(Reacted { target, emoji, on }),

@@ -235,6 +235,7 @@ impl Timeline {
             content: send.content.clone(),
             attachments,
             mentions: Vec::new(),
+            mention_names: Vec::new(),
             reply_to: send.reply_to,
             edited_at: None,
             deleted_at: None,

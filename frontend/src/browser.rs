@@ -5,7 +5,9 @@ use client::Millis;
 use client::clock::Clock;
 use js_sys::{Date, Intl, Object, Reflect};
 use leptos::prelude::{ArcTrigger, Notify, Track};
+use shared::fold::folded;
 use shared::ids::{CommandId, Timestamp};
+use shared::mention::Key;
 use std::cell::{Cell, RefCell};
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -315,6 +317,38 @@ pub(crate) fn text_file(text: &str) -> Option<web_sys::File> {
 /// A text in lower case. The browser has the tables that the standard library would bring.
 pub(crate) fn lower(text: &str) -> String {
     if cfg!(target_family = "wasm") { js_sys::JsString::from(text).to_lower_case().into() } else { text.to_lowercase() }
+}
+
+/// The form in which spellings of one text are the same: [`shared::fold::fold`] with the browser's tables.
+pub(crate) fn fold(text: &str) -> String {
+    if !cfg!(target_family = "wasm") {
+        return shared::fold::fold(text);
+    }
+    if text.is_ascii() {
+        return folded(&text.to_ascii_lowercase());
+    }
+    folded(&String::from(js_sys::JsString::from(text).normalize("NFKD").to_lower_case()))
+}
+
+/// A name as it is compared: [`Key::of`] with the browser's tables.
+pub(crate) fn name_key(name: &str) -> Key {
+    let exact = if name.is_ascii() {
+        name.to_ascii_lowercase()
+    } else if cfg!(target_family = "wasm") {
+        js_sys::JsString::from(name).normalize("NFC").to_lower_case().into()
+    } else {
+        shared::fold::exact(name)
+    };
+    Key { fold: fold(name), exact }
+}
+
+/// The order of two names, as it is usual in the language of the page.
+pub(crate) fn in_order(one: &str, other: &str) -> std::cmp::Ordering {
+    if cfg!(target_family = "wasm") {
+        js_sys::JsString::from(one).locale_compare(other, &i18n::locales(), &Object::new()).cmp(&0)
+    } else {
+        fold(one).cmp(&fold(other)).then_with(|| one.cmp(other))
+    }
 }
 
 /// A text in which each letter is written in one way (Unicode's form NFKC).

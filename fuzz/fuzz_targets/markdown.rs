@@ -18,6 +18,6 @@ fuzz_target!(|bytes: &[u8]| {
     let mut text = piece.repeat(LONG.div_ceil(piece.len()));
     text.truncate(text.floor_char_boundary(LONG));
     let shown = steps::count(|| drop(markdown::parse(&text)));
-    let named = steps::count(|| drop(Names::read(&text, str::to_lowercase)));
+    let named = steps::count(|| drop(Names::read(&text)));
     assert!(shown.max(named) <= text.len() * steps::PER_BYTE, "{shown} and {named} steps: {piece:?}");
 });

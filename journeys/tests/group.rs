@@ -448,3 +448,50 @@ async fn who_has_left_a_group_comes_back_with_a_button() {
         person.leaves().await;
     }
 }
+
+#[tokio::test]
+async fn names_are_set_apart_in_any_script_and_spelling_and_after_they_have_changed() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    // Others, whom nobody sits before.
+    let join = "const [names, done] = arguments; (async () => {
+        for (const [number, displayName] of names.entries()) {
+            const body = JSON.stringify({ email: `p${number}@example.org`, displayName, password: 'correct horse' });
+            await fetch('/api/accounts', {
+                method: 'POST', headers: { 'content-type': 'application/json' }, body, credentials: 'omit' });
+        }
+        done(names.length);
+    })()";
+    let names = json!(["李雷", "_ghost_", "Zoë", "O'Brien"]);
+    ada.browser.execute_async(join, vec![names]).await.unwrap();
+    ada.opens("Everyone").await;
+    ada.pastes("请@李").await;
+    ada.waits_for(".completion__choice").await;
+    assert_eq!(ada.shown(".completion__choice").await, "李雷");
+    ada.presses(Key::Enter).await;
+    ada.pastes("你好, @_ghost_ and @zoe, @O’Brien: *ask* @Ben Okafor, not @Ben-Okafor").await;
+    ada.presses(Key::Enter).await;
+    ben.opens("Everyone").await;
+    let apart = "return [...document.querySelectorAll('.mention')].map((e) => e.textContent)";
+    let expected = json!(["@李雷", "@_ghost_", "@zoe", "@O’Brien", "@Ben Okafor"]);
+    eventually("all are set apart", || async { ben.js(apart).await == expected }).await;
+    let own = "return document.querySelector('.mention--me')?.textContent";
+    assert_eq!(ben.js(own).await, json!("@Ben Okafor"));
+    let rename = "const [done] = arguments; (async () => {
+        const body = JSON.stringify({ displayName: 'Benedict' });
+        const answer = await fetch('/api/account', {
+            method: 'PATCH', headers: { 'content-type': 'application/json' }, body });
+        done(answer.status);
+    })()";
+    assert_eq!(ben.browser.execute_async(rename, vec![]).await.unwrap().json(), &json!(200));
+    for person in [&ada, &ben] {
+        person.browser.refresh().await.unwrap();
+        person.is_connected().await;
+        eventually("all are still set apart", || async { person.js(apart).await == expected }).await;
+    }
+    assert_eq!(ben.js(own).await, json!("@Ben Okafor"));
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}

@@ -147,6 +147,9 @@ pub struct Message {
     /// The people it names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<UserId>,
+    /// For each of them the text behind the `@` that names them; empty in messages from before this was noted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mention_names: Vec<String>,
     /// When its text was changed last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<Timestamp>,
@@ -169,6 +172,7 @@ impl Message {
             reply_to,
             attachments: Vec::new(),
             mentions: Vec::new(),
+            mention_names: Vec::new(),
             edited_at: None,
             deleted_at: None,
             reactions: Vec::new(),
@@ -188,6 +192,9 @@ pub struct Edited {
     /// The people it names now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<UserId>,
+    /// For each of them the text behind the `@` that names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mention_names: Vec<String>,
 }
 
 /// The log's note that a message was deleted.

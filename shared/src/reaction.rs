@@ -1,6 +1,7 @@
 //! Reactions: one grapheme on a message, on or off.
 
 use crate::code::{Code, Rejection};
+use crate::fold::composed;
 use crate::ids::{CommandId, ConversationId, Seq, UserId};
 use crate::limits::EMOJI_BYTES_MAX;
 use crate::text;
@@ -67,22 +68,48 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// Whether this may be a reaction: one grapheme (UAX #29) that can be seen, at most 64 bytes.
+/// Whether two reactions are one sign: they differ at most in how the sign is asked to be drawn (U+FE0E, U+FE0F).
+#[must_use]
+pub fn is_same(one: &str, other: &str) -> bool {
+    fn drawn(emoji: &str) -> impl Iterator<Item = char> {
+        emoji.chars().filter(|c| !matches!(c, '\u{fe0e}' | '\u{fe0f}'))
+    }
+    one == other || drawn(one).eq(drawn(other))
+}
+
+/// A reaction as it is stored, composed (NFC): one grapheme (UAX #29) that can be seen, at most 64 bytes.
 ///
 /// # Errors
 /// `bad_field` with the sentence to show.
-pub fn check_emoji(emoji: &str) -> Result<(), Rejection> {
+pub fn emoji(emoji: &str) -> Result<String, Rejection> {
     let is_one = emoji.len() <= EMOJI_BYTES_MAX && emoji.graphemes(true).take(2).count() == 1;
     if !is_one || text::is_blank(emoji) || emoji.chars().any(char::is_control) {
         let message = format!("A reaction is one emoji or character, at most {EMOJI_BYTES_MAX} bytes");
         return Err(Rejection::new(Code::BadField, message).field("emoji"));
     }
-    Ok(())
+    Ok(composed(emoji).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::check_emoji;
+    use super::{emoji as check_emoji, is_same};
+
+    #[test]
+    fn a_sign_is_one_reaction_however_it_is_spelled() {
+        for (one, other) in [
+            ("👍", "👍\u{fe0f}"),
+            ("❤", "❤\u{fe0f}"),
+            ("❤\u{fe0e}", "❤\u{fe0f}"),
+            ("👁\u{fe0f}\u{200d}🗨\u{fe0f}", "👁\u{200d}🗨"),
+        ] {
+            assert!(is_same(one, other) && is_same(other, one), "{one} {other}");
+        }
+        for (one, other) in [("👍", "👎"), ("👍", "👍🏽"), ("👍", "👍\u{200d}"), ("1", "1\u{fe0f}\u{20e3}")]
+        {
+            assert!(!is_same(one, other) && !is_same(other, one), "{one} {other}");
+        }
+        assert_eq!(check_emoji("e\u{301}").as_deref(), Ok("é"));
+    }
 
     #[test]
     fn a_reaction_is_one_grapheme_that_can_be_seen() {

@@ -14,7 +14,7 @@ use shared::frame::ServerFrame;
 use shared::ids::{AttachmentId, CommandId, ConversationId, Seq, Timestamp, UserId};
 use shared::limits::MEMBERS_MAX;
 use shared::message::{Accepted, Delete, Edit, PostMessage, SeenGroup, Send, Target};
-use shared::reaction::{React, check_emoji};
+use shared::reaction::{self, React};
 use tokio::sync::oneshot;
 
 /// A `send` frame. The answer comes through the socket's queue, after the commit.
@@ -46,7 +46,7 @@ pub fn delete(app: &App, socket: &Socket, delete: Delete) {
 pub fn react(app: &App, socket: &Socket, react: React) {
     let React { id, conversation, target, emoji, on } = react;
     amend(app, socket, id, || {
-        check_emoji(&emoji)?;
+        let emoji = reaction::emoji(&emoji)?;
         Ok(Amendment { id, conversation, target, action: Action::React { emoji, on } })
     });
 }

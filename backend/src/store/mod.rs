@@ -38,6 +38,7 @@ use crate::task::Part;
 use shared::account::{Privacy, Session, Token, User};
 use shared::conversation::{ChannelList, ConversationKind, MemberList, Summary};
 use shared::event::Event;
+use shared::fold;
 use shared::group_request::GroupRequest;
 use shared::ids::{ConversationId, Cursor, Epoch, SessionId, Timestamp, UserId};
 use shared::limits::MEMBERS_MAX;
@@ -454,7 +455,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn channels(&self, user: UserId, search: &str, skip: u32, limit: u32) -> Result<ChannelList, Error> {
-        let search = search.trim().to_lowercase();
+        let search = fold::search_key(search);
         self.readers
             .read(move |database| {
                 let mut channels = sqlite::conversation::channels(database, user, &search, skip, limit + 1)?;
@@ -469,7 +470,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn member_page(&self, member: &Member, search: &str, skip: u32, limit: u32) -> Result<MemberList, Error> {
-        let (key, search) = (member.key, search.trim().to_lowercase());
+        let (key, search) = (member.key, fold::search_key(search));
         self.readers
             .read(move |database| {
                 let mut members = sqlite::conversation::member_page(database, key, &search, skip, limit + 1)?;
@@ -510,7 +511,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn users(&self, search: &str, limit: u32) -> Result<Vec<User>, Error> {
-        let key = search.trim().to_lowercase();
+        let key = fold::search_key(search);
         self.readers.read(move |database| sqlite::account::users(database, &key, limit)).await
     }
 

@@ -18,6 +18,8 @@ const SUMMARY: usize = 640;
 const USER: usize = 160;
 /// The same of a file.
 const FILE: usize = 224;
+/// The same of what stands around a text in a list.
+const NAME: usize = 8;
 /// The same of a reaction.
 const REACTION: usize = 64;
 
@@ -27,7 +29,9 @@ pub fn event(event: &Event) -> usize {
     EVENT
         + match &event.kind {
             EventKind::Message(message) => of_message(message),
-            EventKind::Edited(edited) => text(&edited.content) + ID * edited.mentions.len(),
+            EventKind::Edited(edited) => {
+                text(&edited.content) + ID * edited.mentions.len() + texts(&edited.mention_names)
+            }
             EventKind::Reacted(reacted) => text(&reacted.emoji),
             EventKind::Created(created) => optional(created.name.as_ref()) + ID * created.members.len(),
             EventKind::Renamed(renamed) => text(&renamed.name),
@@ -58,7 +62,12 @@ pub fn fitting<'a, T: 'a>(list: impl IntoIterator<Item = &'a T>, most: usize, si
 fn of_message(message: &Message) -> usize {
     let files = message.attachments.iter().map(|file| FILE + text(&file.name) + text(&file.media_type)).sum::<usize>();
     let reactions = message.reactions.iter().map(|one| REACTION + text(&one.emoji) + ID * one.users.len());
-    text(&message.content) + files + ID * message.mentions.len() + reactions.sum::<usize>()
+    let mentions = ID * message.mentions.len() + texts(&message.mention_names);
+    text(&message.content) + files + mentions + reactions.sum::<usize>()
+}
+
+fn texts(list: &[String]) -> usize {
+    list.iter().map(|one| NAME + text(one)).sum()
 }
 
 fn user(user: &User) -> usize {
@@ -121,6 +130,7 @@ mod tests {
             reply_to: Some(seq),
             attachments: vec![file; people],
             mentions: vec![id(); people],
+            mention_names: vec![text.into(); people],
             edited_at: Some(at()),
             deleted_at: Some(at()),
             reactions: vec![reaction; people],

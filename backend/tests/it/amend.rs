@@ -217,6 +217,23 @@ async fn reactions_are_folded_into_history_and_repeating_one_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_sign_is_one_reaction_however_it_is_spelled() {
+    let mut s = scene().await;
+    assert!(s.b.asks(s.react(1, "👍", true)).await.is_ok());
+    assert_eq!(s.a.asks(s.react(1, "👍\u{fe0f}", true)).await, Ok((s.place, 3)));
+    assert_eq!(s.a.asks(s.react(1, "👍", true)).await, Ok((s.place, 3)), "it is set already");
+    assert_eq!(s.b.asks(s.react(1, "e\u{301}", true)).await, Ok((s.place, 4)));
+    assert_eq!(s.a.asks(s.react(1, "\u{e9}", true)).await, Ok((s.place, 5)));
+    let both = [s.ben.id, s.ada.id];
+    let log = s.ben.log(s.place).await;
+    let expected = json!([{"emoji": "👍", "users": both}, {"emoji": "\u{e9}", "users": both}]);
+    assert_eq!(message(&log[0])["reactions"], expected);
+    assert_eq!(s.b.asks(s.react(1, "👍\u{fe0f}", false)).await, Ok((s.place, 6)));
+    let log = s.ben.log(s.place).await;
+    assert_eq!(message(&log[0])["reactions"][0]["users"], json!([s.ada.id]));
+}
+
+#[tokio::test]
 async fn a_message_has_at_most_twenty_different_reactions() {
     let mut s = scene().await;
     for letter in ('a'..='z').take(20) {

@@ -107,7 +107,13 @@ async fn the_list_is_newest_first_and_read_in_pages() {
 async fn people_are_found_by_the_start_of_any_word_and_by_id() {
     let server = Server::start();
     let ada = server.sign_up("Ada").await;
-    for (email, name) in [("g@x", "Grace Hopper"), ("p@x", "Per%cent"), ("a@x", "أمينة")] {
+    for (email, name) in [
+        ("g@x", "Grace Hopper"),
+        ("p@x", "Per%cent"),
+        ("a@x", "أمينة"),
+        ("j@x", "Jean-Luc O’Brien"),
+        ("z@x", "Zoe\u{308}"),
+    ] {
         let body = json!({"email": email, "displayName": name, "password": "correct horse"});
         assert_eq!(server.post("/api/accounts", None, &body).await.status(), 201);
     }
@@ -115,13 +121,20 @@ async fn people_are_found_by_the_start_of_any_word_and_by_id() {
         body["users"].as_array().unwrap().iter().map(|user| user["displayName"].as_str().unwrap().to_owned()).collect()
     };
     for (search, expected) in [
-        ("", &["Ada", "Grace Hopper", "Per%cent", "أمينة"][..]),
+        ("", &["Ada", "Grace Hopper", "Jean-Luc O’Brien", "Per%cent", "Zoë", "أمينة"][..]),
         ("gra", &["Grace Hopper"]),
         ("HOP", &["Grace Hopper"]),
         ("opper", &[]),
         ("%25", &[]),
         ("per%25", &["Per%cent"]),
         ("أم", &["أمينة"]),
+        ("امينه", &["أمينة"]),
+        ("luc", &["Jean-Luc O’Brien"]),
+        ("jean-l", &["Jean-Luc O’Brien"]),
+        ("o'brien", &["Jean-Luc O’Brien"]),
+        ("brien", &["Jean-Luc O’Brien"]),
+        ("zoe", &["Zoë"]),
+        ("ZO%C3%8B", &["Zoë"]),
     ] {
         let (status, body) = ada.get(&format!("/api/users?search={search}")).await;
         assert_eq!((status, names(&body)), (200, expected.iter().map(|name| (*name).to_owned()).collect()), "{search}");
@@ -132,6 +145,19 @@ async fn people_are_found_by_the_start_of_any_word_and_by_id() {
     assert_eq!(ada.get("/api/users?ids=x").await.0, 422);
     let many = vec![ada.id.to_string(); 101].join(",");
     assert_eq!(ada.get(&format!("/api/users?ids={many}")).await.0, 422);
+}
+
+#[tokio::test]
+async fn people_are_in_the_order_of_their_letters_whatever_stands_on_them() {
+    let server = Server::start();
+    let ada = server.sign_up_at("me", "adam").await;
+    for (number, name) in ["Zara", "Łukasz", "Åsa", "Lukas", "Asa"].iter().enumerate() {
+        server.sign_up_at(&format!("p{number}"), name).await;
+    }
+    let (_, body) = ada.get("/api/users").await;
+    let names: Vec<_> =
+        body["users"].as_array().unwrap().iter().map(|user| user["displayName"].as_str().unwrap()).collect();
+    assert_eq!(names, ["adam", "Asa", "Åsa", "Lukas", "Łukasz", "Zara"]);
 }
 
 #[tokio::test]

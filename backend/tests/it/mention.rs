@@ -71,3 +71,61 @@ async fn the_first_message_of_a_conversation_and_a_changed_one_name_people_too()
     let (_, log) = ben.get(&format!("/api/conversations/{conversation}/events")).await;
     assert_eq!(log["events"][0]["kind"]["message"]["mentions"], json!([ada.id]));
 }
+
+#[tokio::test]
+async fn names_are_found_in_any_spelling_the_exact_one_before_others_and_beside_letters_of_any_script() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let names = ["Zoë", "Zoe", "李雷", "_ghost_", "ada@work", "O'Brien", "Sam", "İpek"];
+    let mut people = Vec::new();
+    for (number, name) in names.iter().enumerate() {
+        people.push(server.sign_up_at(&format!("p{number}"), name).await);
+    }
+    let group = ada.makes_group("Walks", &people.iter().collect::<Vec<_>>()).await;
+    let (_, everyone) = ada.get("/api/conversations").await;
+    let everyone = everyone["conversations"].as_array().unwrap();
+    let everyone = everyone.iter().find(|summary| summary["kind"] == "everyone").unwrap()["id"].as_str().unwrap();
+    for (text, expected) in [
+        ("@Zoe\u{308}", &["Zoë"][..]),
+        ("@ZOE and @zoë", &["Zoë", "Zoe"]),
+        ("@Zöé", &["Zoë", "Zoe"]),
+        ("请@李雷你好", &["李雷"]),
+        ("@_ghost_ boo", &["_ghost_"]),
+        ("@ada@work hi", &["ada@work"]),
+        ("@O’Brien", &["O'Brien"]),
+        ("@ipek", &["İpek"]),
+        ("@Sam-testing @Sam_x @sam.hill", &[]),
+    ] {
+        let mut expected: Vec<UserId> =
+            expected.iter().map(|name| people[names.iter().position(|known| known == name).unwrap()].id).collect();
+        expected.sort();
+        for conversation in [&*group, everyone] {
+            ada.posts(conversation, text).await;
+            let expected = if expected.is_empty() { Value::Null } else { json!(expected) };
+            assert_eq!(named(&ada, conversation, "message").await, expected, "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_message_says_by_which_text_it_names_people_also_after_they_have_other_names() {
+    let server = Server::start();
+    let (ada, ben) = (server.sign_up("Ada").await, server.sign_up_at("ben", "Ben Okafor").await);
+    let id = ada.makes_group("Walks", &[&ben]).await;
+    let first = ada.posts(&id, "**@ben okafor** please look").await;
+    let renamed = ben.request(reqwest::Method::PATCH, "/api/account", Some(json!({"displayName": "Benedict"}))).await;
+    assert_eq!(renamed.0, 200);
+    let (_, log) = ada.get(&format!("/api/conversations/{id}/events?after={}", first - 1)).await;
+    let message = &log["events"][0]["kind"]["message"];
+    assert_eq!((&message["mentions"], &message["mentionNames"]), (&json!([ben.id]), &json!(["ben okafor"])));
+    let mut a = ada.connect().await;
+    let edit = json!({
+        "type": "edit", "id": new_id(), "conversation": id, "target": first, "content": "@Benedict",
+    });
+    a.send(edit).await;
+    a.until(|frame| matches!(frame, ServerFrame::Accepted(_)).then_some(())).await;
+    let (_, log) = ada.get(&format!("/api/conversations/{id}/events?after={}", first - 1)).await;
+    assert_eq!(log["events"][0]["kind"]["message"]["mentionNames"], json!(["Benedict"]));
+    let edited = log["events"].as_array().unwrap().iter().find(|event| event["kind"]["edited"].is_object()).unwrap();
+    assert_eq!(edited["kind"]["edited"]["mentionNames"], json!(["Benedict"]));
+}

@@ -102,7 +102,9 @@ impl Plan {
         *if is_deleted { &mut message.deleted_at } else { &mut message.edited_at } = Some(Timestamp::from_millis(at));
         let note = match is_deleted {
             true => EventKind::Deleted(Deleted { target }),
-            false => EventKind::Edited(Edited { target, content: text, mentions: Vec::new() }),
+            false => {
+                EventKind::Edited(Edited { target, content: text, mentions: Vec::new(), mention_names: Vec::new() })
+            }
         };
         self.push(place, at, writer, note, Some(target.get()));
     }
@@ -256,8 +258,8 @@ fn add_namesakes(folder: &Path) -> Vec<UserId> {
         let mail = format!("ada{number}@example.org");
         transaction
             .execute(
-                "INSERT INTO user (id, email, email_key, display_name, name_key, password_hash, created_at)
-                 VALUES (?1, ?2, ?2, ?3, lower(?3), '', 1)",
+                "INSERT INTO user (id, email, email_key, display_name, name_key, name_fold, name_exact, password_hash, created_at)
+                 VALUES (?1, ?2, ?2, ?3, lower(?3), lower(?3), lower(?3), '', 1)",
                 params![id.as_bytes(), mail, format!("Ada {number:03}")],
             )
             .unwrap();

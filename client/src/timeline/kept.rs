@@ -88,6 +88,7 @@ impl Timeline {
         let message = Message {
             attachments: row.attachments.clone(),
             mentions: row.mentions.clone(),
+            mention_names: row.mention_names.clone(),
             edited_at: row.edited_at,
             deleted_at: row.deleted_at,
             reactions: row.reactions.clone(),

@@ -19,6 +19,8 @@ pub struct Row {
     pub attachments: Vec<Attachment>,
     /// The people it names.
     pub mentions: Vec<UserId>,
+    /// For each of them the text that names them, as far as it was noted.
+    pub mention_names: Vec<String>,
     /// The message it answers.
     pub reply_to: Option<Seq>,
     /// When its text was changed last.

@@ -53,7 +53,15 @@ fn event(number: u64) -> Event {
 }
 
 fn edited(number: u64, target: u64, content: &str) -> Event {
-    noted(number, EventKind::Edited(Edited { target: seq(target), content: content.into(), mentions: vec![] }))
+    noted(
+        number,
+        EventKind::Edited(Edited {
+            target: seq(target),
+            content: content.into(),
+            mentions: vec![],
+            mention_names: vec![],
+        }),
+    )
 }
 
 fn deleted(number: u64, target: u64) -> Event {
@@ -379,6 +387,7 @@ fn fresh(log: &[Event]) -> Vec<Row> {
                 String::new()
             },
             mentions: Vec::new(),
+            mention_names: Vec::new(),
             reply_to: None,
             edited_at: edit.map(|(at, _)| at).filter(|_| is_there),
             deleted_at,

@@ -121,6 +121,7 @@ impl Log {
                 at: event.at,
                 content: message.content,
                 mentions: if is_there { message.mentions } else { Vec::new() },
+                mention_names: if is_there { message.mention_names } else { Vec::new() },
                 reply_to: message.reply_to,
                 edited_at: message.edited_at.filter(|_| is_there),
                 deleted_at: message.deleted_at,

@@ -345,6 +345,7 @@ impl Server {
                 target: edit.target,
                 content: edit.content.trim().to_owned(),
                 mentions: Vec::new(),
+                mention_names: Vec::new(),
             }),
             Command::Delete(delete) => EventKind::Deleted(Deleted { target: delete.target }),
             Command::React(react) => {

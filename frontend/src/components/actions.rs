@@ -8,6 +8,7 @@ use crate::state::{Overlay, State};
 use leptos::prelude::*;
 use shared::conversation::ConversationKind;
 use shared::ids::{ConversationId, Seq};
+use shared::reaction::is_same;
 
 /// What can be done with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +81,7 @@ impl Action {
                     // The same again takes it back.
                     let is_own = state.timelines.row(conversation, seq).is_some_and(|row| {
                         let mine = |users: &[_]| me.is_some_and(|me| users.contains(&me));
-                        row.reactions.iter().any(|reaction| reaction.emoji == emoji && mine(&reaction.users))
+                        row.reactions.iter().any(|reaction| is_same(&reaction.emoji, &emoji) && mine(&reaction.users))
                     });
                     state.react(conversation, seq, emoji, !is_own);
                 };

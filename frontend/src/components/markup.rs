@@ -10,6 +10,7 @@ use crate::later::{self, later};
 use leptos::prelude::*;
 use shared::markdown::{self, Block, Inline, Mark};
 use shared::mention::{self, Part};
+use std::borrow::Cow;
 use wasm_bindgen::JsCast;
 use web_sys::{Document, Element, HtmlElement, MouseEvent};
 
@@ -30,6 +31,12 @@ pub(crate) fn fill(element: Element, body: Body) {
         Body::Deleted => element.set_text_content(Some(tr(Text::Deleted))),
         Body::Written { text, is_edited, names } => {
             let writer = &Writer { document, names };
+            // No mark is read out of a name.
+            let has_signs = writer.names.iter().any(|(name, _)| name.contains(|c: char| c.is_ascii_punctuation()));
+            let text = match has_signs {
+                true => mention::covered(&text, |name| writer.is_me(name).is_some()),
+                false => Cow::Borrowed(text.as_str()),
+            };
             match &markdown::parse(&text)[..] {
                 // Most are one paragraph, and need nothing around it.
                 [Block::Paragraph(parts)] => put_parts(writer, &element, parts),
@@ -60,26 +67,33 @@ struct Writer {
     names: Vec<(String, bool)>,
 }
 
+impl Writer {
+    /// Whether a name is one's own; `None` if it is nobody's.
+    fn is_me(&self, name: &str) -> Option<bool> {
+        let name = browser::fold(&mention::shown(name));
+        let mut alike = self.names.iter().filter(|(known, _)| *known == name).map(|(_, is_me)| *is_me).peekable();
+        alike.peek()?;
+        Some(alike.any(|is_me| is_me))
+    }
+}
+
 /// Adds a text, with names in it set apart.
 fn put_text(writer: &Writer, parent: &Element, text: &str) {
-    let of = |name: &str| {
-        let name = browser::lower(name);
-        writer.names.iter().find(|(known, _)| *known == name).map(|(_, is_me)| *is_me)
-    };
     let plain = |text: &str| {
         let _ = parent.append_child(&writer.document.create_text_node(text));
     };
     if writer.names.is_empty() {
         return plain(text);
     }
-    for part in mention::parts(text, |name| of(name).is_some()) {
+    for part in mention::parts(text, |name| writer.is_me(name).is_some()) {
         match part {
             Part::Text(text) => plain(text),
             Part::Name(name) => {
-                let is_me = of(&name[1..]) == Some(true);
+                let name = mention::shown(name);
+                let is_me = writer.is_me(&name[1..]) == Some(true);
                 if let Some(element) = put(writer, parent, "bdi", if is_me { "mention mention--me" } else { "mention" })
                 {
-                    element.set_text_content(Some(name));
+                    element.set_text_content(Some(&name));
                 }
             }
         }

@@ -50,11 +50,16 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
     let mentioned = followed.clone();
     // Set anew only when it has changed.
     let body = memo(move || {
-        let mentions = row.with_value(|row| row.with(|row| row.mentions.clone()));
-        // Names come and change on their own.
-        let names = mentions
-            .into_iter()
-            .map(|user| (browser::lower(&mentioned.name(user).get()), mentioned.me.get() == Some(user)));
+        let (mentions, written) =
+            row.with_value(|row| row.with(|row| (row.mentions.clone(), row.mention_names.clone())));
+        let names = mentions.into_iter().enumerate().map(|(number, user)| {
+            let name = match written.get(number) {
+                Some(written) => browser::fold(written),
+                // Names come and change on their own.
+                None => browser::fold(&mentioned.name(user).get()),
+            };
+            (name, mentioned.me.get() == Some(user))
+        });
         let names: Vec<_> = names.collect();
         row.with_value(|row| row.with(|row| changing.with(|changing| body_of(row, changing.as_ref(), names))))
     });

@@ -2,6 +2,7 @@
 
 use super::avatar::Avatar;
 use super::dialog::Dialog;
+use crate::browser;
 use crate::dynamic::part;
 use crate::i18n::{Text, tr};
 use crate::state::State;
@@ -33,7 +34,9 @@ pub(crate) fn Readers(conversation: ConversationId, seq: Seq, close: Callback<()
             };
             others.into_iter().map(|user| (rank(user), state.people.name(user).get(), user)).collect()
         });
-        rows.sort_by(|((rank, _), name, _), ((other_rank, _), other, _)| (rank, name).cmp(&(other_rank, other)));
+        rows.sort_by(|((rank, _), name, _), ((other_rank, _), other, _)| {
+            rank.cmp(other_rank).then_with(|| browser::in_order(name, other))
+        });
         let row = |((_, text), name, user): ((u8, Text), String, shared::ids::UserId)| {
             view! {
                 <li class="person person--still">

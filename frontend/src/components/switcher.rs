@@ -20,6 +20,7 @@ use crate::state::{Overlay, State};
 use leptos::prelude::*;
 use shared::account::User;
 use shared::conversation::ConversationKind;
+use shared::fold::{has_word, name_key};
 use shared::ids::{ConversationId, Seq};
 
 /// So many are shown.
@@ -181,12 +182,8 @@ pub(crate) fn Switcher(close: Callback<()>) -> impl IntoView {
 
 /// Whether each word that is wanted begins a word of the name.
 fn fits(name: &str, wanted: &str) -> bool {
-    let name = browser::lower(name);
-    wanted.split_whitespace().all(|word| {
-        let begins = |at: usize| at == 0 || name[..at].ends_with(|c: char| !c.is_alphanumeric());
-        // In scripts that put no spaces between words a word begins anywhere.
-        name.match_indices(word).any(|(at, _)| begins(at) || !word.is_ascii())
-    })
+    let name = name_key(&browser::fold(name));
+    wanted.split_whitespace().all(|word| has_word(&name, &name_key(&browser::fold(word))))
 }
 
 /// The overlays, and the keys that open them.
@@ -275,7 +272,13 @@ mod tests {
             ("Ada, Ben Okafor", "ben oka", true),
             ("李雷和韩梅梅", "韩", true),
             ("Zoë", "zoë", true),
-            ("Zoë", "ë", true),
+            ("Zoë", "zoe", true),
+            ("Zoe", "zoë", true),
+            ("Zoë", "ë", false),
+            ("Jean-Luc", "luc", true),
+            ("O'Brien", "o’brien", true),
+            ("Max (Ops)", "ops max", true),
+            ("İpek", "ipek", true),
             ("", "a", false),
         ];
         for (name, wanted, expected) in table {

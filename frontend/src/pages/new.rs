@@ -1,6 +1,7 @@
 //! A new message: pick one person or several, and write.
 
 use crate::api;
+use crate::browser;
 use crate::components::avatar::Avatar;
 use crate::components::back::BackToList;
 use crate::components::composer::Composer;
@@ -120,10 +121,11 @@ pub(crate) fn New() -> impl IntoView {
         Some(Ok(users)) => {
             let me = state.session.me();
             let is_empty = users.iter().all(|user| Some(user.id) == me);
-            let users = users.into_iter().filter(|user| Some(user.id) != me);
+            let mut users: Vec<_> = users.into_iter().filter(|user| Some(user.id) != me).collect();
+            users.sort_by(|one, other| browser::in_order(&one.display_name, &other.display_name));
             view! {
                 <ul class="people" aria-label=tr(Text::PeopleList)>
-                    {users.map(|user| view! { <li><Person user tags chosen toggle /></li> }.into_any()).collect::<Vec<_>>()}
+                    {users.into_iter().map(|user| view! { <li><Person user tags chosen toggle /></li> }.into_any()).collect::<Vec<_>>()}
                 </ul>
                 {is_empty.then(|| view! { <p class="timeline__note">{tr(Text::Nobody)}</p> }.into_any())}
             }

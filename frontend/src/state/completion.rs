@@ -7,7 +7,9 @@ use crate::{api, browser};
 use leptos::prelude::*;
 use shared::account::User;
 use shared::conversation::Summary;
+use shared::fold::{has_word, name_key};
 use shared::ids::ConversationId;
+use shared::text::{is_spaceless, is_word};
 use std::time::Duration;
 
 /// Choices that are shown.
@@ -28,21 +30,24 @@ pub(crate) enum Typed {
 impl Typed {
     /// What stands before the caret, if it could be completed.
     pub(crate) fn before(text: &str) -> Option<Self> {
-        let at = text.rfind(['@', ':'])?;
+        let is_in_word = |sign: char| is_word(sign) && !is_spaceless(sign);
+        // A name may have an `@` inside.
+        let begins_name = |at: usize| !text[..at].chars().next_back().is_some_and(is_in_word);
+        let mut signs = text.rmatch_indices(['@', ':']);
+        let (at, _) = signs.find(|(at, sign)| *sign == ":" || begins_name(*at))?;
         let (before, typed) = (&text[..at], &text[at + 1..]);
         if typed.len() > TYPED_MAX || typed.contains('\n') {
             return None;
         }
-        let begins_word = |is_in_word: fn(char) -> bool| !before.chars().next_back().is_some_and(is_in_word);
         if text[at..].starts_with('@') {
             // A name may have spaces in it, but does not begin or go on with one.
             let is_name = !typed.starts_with(char::is_whitespace) && typed.matches(' ').count() < 3;
-            return (is_name && begins_word(char::is_alphanumeric))
-                .then(|| Self::Name(browser::lower(typed), typed.to_owned()));
+            return is_name.then(|| Self::Name(browser::lower(typed), typed.to_owned()));
         }
         let is_code = |sign: char| sign.is_ascii_alphanumeric() || "_+-".contains(sign);
         let is_short_name = typed.len() > 1 && typed.chars().all(is_code);
-        (is_short_name && begins_word(|sign| !sign.is_whitespace())).then(|| Self::Emoji(typed.to_owned()))
+        let begins_word = before.chars().next_back().is_none_or(char::is_whitespace);
+        (is_short_name && begins_word).then(|| Self::Emoji(typed.to_owned()))
     }
 
     /// How long it is, with its sign, as the browser counts.
@@ -167,9 +172,10 @@ impl Completion {
 fn names(state: State, conversation: Option<ConversationId>, typed: &str, found: &[User]) -> Vec<Choice> {
     let Some(id) = conversation else { return Vec::new() };
     let me = state.session.me();
+    let wanted = name_key(&browser::fold(typed));
     let choice = |user: &User| {
         let name = browser::lower(&user.display_name);
-        let fits = name.starts_with(typed) || name.split(' ').any(|word| word.starts_with(typed));
+        let fits = has_word(&name_key(&browser::fold(&user.display_name)), &wanted);
         (fits && Some(user.id) != me && name != typed).then(|| Choice {
             text: format!("@{} ", user.display_name),
             symbol: String::new(),
@@ -205,6 +211,9 @@ mod tests {
             ("@", name("")),
             ("hi @Ad", name("Ad")),
             ("(@ada love", name("ada love")),
+            ("请@李", name("李")),
+            ("@ada@wo", name("ada@wo")),
+            ("д@ada", None),
             ("ada@example", None),
             ("@ada ", name("ada ")),
             ("@ ada", None),

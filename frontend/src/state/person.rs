@@ -8,7 +8,7 @@ use shared::account::User;
 use shared::conversation::Summary;
 use shared::event::{Event, EventKind};
 use shared::ids::{AttachmentId, UserId};
-use shared::mention;
+use shared::mention::{self, Key};
 use std::time::Duration;
 
 /// Ids asked for in one call.
@@ -112,13 +112,13 @@ impl People {
         people
     }
 
-    /// Those who are called like this, in any case, as far as they are known.
-    fn called(self, name: &str) -> Vec<UserId> {
-        let name = browser::lower(name);
-        let is_called = |known: &ArcRwSignal<String>| known.with_untracked(|known| browser::lower(known) == name);
-        self.names.with_value(|names| {
-            names.iter().filter(|(_, known)| is_called(known)).filter_map(|(id, _)| UserId::from_bytes(*id)).collect()
-        })
+    /// The names of these people, as they are compared, as far as they are known.
+    fn keys(self, is_there: impl Fn(UserId) -> bool) -> Vec<(Key, UserId)> {
+        let key = |(id, name): (&[u8; 16], &ArcRwSignal<String>)| {
+            let id = UserId::from_bytes(*id).filter(|id| is_there(*id))?;
+            name.with_untracked(|name| (!name.is_empty()).then(|| (browser::name_key(name), id)))
+        };
+        self.names.with_value(|names| names.iter().filter_map(key).collect())
     }
 
     /// Makes sure that somebody's name becomes known. Those wanted at once are asked for together.
@@ -172,24 +172,26 @@ impl State {
     /// A message of one's own, or a change of one, with those it names. The server finds them by itself and tells
     /// everybody else; here those count whom the page knows.
     pub(super) fn naming(self, mut event: Event) -> Event {
-        let (content, mentions) = match &mut event.kind {
-            EventKind::Message(message) => (&message.content, &mut message.mentions),
-            EventKind::Edited(edited) => (&edited.content, &mut edited.mentions),
+        let (content, mentions, mention_names) = match &mut event.kind {
+            EventKind::Message(message) => (&message.content, &mut message.mentions, &mut message.mention_names),
+            EventKind::Edited(edited) => (&edited.content, &mut edited.mentions, &mut edited.mention_names),
             _ => return event,
         };
         let members = self.conversations.get(event.conversation);
-        let is_there = |user: &UserId| {
+        let is_there = |user: UserId| {
             members.with_untracked(|summary| {
                 let members = summary.as_ref().and_then(Summary::all_members);
-                members.is_none_or(|members| members.iter().any(|member| member.id == *user))
+                members.is_none_or(|members| members.iter().any(|member| member.id == user))
             })
         };
+        let mut known = None;
         let find = |name: &str| {
-            let mut people = self.people.called(name);
-            people.retain(is_there);
-            people
+            let known = known.get_or_insert_with(|| self.people.keys(is_there));
+            let key = browser::name_key(name);
+            let alike = known.iter().filter(|(known, _)| known.fold == key.fold);
+            key.meant(alike.map(|(known, user)| (known.exact.as_str(), *user)))
         };
-        *mentions = mention::people(content, find);
+        (*mentions, *mention_names) = mention::people(content, find).into_iter().unzip();
         event
     }
 }

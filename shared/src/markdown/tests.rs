@@ -325,7 +325,7 @@ fn hostile() -> impl Iterator<Item = String> {
 /// Steps for each byte, of showing a text and of looking for names in it, whichever is more.
 fn steps_per_byte(text: &str) -> usize {
     let shown = steps::count(|| drop(parse(text)));
-    let named = steps::count(|| drop(crate::mention::Names::read(text, str::to_lowercase)));
+    let named = steps::count(|| drop(crate::mention::Names::read(text)));
     shown.max(named) / text.len().max(1)
 }
 

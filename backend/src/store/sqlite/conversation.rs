@@ -7,8 +7,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 use shared::account::User;
 use shared::conversation::{self, Channel, ConversationKind, Preferences, Role};
+use shared::fold;
 use shared::ids::{AttachmentId, ConversationId, Timestamp, UserId};
 use shared::limits::SUMMARY_MEMBERS_MAX;
+use shared::mention::Key;
 use shared::receipt::Receipt;
 
 pub(in crate::store) fn member(
@@ -99,9 +101,9 @@ pub(in crate::store) struct Face {
 }
 
 impl Face {
-    /// The name in lower case.
+    /// What the name is searched by.
     fn name_key(&self) -> Option<String> {
-        self.name.as_deref().map(str::to_lowercase)
+        self.name.as_deref().map(fold::search_key)
     }
 }
 
@@ -177,7 +179,7 @@ pub(in crate::store) fn member_page(
         "SELECT user.id, display_name, user.avatar, status, role FROM member JOIN user ON user.id = member.user
          WHERE conversation = ?1 AND deleted_at IS NULL
            AND (?2 = '' OR instr(name_key, ?2) = 1 OR instr(name_key, ' ' || ?2) > 0)
-         ORDER BY name_key, user.id LIMIT ?4 OFFSET ?3",
+         ORDER BY name_key, display_name, user.id LIMIT ?4 OFFSET ?3",
     )?;
     let mut rows = statement.query(params![key, search, skip, limit])?;
     let mut members = Vec::new();
@@ -188,26 +190,27 @@ pub(in crate::store) fn member_page(
     Ok(members)
 }
 
-/// The members who have one of these names, by name, at most so many of each, in the order of their ids. Names are compared
-/// in lower case. Goes over the members, so people of these names elsewhere are not looked at.
+/// Members of one name in any spelling: their names as they are exactly, in the order of their ids.
+pub(in crate::store) type Namesakes = Vec<(String, UserId)>;
+
+/// The members who have one of these names in any spelling, by the fold of the name. Goes over the members, so people of
+/// these names elsewhere are not looked at.
 pub(in crate::store) fn members_named(
     database: &Connection,
     key: i64,
-    name_keys: &[String],
-    limit: usize,
-) -> Result<std::collections::HashMap<String, Vec<UserId>>, Error> {
+    names: &[Key],
+) -> Result<std::collections::HashMap<String, Namesakes>, Error> {
     let mut statement = database.prepare_cached(
-        "SELECT name_key, user.id FROM member CROSS JOIN user ON user.id = member.user
-         WHERE conversation = ?1 AND deleted_at IS NULL AND name_key IN (SELECT value FROM json_each(?2))
+        "SELECT name_fold, name_exact, user.id FROM member CROSS JOIN user ON user.id = member.user
+         WHERE conversation = ?1 AND deleted_at IS NULL AND name_fold IN (SELECT value FROM json_each(?2))
          ORDER BY member.user",
     )?;
-    let mut rows = statement.query(params![key, row::json(&name_keys)?])?;
-    let mut named = std::collections::HashMap::<String, Vec<UserId>>::new();
+    let folds: Vec<_> = names.iter().map(|name| &name.fold).collect();
+    let mut rows = statement.query(params![key, row::json(&folds)?])?;
+    let mut named = std::collections::HashMap::<String, Namesakes>::new();
     while let Some(found) = rows.next()? {
-        let people = named.entry(found.get("name_key")?).or_default();
-        if people.len() < limit {
-            people.push(row::get(found, "id")?);
-        }
+        let people = named.entry(found.get("name_fold")?).or_default();
+        people.push((found.get("name_exact")?, row::get(found, "id")?));
     }
     Ok(named)
 }
@@ -281,6 +284,17 @@ pub(in crate::store) fn set_face(database: &Connection, key: i64, face: &Face) -
     Ok(())
 }
 
+/// Brings what all names are searched by to how [`set_face`] writes it.
+pub(super) fn migrate_names(database: &Connection) -> Result<(), Error> {
+    let mut names = database.prepare("SELECT key, name FROM conversation WHERE name_key IS NOT NULL")?;
+    let names: Vec<(i64, Option<String>)> = row::all(names.query_map([], |found| Ok((found.get(0)?, found.get(1)?)))?)?;
+    let mut write = database.prepare("UPDATE conversation SET name_key = ?2 WHERE key = ?1")?;
+    for (key, name) in names {
+        write.execute(params![key, Face { name, ..Face::default() }.name_key()])?;
+    }
+    Ok(())
+}
+
 /// Channels that everybody may join, by name: those with a word that starts with `search`, after the first `skip`.
 pub(in crate::store) fn channels(
     database: &Connection,
@@ -294,8 +308,8 @@ pub(in crate::store) fn channels(
            EXISTS (SELECT 1 FROM member WHERE conversation = found.key AND user = ?1) AS joined
          FROM (SELECT key, id, name, topic, name_key FROM conversation WHERE is_public = 1
              AND (?2 = '' OR instr(name_key, ?2) = 1 OR instr(name_key, ' ' || ?2) > 0)
-           ORDER BY name_key, key LIMIT ?4 OFFSET ?3) AS found
-         ORDER BY name_key, key",
+           ORDER BY name_key, name, key LIMIT ?4 OFFSET ?3) AS found
+         ORDER BY name_key, name, key",
     )?;
     row::all(statement.query_map(params![Sql(user), search, skip, limit], |found| {
         Ok(Channel {

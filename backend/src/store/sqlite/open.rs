@@ -2,7 +2,7 @@
 
 use super::pool::{self, Readers};
 use super::row::Sql;
-use super::{apply, audience, connection};
+use super::{account, apply, audience, connection, conversation};
 use crate::clock;
 use crate::disk::flush_folder;
 use crate::store::journal::{self, Journal};
@@ -29,10 +29,14 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0012_small_size.sql"),
     include_str!("../../../migrations/sqlite/0013_shares.sql"),
     include_str!("../../../migrations/sqlite/0014_group_request.sql"),
+    LETTERS,
 ];
 
 /// The migration that needs [`audience::migrate`] beside its SQL.
 const AUDIENCE: &str = include_str!("../../../migrations/sqlite/0010_audience.sql");
+
+/// The migration that needs [`account::migrate_names`] and [`conversation::migrate_names`] beside its SQL.
+const LETTERS: &str = include_str!("../../../migrations/sqlite/0015_letters.sql");
 
 /// The name of the database in the data folder.
 pub const FILE: &str = "confab.db";
@@ -267,6 +271,10 @@ fn set_up(connection: &mut Connection, found: u32) -> Result<(), Error> {
         }
         if *migration == AUDIENCE {
             audience::migrate(&transaction)?;
+        }
+        if *migration == LETTERS {
+            account::migrate_names(&transaction)?;
+            conversation::migrate_names(&transaction)?;
         }
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::event::{Event, EventKind};
 use shared::ids::{Seq, Timestamp, UserId};
 use shared::limits::REACTION_USERS_MAX;
-use shared::reaction::Reaction;
+use shared::reaction::{Reaction, is_same};
 use std::collections::HashMap;
 
 /// Reactions that were taken back, remembered for each message.
@@ -32,6 +32,33 @@ pub(in crate::store) fn find(
 
 /// The kind of reaction to a message that comes after another in the table's order.
 const NEXT_KIND: &str = "SELECT emoji FROM reaction WHERE conversation = ?1 AND target = ?2 AND emoji > ?3 AND is_on ORDER BY emoji LIMIT 1";
+
+/// The spelling in which a sign stands among the reactions to a message, so that it is one reaction there; one that `user`
+/// has given before others. As it is written where it is new. Steps from kind to kind, as [`has_room`] does.
+pub(in crate::store) fn spelling(
+    database: &Connection,
+    conversation: i64,
+    target: Seq,
+    emoji: &str,
+    user: UserId,
+    most: usize,
+) -> Result<String, Error> {
+    let mut next = database.prepare_cached(NEXT_KIND)?;
+    let (mut last, mut known) = (String::new(), None);
+    // Messages from before may have a few more kinds: spellings of one sign counted as several.
+    for _ in 0..most {
+        let found = next.query_row(params![conversation, Sql(target), last], |found| found.get::<_, String>(0));
+        let Some(kind) = found.optional()? else { break };
+        if is_same(&kind, emoji) {
+            if matches!(find(database, conversation, target, &kind, user)?, Some((true, ..))) {
+                return Ok(kind);
+            }
+            known.get_or_insert_with(|| kind.clone());
+        }
+        last = kind;
+    }
+    Ok(known.unwrap_or_else(|| emoji.to_owned()))
+}
 
 /// Whether one more kind of reaction fits, or this kind is there already. Steps from kind to kind in the table's own order,
 /// so that it costs at most `most` steps and the reactions taken back ([`TAKEN_BACK_MAX`]), however many people react.
@@ -131,7 +158,9 @@ pub(in crate::store) fn spans(
     for next in statement.query_map([spans], found)? {
         let (message, emoji, user): ((i64, Seq), String, UserId) = next?;
         let reactions = folded.entry(message).or_default();
-        match reactions.iter_mut().find(|reaction| reaction.emoji == emoji) {
+        // Reactions from before may have two spellings of one sign, each of them by one person.
+        match reactions.iter_mut().find(|reaction| is_same(&reaction.emoji, &emoji)) {
+            Some(reaction) if reaction.users.contains(&user) => {}
             Some(reaction) if reaction.users.len() < REACTION_USERS_MAX => reaction.users.push(user),
             Some(reaction) => {
                 reaction.more += 1;
@@ -152,6 +181,28 @@ mod tests {
     use crate::clock;
 
     const MOST: usize = 3;
+
+    #[test]
+    fn a_sign_in_two_spellings_is_one_reaction_and_each_person_counts_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = open::open(folder.path()).expect("opens").connection;
+        let key = super::super::conversation::find_everyone(&database).expect("it is there");
+        let [ada, ben] = [(); 2].map(|()| clock::id(UserId::v7));
+        let target = Seq::FIRST;
+        let spelled = |emoji: &str, user| spelling(&database, key, target, emoji, user, MOST).expect("reads");
+        assert_eq!(spelled("👍", ada), "👍", "new: as it is written");
+        // As a program from before left them.
+        for (number, (emoji, user)) in
+            [("❤\u{fe0f}", ada), ("👍", ada), ("👍\u{fe0f}", ada), ("👍\u{fe0f}", ben)].into_iter().enumerate()
+        {
+            let seq = Seq::new(number as u64 + 2).expect("from 1");
+            set(&database, key, target, emoji, user, true, seq, clock::now()).expect("set");
+        }
+        assert_eq!((spelled("❤", ben).as_str(), spelled("👍", ben).as_str()), ("❤\u{fe0f}", "👍\u{fe0f}"));
+        let found = spans(&database, &format!("[[{key},1,1]]"), ada).expect("reads");
+        let stands: Vec<_> = found[&(key, target)].iter().map(|of| (of.emoji.as_str(), of.users.clone())).collect();
+        assert_eq!(stands, [("❤\u{fe0f}", vec![ada]), ("👍", vec![ada, ben])]);
+    }
 
     #[test]
     fn room_for_reactions_is_found_in_so_many_steps_however_many_people_react() {

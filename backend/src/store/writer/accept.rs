@@ -67,11 +67,11 @@ impl State {
         let head = self.head(key)?;
         let place = Place { conversation: head.id, seq: head.last_seq.next(), at };
         let fingerprint = fingerprint(&place.conversation, message);
-        let mentions = self.mentions(key, &message.content)?;
+        let (mentions, mention_names) = self.mentions(key, &message.content)?;
         #[cfg(debug_assertions)]
         crate::fault::panic_at(message.content.text());
         let new = Message::new(message.id, message.content.text().to_owned(), message.reply_to);
-        let kind = to_json(&EventKind::Message(Message { mentions, ..new }))?;
+        let kind = to_json(&EventKind::Message(Message { mentions, mention_names, ..new }))?;
 
         let (position, seq) = (self.take_position(), place.seq);
         let head = self.heads.get_mut(&key).ok_or_else(|| Error::Corrupt("a head is missing".into()))?;

@@ -108,12 +108,13 @@ impl State {
             let text = format!("A message can be changed {EDITS_MAX} times. Write another one");
             return Ok(Amended::Refused(Rejection::new(Code::BadField, text).field("target")));
         }
-        let mentions = self.mentions(key, content)?;
+        let (mentions, mention_names) = self.mentions(key, content)?;
         content.text().clone_into(&mut message.content);
         message.mentions.clone_from(&mentions);
+        message.mention_names.clone_from(&mention_names);
         message.edited_at = Some(at);
         event::set_kind(&self.database, key, target, &to_json(&EventKind::Message(message))?)?;
-        let edited = Edited { target, content: content.text().to_owned(), mentions };
+        let edited = Edited { target, content: content.text().to_owned(), mentions, mention_names };
         Ok(Amended::Event(EventKind::Edited(edited)))
     }
 
@@ -130,7 +131,7 @@ impl State {
         let mut left = Message::new(message.id, String::new(), message.reply_to);
         left.deleted_at = Some(at);
         event::set_kind(&self.database, key, target, &to_json(&EventKind::Message(left))?)?;
-        let edited = Edited { target, content: String::new(), mentions: Vec::new() };
+        let edited = Edited { target, content: String::new(), mentions: Vec::new(), mention_names: Vec::new() };
         event::blank_edits(&self.database, key, target, &to_json(&EventKind::Edited(edited))?)?;
         // A fingerprint of the text would confirm a guess at it.
         let sent = send::without_text(&place, message.reply_to);
@@ -145,6 +146,7 @@ impl State {
         if message.deleted_at.is_some() {
             return Ok(Amended::Refused(bad_reference()));
         }
+        let emoji = &reaction::spelling(&self.database, key, target, emoji, user, REACTIONS_MAX)?;
         match reaction::find(&self.database, key, target, emoji, user)? {
             Some((is_on, seq, at)) if is_on == on => return Ok(Amended::Already(seq, at)),
             // Never set: the message itself is the last that happened.

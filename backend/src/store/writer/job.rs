@@ -37,7 +37,7 @@ impl Content {
     /// text a message may have, so it is done on the socket's task: the commands of a socket stay in order.
     #[must_use]
     pub fn new(text: String) -> Self {
-        let names = Names::read(&text, str::to_lowercase).map(Box::new);
+        let names = Names::read(&text).map(Box::new);
         Self { text, names }
     }
 
@@ -47,7 +47,7 @@ impl Content {
         &self.text
     }
 
-    /// The possible names in it, in lower case.
+    /// The possible names in it.
     pub(super) fn names(&self) -> Option<&Names> {
         self.names.as_deref()
     }

@@ -15,6 +15,7 @@ use shared::conversation::{ConversationKind, Preferences, Summary};
 use shared::event::EventKind;
 use shared::ids::{CommandId, ConversationId, Cursor, Seq, Timestamp, UserId};
 use shared::limits::MENTIONS_MAX;
+use shared::mention::Key;
 use shared::message::{Message, SEEN_MEMBERS};
 
 /// The conversation a message is for, with its summary if it is new; or what the sender is told
@@ -45,8 +46,9 @@ impl State {
             return Ok(Effect::Refused(no_such_file()));
         };
         let NewMessage { id: command, content, reply_to, .. } = message;
-        let mentions = self.mentions(key, &content)?;
-        let message = Message { mentions, attachments, ..Message::new(command, content.into_text(), reply_to) };
+        let (mentions, mention_names) = self.mentions(key, &content)?;
+        let new = Message::new(command, content.into_text(), reply_to);
+        let message = Message { mentions, mention_names, attachments, ..new };
         let kind = to_json(&EventKind::Message(message.clone()))?;
         let command = Some((command, prints[0]));
         let place = self.append(key, New { sender: user, at, kind: &kind, target: None, is_message: true, command })?;
@@ -137,17 +139,22 @@ impl State {
         Ok(Ok((key, Some(self.first_summary(key, kind)?))))
     }
 
-    /// The members a text names. Nobody else is looked for: a name tells nothing about who is not here.
+    /// The members a text names, and for each the text that does. Nobody else is looked for: a name tells nothing about who is not here.
     ///
     /// Namesakes elsewhere cost nothing: the members are gone over once (at most [`MEMBERS_MAX`](shared::limits::MEMBERS_MAX)),
     /// and in the conversation for everyone the first of each name are read from the index of names.
-    pub(super) fn mentions(&mut self, key: i64, content: &Content) -> Result<Vec<UserId>, Error> {
-        let Some(names) = content.names() else { return Ok(Vec::new()) };
+    pub(super) fn mentions(&mut self, key: i64, content: &Content) -> Result<(Vec<UserId>, Vec<String>), Error> {
+        let Some(names) = content.names() else { return Ok((Vec::new(), Vec::new())) };
         if matches!(self.head(key)?.audience, Audience::Everyone) {
-            return names.people(|name| account::named(&self.database, name, MENTIONS_MAX));
+            let named = names.people(|name| account::named(&self.database, name, MENTIONS_MAX))?;
+            return Ok(named.into_iter().map(|(user, name)| (user, name.to_owned())).unzip());
         }
-        let mut members = conversation::members_named(&self.database, key, names.all(), MENTIONS_MAX)?;
-        names.people(|name| Ok(members.remove(name).unwrap_or_default()))
+        let members = conversation::members_named(&self.database, key, names.all())?;
+        let meant = |name: &Key| {
+            let namesakes = members.get(&name.fold).map_or(&[][..], Vec::as_slice);
+            Ok::<_, Error>(name.meant(namesakes.iter().map(|(exact, user)| (exact.as_str(), *user))))
+        };
+        Ok(names.people(meant)?.into_iter().map(|(user, name)| (user, name.to_owned())).unzip())
     }
 
     /// How a conversation stands before its first event.
