@@ -1,13 +1,15 @@
-//! What is asked for, and pages of what was found: where the next one begins.
+//! What is asked for; pages of what was found: where the next one begins; and what of a message is shown and marked.
 //!
 //! A day is the person's, and the server knows no place on Earth: [`with_moments`] names the moments at which days begin.
 //!
 //! The server ends a page between two milliseconds. Where more was said in one millisecond than a page has room for, the
 //! next page begins in that millisecond and skips what was told of it already.
 
+use shared::fold::Words;
 use shared::ids::Timestamp;
 use shared::limits::SEARCH_SKIP_MAX;
-use shared::search::SearchResult;
+use shared::search::{QueryPart, SearchResult, query_parts};
+use shared::text::is_border;
 
 /// Where a page of results begins, as `GET /api/search` is asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,42 +35,138 @@ pub fn further(known: &[SearchResult]) -> Option<Further> {
 }
 
 /// A query in which each `before:` and `after:` names the moment at which its day begins for the person, in milliseconds
-/// since 1970, as far as `begins` knows a day by that name. It is read as the server reads it, so what stands in quotes or
-/// behind another filter stays.
+/// since 1970, as far as `begins` knows a day by that name.
 #[must_use]
 pub fn with_moments(query: &str, begins: impl Fn(&str) -> Option<Timestamp>) -> String {
-    let (mut text, mut rest) = (String::new(), query);
-    while let Some(first) = rest.chars().next() {
-        let (part, filter) = if first.is_whitespace() {
-            (rest.split_at(first.len_utf8()), "")
-        } else {
-            let filter = FILTERS.into_iter().find(|filter| rest.starts_with(filter)).unwrap_or_default();
-            let value = &rest[filter.len()..];
-            let length = match value.strip_prefix('"') {
-                Some(quoted) => quoted.find('"').map_or(value.len(), |end| end + 2),
-                None => value.find(char::is_whitespace).unwrap_or(value.len()),
-            };
-            (value.split_at(length), filter)
-        };
-        text.push_str(filter);
-        let is_day = matches!(filter, "before:" | "after:");
-        match Some(part.0.trim_matches('"')).filter(|_| is_day).and_then(&begins) {
-            Some(at) => text.push_str(&at.as_millis().to_string()),
-            None => text.push_str(part.0),
+    let (mut text, mut copied) = (String::new(), 0);
+    for part in query_parts(query) {
+        if let QueryPart::Filter("before" | "after", day) = part
+            && let Some(at) = begins(day)
+        {
+            // The day is a part of the query itself.
+            let from = day.as_ptr().addr() - query.as_ptr().addr();
+            text.push_str(&query[copied..from]);
+            text.push_str(&at.as_millis().to_string());
+            copied = from + day.len();
         }
-        rest = part.1;
     }
+    text.push_str(&query[copied..]);
     text
 }
 
-/// What stands before a filter's value.
-const FILTERS: [&str; 5] = ["from:", "in:", "before:", "after:", "has:"];
+/// Characters of a message that are shown, and of them before what was found.
+const SHOWN_CHARS: usize = 240;
+const BEFORE_CHARS: usize = 60;
+
+/// What a query looks for in texts, as it was typed: its words and phrases, without its filters.
+#[must_use]
+pub fn wanted(query: &str) -> Vec<String> {
+    let words = |part| match part {
+        QueryPart::Words(words) => Some(words.to_owned()),
+        QueryPart::Filter(..) => None,
+    };
+    query_parts(query).filter_map(words).collect()
+}
+
+/// A part of a text that begins a little before the first thing that is wanted. `fold` is [`shared::fold::fold`].
+#[must_use]
+pub fn excerpt(text: &str, wanted: &[String], fold: impl Fn(&str) -> String) -> String {
+    let form = fold(text);
+    let first = next(&form, 0, &needles(&form, wanted, &fold)).map_or(0, |(at, _)| start(text, at, &fold));
+    let skipped = text[..first].chars().count().saturating_sub(BEFORE_CHARS);
+    let mut excerpt: String = text.chars().skip(skipped).take(SHOWN_CHARS).collect();
+    if skipped > 0 {
+        excerpt.insert(0, '…');
+    }
+    if text.chars().count() > skipped + SHOWN_CHARS {
+        excerpt.push('…');
+    }
+    excerpt
+}
+
+/// A text in parts, and which of them are wanted, however they are spelled. For an [`excerpt`]: the work for each mark grows
+/// with the text. `fold` is [`shared::fold::fold`].
+#[must_use]
+pub fn marked<'a>(text: &'a str, wanted: &[String], fold: impl Fn(&str) -> String) -> Vec<(&'a str, bool)> {
+    let form = fold(text);
+    let needles = needles(&form, wanted, &fold);
+    let (mut parts, mut from, mut begin) = (Vec::new(), 0, 0);
+    while let Some((at, length)) = next(&form, from, &needles) {
+        from = at + length;
+        let (hit, end) = (start(text, at, &fold).max(begin), end(text, from, &fold));
+        if hit < end {
+            parts.push((&text[begin..hit], false));
+            parts.push((&text[hit..end], true));
+            begin = end;
+        }
+    }
+    parts.push((&text[begin..], false));
+    parts.retain(|(part, _)| !part.is_empty());
+    parts
+}
+
+/// What is looked for in a folded text: each thing that is wanted as a whole, or, where it is not there as a whole, its words.
+fn needles(form: &str, wanted: &[String], fold: impl Fn(&str) -> String) -> Vec<String> {
+    let mut needles = Vec::new();
+    for one in wanted {
+        let whole = fold(one);
+        let found = Words::of(&whole);
+        if found.is_empty() {
+            continue;
+        }
+        let whole = vec![whole];
+        match next(form, 0, &whole) {
+            Some(_) => needles.extend(whole),
+            None => needles.extend(
+                [found.words, found.symbols].iter().flat_map(|words| words.split_whitespace()).map(str::to_owned),
+            ),
+        }
+    }
+    needles
+}
+
+/// The next place at which one of these stands where a word begins, and its length; the longest of several.
+fn next(form: &str, from: usize, needles: &[String]) -> Option<(usize, usize)> {
+    let of = |needle: &String| {
+        let mut places = form[from..].match_indices(needle.as_str()).map(|(at, _)| from + at);
+        places.find(|at| begins_word(form, *at)).map(|at| (at, needle.len()))
+    };
+    needles.iter().filter_map(of).min_by_key(|(at, length)| (*at, usize::MAX - length))
+}
+
+fn begins_word(form: &str, at: usize) -> bool {
+    let (Some(before), Some(first)) = (form[..at].chars().next_back(), form[at..].chars().next()) else { return true };
+    is_border(before, first) || (first.is_ascii_digit() && before.is_alphabetic())
+}
+
+/// Where in a text begins what stands at a place of its folded form.
+fn start(text: &str, at: usize, fold: impl Fn(&str) -> String) -> usize {
+    let places = places(text);
+    let later = places.partition_point(|place| fold(&text[..*place]).len() <= at);
+    places[later.saturating_sub(1)]
+}
+
+/// Where in a text ends what ends at a place of its folded form, with marks and invisible characters behind it.
+fn end(text: &str, at: usize, fold: impl Fn(&str) -> String) -> usize {
+    let places = places(text);
+    let whole = |place: &usize| fold(&text[..*place]).len();
+    let reached = places.partition_point(|place| whole(place) < at);
+    let reached = places.get(reached).map_or(at, whole);
+    let later = places.partition_point(|place| whole(place) <= reached);
+    places[later.saturating_sub(1)]
+}
+
+/// The borders between the characters of a text, its beginning and its end among them.
+fn places(text: &str) -> Vec<usize> {
+    text.char_indices().map(|(at, _)| at).chain([text.len()]).collect()
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
     use shared::event::{Event, EventKind};
+    use shared::fold::fold;
     use shared::ids::{CommandId, ConversationId, Seq, UserId};
     use shared::message::Message;
 
@@ -107,11 +205,55 @@ mod tests {
         }
     }
 
+    /// A text with what is marked in it in brackets.
+    fn marks(text: &str, query: &str) -> String {
+        let parts = marked(text, &wanted(query), fold);
+        let whole: String = parts.iter().map(|(part, _)| *part).collect();
+        assert_eq!(whole, text);
+        parts.into_iter().map(|(part, is_hit)| if is_hit { format!("[{part}]") } else { part.to_owned() }).collect()
+    }
+
+    #[test]
+    fn what_was_looked_for_is_marked_however_it_is_spelled_and_filters_are_not() {
+        for (text, query, expected) in [
+            ("Green TEA is here", "Tea \"is ready\" from:ada", "Green [TEA] [is] here"),
+            ("adaXYZ ada Lovelace", "from:\"Ada Lovelace\" adaXYZ", "[adaXYZ] ada Lovelace"),
+            ("Crème brûlée", "creme brulee", "[Crème] [brûlée]"),
+            ("Cre\u{300}me bru\u{302}le\u{301}e!", "\"creme brulee\"", "[Cre\u{300}me bru\u{302}le\u{301}e]!"),
+            ("İstanbul Işık", "istanbul isik", "[İstanbul] [Işık]"),
+            ("in der Straße", "strasse", "in der [Straße]"),
+            ("in der Straße", "stras", "in der [Straß]e"),
+            ("ＡＢＣ商事 １０時", "abc 10時", "[ＡＢＣ]商事 [１０時]"),
+            ("서울에서", "울에", "서[울에]서"),
+            ("Donau\u{ad}dampfschiff", "donaudampf", "[Donau\u{ad}dampf]schiff"),
+            ("steak and tea", "tea", "steak and [tea]"),
+            ("it is v1.20.3 now", "1.20.3", "it is v[1.20.3] now"),
+            ("don’t ask Jean-Luc", "don't \"jean luc\"", "[don’t] ask [Jean]-[Luc]"),
+            ("party 🎉 time", "🎉 time", "party [🎉] [time]"),
+            ("مُحَمَّد هنا", "محمد", "[مُحَمَّد] هنا"),
+            ("nothing", "else in:here", "nothing"),
+            ("nothing", "()", "nothing"),
+        ] {
+            assert_eq!(marks(text, query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn an_excerpt_begins_a_little_before_the_first_thing_that_is_wanted() {
+        let text = format!("{}Crème brûlée {}", "hay ".repeat(200), "hay ".repeat(100));
+        let shown = excerpt(&text, &wanted("creme brulee"), fold);
+        assert!(shown.starts_with('…') && shown.ends_with('…') && shown.contains("Crème brûlée"), "{shown}");
+        assert_eq!(shown.chars().count(), SHOWN_CHARS + 2);
+        assert_eq!(shown.find("Crème").map(|at| shown[..at].chars().count()), Some(BEFORE_CHARS + 1));
+        assert_eq!(excerpt("short", &wanted("short"), fold), "short");
+        assert_eq!(excerpt("", &wanted("short"), fold), "");
+    }
+
     #[test]
     fn days_of_a_query_are_the_person_s() {
         let begins = |day: &str| day.starts_with("2026-").then(|| Timestamp::from_millis(1_795_680_000_000));
         let table = [
-            ("tea after:2026-11-27 before:\"2026-11-28\" ", "tea after:1795680000000 before:1795680000000 "),
+            ("tea after:2026-11-27 before:\"2026-11-28\" ", "tea after:1795680000000 before:\"1795680000000\" "),
             ("\"before:2026-11-27\" ok", "\"before:2026-11-27\" ok"),
             ("from:\"Ada before:2026-11-27", "from:\"Ada before:2026-11-27"),
             ("in: before:x after: 2026-11-27", "in: before:x after: 2026-11-27"),
@@ -147,6 +289,12 @@ mod tests {
         #[test]
         fn a_query_without_days_stays_as_it_was_typed(text in "(\\PC|from:|before:|\"| |has:){0,60}") {
             prop_assert_eq!(with_moments(&text, |_| None), text);
+        }
+
+        #[test]
+        fn marks_are_the_whole_text(text in "([a-c ]|ß|é|e\u{301}|İ|가|か\u{3099}|\u{ad}|🎉|1|\\PC){0,30}", query in "([a-c ]|ss|e|i|가|が|🎉|1|\\PC){0,8}") {
+            marks(&text, &query);
+            let _ = excerpt(&text, &wanted(&query), fold);
         }
 
         #[test]

@@ -69,3 +69,46 @@ async fn a_search_is_narrowed_and_widened_and_says_what_it_cannot() {
         person.leaves().await;
     }
 }
+
+#[tokio::test]
+async fn what_was_found_is_marked_in_any_spelling() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    // The texts that the server folds with its own tables (`shared/src/fold/tests.rs`).
+    let vectors = include_str!("../../shared/tests/fold.txt").lines();
+    let vectors = vectors.filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| {
+        let line = line.replace("\\s", "\u{ad}").replace("\\z", "\u{200b}");
+        let mut fields = line.split('|').map(|field| field.trim().to_owned());
+        (fields.next().unwrap(), fields.next().unwrap())
+    });
+    let vectors: Vec<_> = vectors.collect();
+    let texts: Vec<_> = vectors.iter().map(|(text, _)| text).collect();
+    let write = "const [texts, done] = arguments; (async () => {
+        const list = await (await fetch('/api/conversations')).json();
+        const everyone = list.conversations.find((conversation) => conversation.kind === 'everyone');
+        const path = '/api/conversations/' + everyone.id + '/messages';
+        for (const content of texts) {
+            const body = JSON.stringify({ id: crypto.randomUUID(), content });
+            await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+        }
+        done(texts.length);
+    })()";
+    ada.browser.execute_async(write, vec![json!(texts)]).await.unwrap();
+    ada.goes_to("/search").await;
+    ada.waits_for(".search input").await;
+    let ask = "const input = document.querySelector('.search input'); input.value = arguments[0];
+        input.dispatchEvent(new Event('input', { bubbles: true }))";
+    let marked = "return [...document.querySelectorAll('.search__text')].filter((e) => e.querySelector('mark'))
+        .map((e) => e.textContent)";
+    for (text, typed) in vectors {
+        for typed in [&typed, &text] {
+            ada.browser.execute(ask, vec![json!(typed)]).await.unwrap();
+            let is_marked = async || {
+                let found: Vec<String> = serde_json::from_value(ada.js(marked).await).unwrap();
+                found.contains(&text)
+            };
+            eventually(&format!("{text} is marked by {typed}"), is_marked).await;
+        }
+    }
+    ada.leaves().await;
+}

@@ -2,7 +2,7 @@
 //!
 //! | typed | finds |
 //! | --- | --- |
-//! | `word` | messages with it, in any case and with any accents; the last one may go on |
+//! | `word` | messages with it, in any spelling ([`shared::fold`]); the last one may go on |
 //! | `"some words"` | these words together |
 //! | `from:ada` `from:"Ada Lovelace"` | written by her |
 //! | `in:walks` | in a conversation of that name, or with a person of that name |
@@ -12,8 +12,10 @@
 
 use crate::store::search::{Has, SearchQuery, Term};
 use shared::code::{Code, Rejection};
+use shared::fold::{self, Words};
 use shared::ids::Timestamp;
 use shared::limits::SEARCH_CHARS_MAX;
+use shared::search::{QueryPart, query_parts};
 use std::time::UNIX_EPOCH;
 
 /// Words and filters in one query.
@@ -31,14 +33,18 @@ pub fn parse(text: &str) -> Result<SearchQuery, Rejection> {
         return refuse(format!("A search has at most {SEARCH_CHARS_MAX} characters"));
     }
     let mut query = SearchQuery::default();
-    let mut rest = text.trim_start();
-    let mut left = PARTS_MAX;
-    while !rest.is_empty() {
-        if left == 0 {
+    for (number, part) in query_parts(text).enumerate() {
+        if number >= PARTS_MAX {
             return refuse(format!("A search has at most {PARTS_MAX} words"));
         }
-        left -= 1;
-        rest = part(rest, &mut query)?.trim_start();
+        match part {
+            QueryPart::Words(value) => {
+                let Words { words, symbols } = fold::words(value);
+                let terms = [words, symbols].into_iter().filter(|text| !text.is_empty());
+                query.terms.extend(terms.map(|text| Term { text, is_start: false }));
+            }
+            QueryPart::Filter(filter, value) => take(filter, value, &mut query)?,
+        }
     }
     if query.terms.is_empty() && query.from.is_none() && query.has.is_empty() {
         return refuse("Type what to look for".into());
@@ -56,37 +62,10 @@ fn refuse<T>(message: String) -> Result<T, Rejection> {
     Err(Rejection::new(Code::Invalid, message).field("query"))
 }
 
-/// Takes one part off the beginning; gives what comes after it.
-fn part<'a>(text: &'a str, query: &mut SearchQuery) -> Result<&'a str, Rejection> {
-    for filter in ["from", "in", "before", "after", "has"] {
-        if let Some(value) = text.strip_prefix(filter).and_then(|rest| rest.strip_prefix(':')) {
-            let (value, rest) = value_of(value);
-            // A word that happens to look like one: "in: the box".
-            if !value.is_empty() {
-                take(filter, value, query)?;
-                return Ok(rest);
-            }
-        }
-    }
-    let (value, rest) = value_of(text);
-    if value.chars().any(char::is_alphanumeric) {
-        query.terms.push(Term { text: value.to_lowercase(), is_start: false });
-    }
-    Ok(rest)
-}
-
-/// A word, or several in quotes; and what comes after.
-fn value_of(text: &str) -> (&str, &str) {
-    match text.strip_prefix('"') {
-        Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
-        None => text.split_at(text.find(char::is_whitespace).unwrap_or(text.len())),
-    }
-}
-
 fn take(filter: &str, value: &str, query: &mut SearchQuery) -> Result<(), Rejection> {
     match filter {
-        "from" => query.from = Some(value.trim_start_matches('@').to_lowercase()),
-        "in" => query.within = Some(value.trim_start_matches('#').to_lowercase()),
+        "from" => query.from = Some(fold::search_key(value.trim_start_matches('@'))),
+        "in" => query.within = Some(fold::search_key(value.trim_start_matches('#'))),
         "before" => query.before = Some(moment(value)?),
         "after" => query.after = Some(moment(value)?),
         _ => match Has::ALL.into_iter().find(|has| has.word() == value) {
@@ -134,10 +113,19 @@ mod tests {
     fn words_and_phrases_are_read_and_the_last_word_may_go_on() {
         assert_eq!(terms("Green  tea"), [term("green", false), term("tea", true)]);
         assert_eq!(terms("green tea "), [term("green", false), term("tea", false)]);
-        assert_eq!(terms("\"Green tea\" now\""), [term("green tea", false), term("now\"", false)]);
+        assert_eq!(terms("\"Green tea\" now\""), [term("green tea", false), term("now", false)]);
         assert_eq!(terms("\"not ended"), [term("not ended", true)]);
         assert_eq!(terms("a :) b"), [term("a", false), term("b", false)]);
-        assert_eq!(terms("in: box"), [term("in:", false), term("box", true)]);
+        assert_eq!(terms("in: box"), [term("in", false), term("box", true)]);
+    }
+
+    #[test]
+    fn words_are_searched_for_in_any_spelling_and_so_are_symbols() {
+        assert_eq!(terms("Straße café "), [term("strasse", false), term("cafe", false)]);
+        assert_eq!(terms("天气"), [term("天 气", true)]);
+        assert_eq!(terms("tea🎉"), [term("tea", false), term("🎉", false)]);
+        assert_eq!(terms("O’Brien"), [term("o brien", true)]);
+        assert_eq!(terms("‼️ "), [term("‼", false)]);
     }
 
     #[test]

@@ -55,6 +55,50 @@ async fn words_are_found_as_soon_as_they_are_accepted() {
 }
 
 #[tokio::test]
+async fn words_are_found_in_any_spelling_of_any_script_and_so_are_emoji() {
+    let server = Server::start();
+    let ada = server.sign_up_at("ada", "Zoë O'Brien").await;
+    let id = ada.makes_group("Łódź café", &[]).await;
+    let texts = [
+        ("ο δρόμος", "ΔΡΟΜΟΣ"),
+        ("مُحَمَّد", "محمد"),
+        ("Łódź", "lodz"),
+        ("Işık geldi", "isik geldi"),
+        ("Işık gitti", "ışık git"),
+        ("\u{1109}\u{1165}\u{110b}\u{116e}\u{11af}\u{110b}\u{1166}\u{1109}\u{1165}", "서울에서"),
+        ("か\u{3099}くせい", "がくせい"),
+        ("１０時 ＡＢＣ商事", "10時 abc"),
+        ("ﾊﾝｶｸ", "ハンカク"),
+        ("party 🎉 time", "🎉"),
+        ("party 🎊 tune", "\"party tune\""),
+        ("👍🏽 done", "👍"),
+        ("Donau\u{ad}dampfschiff", "donaudampfschiff"),
+        ("super\u{200b}califragil", "supercalifragil"),
+        ("v1.20.3", "1.20.3"),
+        ("**bo**ld", "bold "),
+        ("schöne Straße", "strasse"),
+        ("क़लम", "कलम"),
+        ("שָׁלוֹם", "שלום"),
+        ("ёлка", "елка"),
+        ("wow‼️", "‼"),
+    ];
+    for (text, _) in texts {
+        ada.posts(&id, text).await;
+    }
+    for (text, query) in texts {
+        assert_eq!(found(&ada, query).await, [text], "{query}");
+        assert!(found(&ada, text).await.contains(&text.to_owned()), "{text}");
+    }
+    for query in ["from:zoe lodz", "from:brien lodz", "from:\"zoe o’brien\" lodz", "in:lodz łódź", "in:CAFÉ lodz"]
+    {
+        assert_eq!(found(&ada, query).await, ["Łódź"], "{query}");
+    }
+    for nothing in ["かくせい", "서우", "🎉🎊", "time🎊", "ové"] {
+        assert_eq!(found(&ada, nothing).await, Vec::<String>::new(), "{nothing}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_found_of_what_one_may_not_read() {
     let server = Server::start();
     let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);

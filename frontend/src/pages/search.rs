@@ -8,7 +8,7 @@ use crate::dynamic::{effect, part, part_if, text};
 use crate::i18n::{Text, tr, with};
 use crate::router::Address;
 use crate::state::State;
-use client::search::{Further, further, with_moments};
+use client::search::{Further, excerpt, further, marked, wanted, with_moments};
 use leptos::html;
 use leptos::prelude::*;
 use shared::markdown;
@@ -17,9 +17,6 @@ use std::time::Duration;
 
 /// How long typing may pause before it is searched.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Characters of a message that are shown, and of them before what was found.
-const SHOWN_CHARS: usize = 240;
-const BEFORE_CHARS: usize = 60;
 
 #[component]
 pub(crate) fn SearchPage() -> impl IntoView {
@@ -97,8 +94,8 @@ pub(crate) fn SearchPage() -> impl IntoView {
     };
     let has_more = move || outcome.with(|outcome| matches!(outcome, Some(Ok(true)))) && !is_busy.get();
     let rows = move || {
-        let words = words(&query.get_untracked());
-        results.get().into_iter().map(|result| row(state, result, &words)).collect::<Vec<_>>().into_any()
+        let wanted = wanted(&query.get_untracked());
+        results.get().into_iter().map(|result| row(state, result, &wanted)).collect::<Vec<_>>().into_any()
     };
     view! {
         <main class="pane">
@@ -152,14 +149,16 @@ pub(crate) fn SearchPage() -> impl IntoView {
 }
 
 /// A message that was found: where and by whom it was said, and what of it.
-fn row(state: State, result: SearchResult, words: &[String]) -> AnyView {
+fn row(state: State, result: SearchResult, wanted: &[String]) -> AnyView {
     let SearchResult { conversation, event } = result;
     let summary = state.conversations.get(conversation);
     let name = state.people.name(event.sender);
     let content = event.kind.as_message().map(|message| markdown::plain(&message.content)).unwrap_or_default();
-    let marked = marked(&excerpt(&content, words), words)
-        .into_iter()
-        .map(|(text, is_hit)| if is_hit { view! { <mark>{text}</mark> }.into_any() } else { text.into_any() });
+    let excerpt = excerpt(&content, wanted, browser::fold);
+    let marked = marked(&excerpt, wanted, browser::fold).into_iter().map(|(text, is_hit)| {
+        let text = text.to_owned();
+        if is_hit { view! { <mark>{text}</mark> }.into_any() } else { text.into_any() }
+    });
     let files = event.kind.as_message().into_iter().flat_map(|message| &message.attachments);
     let files: Vec<_> =
         files.map(|file| view! { <bdi class="search__file">{format!("📎 {}", file.name)}</bdi> }.into_any()).collect();
@@ -178,76 +177,4 @@ fn row(state: State, result: SearchResult, words: &[String]) -> AnyView {
         </li>
     }
     .into_any()
-}
-
-/// The words of a query that stand in what is found, in lower case.
-fn words(query: &str) -> Vec<String> {
-    let is_filter =
-        |word: &str| ["from:", "in:", "before:", "after:", "has:"].iter().any(|name| word.starts_with(name));
-    let words = query.split([' ', '"']).filter(|word| !word.is_empty() && !is_filter(word));
-    words.map(browser::lower).collect()
-}
-
-/// A part of a text that begins a little before the first of these words.
-fn excerpt(text: &str, words: &[String]) -> String {
-    let lower = browser::lower(text);
-    let first = words.iter().filter_map(|word| lower.find(word.as_str())).min().unwrap_or(0);
-    // In rare scripts lower case is longer: then it is a little beside.
-    let chars_before = lower.get(..first).map_or(0, |before| before.chars().count());
-    let skipped = chars_before.saturating_sub(BEFORE_CHARS);
-    let mut excerpt: String = text.chars().skip(skipped).take(SHOWN_CHARS).collect();
-    if skipped > 0 {
-        excerpt.insert(0, '…');
-    }
-    if text.chars().count() > skipped + SHOWN_CHARS {
-        excerpt.push('…');
-    }
-    excerpt
-}
-
-/// A text in parts, and which of them are what was looked for.
-fn marked(text: &str, words: &[String]) -> Vec<(String, bool)> {
-    let lower = browser::lower(text);
-    if lower.len() != text.len() {
-        return vec![(text.to_owned(), false)];
-    }
-    let mut parts = Vec::new();
-    let mut from = 0;
-    loop {
-        let next =
-            words.iter().filter_map(|word| Some((lower.get(from..)?.find(word.as_str())? + from, word.len()))).min();
-        let Some((at, length)) = next else { break };
-        let (Some(before), Some(hit)) = (text.get(from..at), text.get(at..at + length)) else { break };
-        if !before.is_empty() {
-            parts.push((before.to_owned(), false));
-        }
-        parts.push((hit.to_owned(), true));
-        from = at + length;
-    }
-    parts.extend(text.get(from..).filter(|rest| !rest.is_empty()).map(|rest| (rest.to_owned(), false)));
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_looked_for_is_marked() {
-        let words = words("Tea \"is ready\" from:ada");
-        assert_eq!(words, ["tea", "is", "ready"]);
-        let hits: Vec<_> = marked("Green TEA is here", &words).into_iter().filter(|(_, is_hit)| *is_hit).collect();
-        assert_eq!(hits, [("TEA".to_owned(), true), ("is".to_owned(), true)]);
-        let whole: String = marked("Green TEA is here", &words).into_iter().map(|(text, _)| text).collect();
-        assert_eq!(whole, "Green TEA is here");
-        assert_eq!(marked("İstanbul", &["i".to_owned()]), [("İstanbul".to_owned(), false)]);
-    }
-
-    #[test]
-    fn an_excerpt_begins_a_little_before_it() {
-        let text = format!("{} needle {}", "hay ".repeat(100), "hay ".repeat(100));
-        let excerpt = excerpt(&text, &["needle".to_owned()]);
-        assert!(excerpt.starts_with('…') && excerpt.ends_with('…') && excerpt.contains("needle"));
-        assert_eq!(super::excerpt("short", &["short".to_owned()]), "short");
-    }
 }

@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use shared::code::Rejection;
 use shared::conversation::ConversationKind;
 use shared::event::EventKind;
+use shared::fold;
 use shared::ids::{Epoch, Timestamp, UserId};
 use shared::limits::EVENTS_BYTES_MAX;
 use shared::search::SearchResult;
@@ -20,7 +21,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The version of the file; one of another is made anew.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// Conversations, and people of a name, in one question to the index: it holds a cursor for each of them.
 const NAMED_MAX: usize = 500;
 /// Questions to the index for one search, of two milliseconds or so each. It is refused if it needs more.
@@ -55,6 +56,7 @@ pub(in crate::store) fn open(folder: &Path, epoch: &Epoch) -> Result<Connection,
     let database = connect(&path)?;
     database.execute_batch(include_str!("../../../migrations/search/0001_first.sql"))?;
     database.execute_batch(include_str!("../../../migrations/search/0002_disorder.sql"))?;
+    database.execute_batch(include_str!("../../../migrations/search/0003_letters.sql"))?;
     database.execute("INSERT INTO state (epoch, position) VALUES (?1, 0)", [epoch.as_str()])?;
     database.pragma_update(None, "user_version", VERSION)?;
     Ok(database)
@@ -159,13 +161,10 @@ pub(in crate::store) fn changes(database: &Connection, after: i64, limit: u32) -
             changes.list.push(Change { position, entry: None });
             continue;
         }
-        let mut text = words(&message.content);
+        let names = message.attachments.iter().map(|attachment| attachment.name.as_str());
+        let text = indexed([message.content.as_str()].into_iter().chain(names));
         let mut place = format!("c{}", found.get::<_, i64>("conversation")?);
         push_sender(&mut place, row::get(found, "sender")?);
-        for attachment in &message.attachments {
-            text.push(' ');
-            text.push_str(&words(&attachment.name));
-        }
         if !message.attachments.is_empty() {
             place.push_str(" hfile");
         }
@@ -361,7 +360,7 @@ fn is_called(
 ) -> Result<bool, Error> {
     let kind = kind_of(found.get_ref("kind")?.as_str().map_err(rusqlite::Error::from)?)?;
     if let Some(name) = found.get::<_, Option<String>>("name")? {
-        return Ok(name.to_lowercase().contains(within));
+        return Ok(fold::search_key(&name).contains(within));
     }
     match kind {
         ConversationKind::Everyone => Ok("everyone".starts_with(within)),
@@ -395,15 +394,12 @@ fn push_sender(place: &mut String, sender: UserId) {
 }
 
 /// What the index is asked about these places and people; `None` if nothing can be found. Everything people typed stands
-/// in quotes.
+/// in quotes, and is words and symbols alone.
 fn expression(query: &SearchQuery, places: &[String], senders: Option<&[String]>) -> Option<String> {
     let mut parts = Vec::new();
     for term in &query.terms {
-        let words = words(&term.text);
-        if words.contains(char::is_alphanumeric) {
-            let star = if term.is_start { " *" } else { "" };
-            parts.push(format!("{{text}} : \"{}\"{star}", words.replace('"', " ")));
-        }
+        let star = if term.is_start { " *" } else { "" };
+        parts.push(format!("{{text}} : \"{}\"{star}", term.text));
     }
     let place = |words: &[String]| {
         let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
@@ -472,20 +468,21 @@ fn has_link(content: &str) -> bool {
     content.contains("https://") || content.contains("http://")
 }
 
-/// A text as the index reads it: in scripts without spaces between words every sign is a word.
-fn words(text: &str) -> String {
-    let mut words = String::with_capacity(text.len());
-    for sign in text.chars() {
-        if sign == '\0' {
-            // It would end what SQLite reads.
-            words.push(' ');
-        } else if shared::text::is_spaceless(sign) {
-            words.extend([' ', sign, ' ']);
-        } else {
-            words.push(sign);
+/// Texts as the index reads them: their words, and then their symbols.
+fn indexed<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let (mut indexed, mut symbols) = (String::new(), String::new());
+    for text in texts {
+        let found = fold::words(text);
+        for (into, found) in [(&mut indexed, &found.words), (&mut symbols, &found.symbols)] {
+            if !into.is_empty() && !found.is_empty() {
+                into.push(' ');
+            }
+            into.push_str(found);
         }
     }
-    words
+    indexed.push(' ');
+    indexed.push_str(&symbols);
+    indexed
 }
 
 #[cfg(test)]
