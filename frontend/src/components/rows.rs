@@ -14,7 +14,6 @@ use leptos::tachys::reactive_graph::OwnedView;
 use leptos::tachys::view::keyed::keyed;
 use litemap::LiteMap;
 use shared::ids::{CommandId, ConversationId, Seq, UserId};
-use std::hash::Hash;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Rows of one owner.
@@ -94,22 +93,31 @@ impl Generations {
     }
 }
 
-/// Shows these items. One that stays, by its key, keeps its nodes.
-pub(crate) fn rows<T: Send + 'static, K: Eq + Hash + 'static>(
-    each: impl Fn() -> Vec<T> + Send + 'static,
-    key: impl Fn(&T) -> K + Clone + Send + 'static,
-    show: impl Fn(T) -> AnyView + Clone + Send + 'static,
-) -> impl IntoView {
+/// What names a row among the others: the bytes of an id.
+pub(crate) type Key = [u8; 16];
+type Each = Box<dyn Fn() -> Vec<Key> + Send>;
+type Show = Arc<dyn Fn(Key) -> AnyView + Send + Sync>;
+
+/// Shows a row for each key. One that stays keeps its nodes.
+pub(crate) fn rows(
+    each: impl Fn() -> Vec<Key> + Send + 'static,
+    show: impl Fn(Key) -> AnyView + Send + Sync + 'static,
+) -> AnyView {
+    rows_of(Box::new(each), Arc::new(show))
+}
+
+/// One for all lists: what compares the keys before with those after is several kilobytes for each kind of them.
+fn rows_of(each: Each, show: Show) -> AnyView {
     let generations = Generations::new();
-    let show = move |_, item| {
+    let show = move |_, key| {
         let generation = generations.next();
         let owner = generation.with(Owner::new);
         let view = owner.with(|| {
             // It lives as long as its last row.
             on_cleanup(move || drop(generation));
-            show(item)
+            show(key)
         });
         (drop::<usize>, OwnedView::new_with_owner(view, owner))
     };
-    move || keyed(each(), key.clone(), show.clone())
+    (move || keyed(each(), |key: &Key| *key, show.clone())).into_any()
 }

@@ -4,6 +4,7 @@ use super::avatar::Avatar;
 use super::form::problem_line;
 use super::group_request::GroupRequests;
 use super::icon::{Icon, Picture};
+use super::rows::rows;
 use crate::browser;
 use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, count, tr, with};
@@ -71,14 +72,12 @@ pub(crate) fn Sidebar() -> impl IntoView {
 }
 
 fn lines(ids: RwSignal<Vec<ConversationId>>) -> AnyView {
-    view! {
-        <ul>
-            <For each=move || ids.get() key=|id| *id let:id>
-                <li><Line id /></li>
-            </For>
-        </ul>
-    }
-    .into_any()
+    let each = move || ids.with(|ids| ids.iter().map(|id| *id.as_bytes()).collect());
+    let show = |key| match ConversationId::from_bytes(key) {
+        Some(id) => view! { <li><Line id /></li> }.into_any(),
+        None => ().into_any(),
+    };
+    view! { <ul>{rows(each, show)}</ul> }.into_any()
 }
 
 #[component]

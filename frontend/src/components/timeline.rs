@@ -18,7 +18,7 @@ use crate::i18n::{Text, count, tr};
 use crate::later::{self, later};
 use crate::router::{Address, Router};
 use crate::state::State;
-use crate::state::timeline::{Aim, ViewState, Why};
+use crate::state::timeline::{Aim, RowHandle, ViewState, Why};
 use client::Millis;
 use client::timeline::Load;
 use leptos::html;
@@ -223,6 +223,7 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
 
     let reload = move |_| state.load(conversation, Load::Newest);
     let (rows, view_state, has_older, has_newer) = (view.rows, view.state, view.has_older, view.has_newer);
+    let each = rows.clone();
     let is_empty = {
         let rows = rows.clone();
         memo(move || rows.with(Vec::is_empty))
@@ -298,9 +299,14 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
                 }.into_any())}
                 {part(note)}
                 {rows::rows(
-                    move || rows.get(),
-                    |handle| handle.key,
-                    move |handle| view! { <MessageRow conversation handle /> }.into_any(),
+                    move || each.with(|rows| rows.iter().map(|handle| *handle.key.as_bytes()).collect()),
+                    move |key| {
+                        let find = |rows: &Vec<RowHandle>| rows.iter().find(|row| *row.key.as_bytes() == key).cloned();
+                        match rows.with_untracked(find) {
+                            Some(handle) => view! { <MessageRow conversation handle /> }.into_any(),
+                            None => ().into_any(),
+                        }
+                    },
                 )}
                 {part_if(move || has_newer.get(), move || view! {
                     <button type="button" class="timeline__note button button--quiet button--small" on:click=move |_| load_newer()>
