@@ -92,6 +92,12 @@ impl Link {
     /// Tells the machine something, does what it asks for, and sets the clock for what comes next.
     pub(crate) fn drive<T>(self, state: State, act: impl FnOnce(&mut Connection) -> T) -> T {
         let result = self.with(|inner| act(&mut inner.machine));
+        self.follow(state);
+        result
+    }
+
+    /// Does what the machine asks for. (Once for all that is told to it.)
+    fn follow(self, state: State) {
         while let Some(output) = self.with(|inner| inner.machine.poll_output()) {
             self.execute(state, output);
         }
@@ -101,7 +107,6 @@ impl Link {
         let (held_back, unsent) = self.with(|inner| (inner.machine.held_back_until(), inner.machine.outbox().len()));
         set_if_new(self.held_back, held_back);
         set_if_new(self.unsent, unsent);
-        result
     }
 
     /// Whether the server can be asked just now.
