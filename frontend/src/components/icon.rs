@@ -90,7 +90,8 @@ impl Picture {
 #[component]
 pub(crate) fn Icon(picture: Picture) -> impl IntoView {
     view! {
-        <svg class="icon" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
+        // How it is drawn is the style sheet's.
+        <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
             <path d=picture.path() />
         </svg>
     }
