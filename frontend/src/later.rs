@@ -27,7 +27,17 @@ pub(crate) type Fetched = Pin<Box<dyn Future<Output = Result<AnyView, Unloaded>>
 
 /// Makes a function that fetches the part of this name and gives its view.
 macro_rules! later {
+    // What signs in belongs to the first load of whoever is not signed in, with its texts.
+    (entrance, $name:ident($($argument:ident: $type:ty),*) => $view:expr) => {
+        crate::later::later!(@entrance, $name($($argument: $type),*) => $view);
+    };
     ($part:ident, $name:ident($($argument:ident: $type:ty),*) => $view:expr) => {
+        crate::later::later!(@$part, $name($($argument: $type),*) => {
+            crate::i18n::complete();
+            $view
+        });
+    };
+    (@$part:ident, $name:ident($($argument:ident: $type:ty),*) => $view:expr) => {
         fn $name($($argument: $type),*) -> crate::later::Fetched {
             #[cfg_attr(feature = "split", wasm_split_helpers::wasm_split($part, fallible))]
             fn fetch($($argument: $type),*) -> Result<AnyView, crate::later::Unloaded> {

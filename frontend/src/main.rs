@@ -37,6 +37,7 @@ fn main() {
         i18n::speak(state::setting::first_language()).await;
         #[cfg(debug_assertions)]
         if browser::window().location().pathname().is_ok_and(|path| path == gallery::PATH) {
+            i18n::complete();
             return leptos::mount::mount_to_body(gallery::Gallery);
         }
         leptos::mount::mount_to_body(app::App);

@@ -1,8 +1,10 @@
 //! What the page says, in the person's language.
 //!
-//! English is part of the page; the others are fetched when they are chosen. A switch shows the page anew, so texts
-//! are plain strings and follow no signal. Numbers, plurals and dates are the browser's `Intl`.
+//! English is part of the page, and what the first screen says of its first load; the others are fetched when they are
+//! chosen. A switch shows the page anew, so texts are plain strings and follow no signal. Numbers, plurals and dates are
+//! the browser's `Intl`.
 
+mod rest;
 mod texts;
 
 use crate::browser;
@@ -67,7 +69,9 @@ impl Language {
 }
 
 thread_local! {
-    static TEXTS: Cell<&'static [&'static str]> = const { Cell::new(ENGLISH) };
+    static TEXTS: Cell<&'static [&'static str]> = const { Cell::new(rest::FIRST) };
+    /// As many as are there.
+    static ENGLISH_TEXTS: Cell<&'static [&'static str]> = const { Cell::new(rest::FIRST) };
     static LANGUAGE: Cell<Language> = const { Cell::new(Language::English) };
     static PLURALS: RefCell<Option<(Language, Intl::PluralRules)>> = const { RefCell::new(None) };
 }
@@ -77,11 +81,20 @@ pub(crate) fn language() -> Language {
     LANGUAGE.get()
 }
 
+/// From now on all English texts are there: every part that is loaded later begins with this, and brings those that the
+/// first load leaves out.
+pub(crate) fn complete() {
+    ENGLISH_TEXTS.set(ENGLISH);
+    if language() == Language::English {
+        TEXTS.set(ENGLISH);
+    }
+}
+
 /// Speaks a language from now on. A translation that is not of this version of the page, or is not there, is left.
 /// Whether it does.
 pub(crate) async fn speak(language: Language) -> bool {
     let texts = match language {
-        Language::English => Some(ENGLISH),
+        Language::English => Some(ENGLISH_TEXTS.get()),
         other => fetch(other).await,
     };
     let Some(texts) = texts else { return false };
@@ -109,7 +122,8 @@ fn parse(file: &str) -> Option<Vec<&str>> {
     let mut fingerprint = FINGERPRINT_START;
     let mut texts = Vec::with_capacity(ENGLISH.len());
     for line in file.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let (name, text) = line.split_once(": ")?;
+        let (name, text) = line.split_once(':')?;
+        let text = text.strip_prefix(' ')?;
         fingerprint = add_to_fingerprint(fingerprint, name);
         texts.push(text);
     }

@@ -1,6 +1,9 @@
+use super::rest::{FIRST, LATER, TRANSLATED};
 use super::texts::NAMES;
 use super::*;
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 const TRANSLATIONS: [(&str, &str); 5] = [
     ("de", include_str!("../../languages/de.txt")),
@@ -103,5 +106,64 @@ fn a_tag_is_of_a_language_by_its_first_part() {
     ];
     for (tag, language) in table {
         assert_eq!(Language::of(tag), language, "{tag}");
+    }
+}
+
+/// What is shown by parts alone that are loaded later (`later.rs`), all but signing in.
+const PARTS: [&str; 14] = [
+    "components/about.rs",
+    "components/alerts.rs",
+    "components/attachment.rs",
+    "components/date.rs",
+    "components/group_request.rs",
+    "components/notifying.rs",
+    "components/portrait.rs",
+    "components/privacy.rs",
+    "components/readers.rs",
+    "components/tray.rs",
+    "pages/channel.rs",
+    "pages/new.rs",
+    "pages/search.rs",
+    "pages/setting.rs",
+];
+
+/// All files under a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Whether a source names a text.
+fn is_in(source: &str, text: Text) -> bool {
+    let name = format!("Text::{text:?}");
+    let mut rests = source.match_indices(&name).map(|(at, _)| &source[at + name.len()..]);
+    rests.any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+}
+
+#[test]
+fn a_text_that_the_first_load_leaves_out_is_shown_by_later_parts_alone() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let list = folder.join("i18n/rest.rs");
+    for file in files(&folder).into_iter().filter(|file| *file != list) {
+        let name = file.strip_prefix(&folder).expect("inside").to_string_lossy().replace('\\', "/");
+        let source = fs::read_to_string(&file).expect("a source");
+        for text in LATER.iter().filter(|_| !PARTS.contains(&name.as_str()) && !name.starts_with("gallery/")) {
+            assert!(!is_in(&source, *text), "{name} shows {text:?}: take it out of i18n/rest.rs");
+        }
+        for text in TRANSLATED.iter().filter(|_| name != "i18n/mod.rs") {
+            assert!(!is_in(&source, *text), "{name} shows {text:?} in English, too: take it out of i18n/rest.rs");
+        }
+    }
+    assert!(is_in("tr(Text::Members)", Text::Members) && !is_in("tr(Text::MembersOf)", Text::Members));
+}
+
+#[test]
+fn a_part_that_is_loaded_later_brings_the_texts_that_the_first_load_leaves_out() {
+    assert_eq!((tr(Text::Send), tr(Text::Members)), ("Send", ""));
+    complete();
+    assert_eq!((tr(Text::Send), tr(Text::Members)), ("Send", "Members"));
+    let is_left = |index: usize| LATER.iter().chain(TRANSLATED).any(|text| *text as usize == index);
+    for (index, (first, english)) in FIRST.iter().zip(ENGLISH).enumerate() {
+        assert_eq!(*first, if is_left(index) { "" } else { *english });
     }
 }
