@@ -3,6 +3,9 @@
 //! What a function named by [`later!`] makes, and all that nothing else needs, is left out of the page's WebAssembly when
 //! it is built to be released (`cargo xtask page`, with the feature `split`); the rest of it is fetched by the first call.
 //! In development everything is in one piece.
+//!
+//! The part `soon` is asked for with the first screen and comes right behind it: what runs beside it, or is seen a moment
+//! later. `files` and `more` come when they are first wanted, `entrance` is of the first load of whoever is not signed in.
 
 use crate::dynamic::part;
 use crate::i18n::{Text, tr};
@@ -61,7 +64,12 @@ enum Phase {
 
 /// Shows a part once it is there, and meanwhile that it is coming; if it does not come, how to try again.
 pub(crate) fn show(fetch: impl Fn() -> Fetched + Send + Sync + 'static) -> AnyView {
-    show_part(Arc::new(fetch))
+    show_part(Arc::new(fetch), true)
+}
+
+/// Shows a part once it is there, and nothing until then: what is used often, and is there a moment after the page.
+pub(crate) fn show_soon(fetch: impl Fn() -> Fetched + Send + Sync + 'static) -> AnyView {
+    show_part(Arc::new(fetch), false)
 }
 
 /// Fetches a part that shows nothing; what it does ends with whoever asks for it. One that does not come is missing.
@@ -70,7 +78,7 @@ pub(crate) fn quietly(fetch: Fetched) {
     leptos::task::spawn_local(async move { drop(fetch.await) });
 }
 
-fn show_part(fetch: Arc<dyn Fn() -> Fetched + Send + Sync>) -> AnyView {
+fn show_part(fetch: Arc<dyn Fn() -> Fetched + Send + Sync>, is_told: bool) -> AnyView {
     let phase = RwSignal::new(Phase::Waiting);
     let fetched = StoredValue::new_local(None);
     // What the part makes belongs to whoever shows it, whoever asks again: the button goes when the part comes.
@@ -94,6 +102,7 @@ fn show_part(fetch: Arc<dyn Fn() -> Fetched + Send + Sync>) -> AnyView {
     });
     start();
     part(move || match phase.get() {
+        Phase::Waiting | Phase::Failed if !is_told => ().into_any(),
         Phase::Waiting => view! { <p class="later" role="status">{tr(Text::Loading)}</p> }.into_any(),
         Phase::Here => fetched.try_update_value(Option::take).flatten().unwrap_or_else(|| ().into_any()),
         Phase::Failed => {

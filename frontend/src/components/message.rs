@@ -143,7 +143,10 @@ pub(crate) fn MessageRow(conversation: ConversationId, handle: RowHandle) -> imp
                 _ => ().into_any(),
             })}
             {part(move || match acting.get() {
-                Some(seq) => view! { <Actions conversation seq is_own=is_own.get_untracked() /> }.into_any(),
+                Some(seq) => {
+                    let is_own = is_own.get_untracked();
+                    later::show_soon(move || actions(conversation, seq, is_own))
+                }
                 None => ().into_any(),
             })}
         </article>
@@ -155,6 +158,9 @@ later!(more, not_sent(conversation: ConversationId, key: CommandId, reason: Stri
 });
 later!(more, not_changed(conversation: ConversationId, seq: Seq, reason: String, has_text: bool) => {
     view! { <NotChanged conversation seq reason has_text /> }.into_any()
+});
+later!(soon, actions(conversation: ConversationId, seq: Seq, is_own: bool) => {
+    view! { <Actions conversation seq is_own /> }.into_any()
 });
 later!(files, files_of(attachments: Memo<Vec<Attachment>>) => view! { <AttachmentList attachments /> }.into_any());
 

@@ -32,4 +32,5 @@ pub(crate) mod status;
 pub(crate) mod switcher;
 pub(crate) mod timeline;
 pub(crate) mod tray;
+pub(crate) mod trouble;
 pub(crate) mod typing;

@@ -10,7 +10,7 @@ use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, count, tr, with};
 use crate::later::{self, later};
 use crate::router::{Address, Router};
-use crate::state::conversation::{member_count, others};
+use crate::state::conversation::{ConversationState, member_count, others};
 use crate::state::quote::said;
 use crate::state::{Overlay, State};
 use client::connection::Status;
@@ -21,6 +21,13 @@ use shared::event::EventKind;
 use shared::ids::ConversationId;
 
 later!(more, group_requests() => view! { <GroupRequests /> }.into_any());
+later!(soon, older(conversations: ConversationState, is_loading: RwSignal<bool>) => {
+    leptos::task::spawn_local(async move {
+        conversations.load_more().await;
+        is_loading.try_set(false);
+    });
+    ().into_any()
+});
 
 #[component]
 pub(crate) fn Sidebar() -> impl IntoView {
@@ -30,8 +37,9 @@ pub(crate) fn Sidebar() -> impl IntoView {
     let load_more = move |_| {
         is_loading.set(true);
         leptos::task::spawn_local(async move {
-            conversations.load_more().await;
-            is_loading.try_set(false);
+            if older(conversations, is_loading).await.is_err() {
+                is_loading.try_set(false);
+            }
         });
     };
     view! {

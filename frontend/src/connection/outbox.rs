@@ -4,6 +4,7 @@
 use super::storage::Storage;
 use super::tabs::{self, Mark};
 use crate::browser;
+use crate::later::{self, later};
 use crate::state::State;
 use client::outbox::Kept;
 use leptos::prelude::*;
@@ -54,8 +55,13 @@ impl KeptOutbox {
         });
     }
 
-    /// Takes over what this person has left in tabs that are gone, now and from time to time.
+    /// Takes over what this person has left in tabs that are gone, now and from time to time. Without the part that does,
+    /// it waits for the next time.
     pub(crate) fn take_over(self, state: State, me: UserId) {
+        later::quietly(take_over(self, state, me));
+    }
+
+    fn take_over_now(self, state: State, me: UserId) {
         let storage = self.storage.get_value();
         let tab = self.tab.get_value();
         leptos::task::spawn_local(tabs::alone(async move {
@@ -118,6 +124,11 @@ impl KeptOutbox {
         }
     }
 }
+
+later!(soon, take_over(outbox: KeptOutbox, state: State, me: UserId) => {
+    outbox.take_over_now(state, me);
+    ().into_any()
+});
 
 /// A record: what is kept, and the tab that looks after it.
 struct Record {

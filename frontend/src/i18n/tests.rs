@@ -110,7 +110,7 @@ fn a_tag_is_of_a_language_by_its_first_part() {
 }
 
 /// What is shown by parts alone that are loaded later (`later.rs`), all but signing in.
-const PARTS: [&str; 14] = [
+const PARTS: [&str; 15] = [
     "components/about.rs",
     "components/alerts.rs",
     "components/attachment.rs",
@@ -121,6 +121,7 @@ const PARTS: [&str; 14] = [
     "components/privacy.rs",
     "components/readers.rs",
     "components/tray.rs",
+    "components/trouble.rs",
     "pages/channel.rs",
     "pages/new.rs",
     "pages/search.rs",

@@ -22,7 +22,7 @@ use shared::ids::ConversationId;
 
 later!(more, new() => view! { <New /> }.into_any());
 later!(more, search() => view! { <SearchPage /> }.into_any());
-later!(alerts, alerts() => view! { <Alerts /> }.into_any());
+later!(soon, alerts() => view! { <Alerts /> }.into_any());
 later!(more, channels() => view! { <ChannelsPage /> }.into_any());
 later!(more, left(id: ConversationId) => view! { <LeftConversation id /> }.into_any());
 later!(more, settings() => view! { <SettingsPage /> }.into_any());

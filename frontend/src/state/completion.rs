@@ -3,6 +3,7 @@
 use super::State;
 use super::emoji::Emoji;
 use crate::dynamic::memo;
+use crate::later::{self, later};
 use crate::{api, browser};
 use leptos::prelude::*;
 use shared::account::User;
@@ -133,6 +134,12 @@ impl Completion {
         (typed == Typed::before(before)).then_some((choice?.text, length))
     }
 
+    /// Whether this name is still what is typed.
+    fn is_asked(self, name: &str) -> bool {
+        let is_it = |typed: &Option<Typed>| matches!(typed, Some(Typed::Name(known, _)) if known == name);
+        self.typed.try_with_untracked(is_it) == Some(true)
+    }
+
     /// Asks the server where the page does not know who is there.
     fn look(self, state: State, name: String) {
         let Some(id) = self.conversation else { return };
@@ -143,30 +150,29 @@ impl Completion {
         if knows_all {
             return;
         }
-        let is_asked = {
-            let name = name.clone();
-            move || {
-                self.typed.try_with_untracked(|typed| matches!(typed, Some(Typed::Name(known, _)) if *known == name))
-            }
-        };
         set_timeout(
             move || {
-                if is_asked() != Some(true) {
+                if !self.is_asked(&name) {
                     return;
                 }
-                leptos::task::spawn_local(async move {
-                    let members = api::members(id, &name, 0, SHOWN_MAX as u32).await.map(|list| list.members);
-                    let users: Vec<_> = members.unwrap_or_default().into_iter().map(|member| member.user).collect();
-                    state.people.learn(&users);
-                    if is_asked() == Some(true) {
-                        self.found.try_set(users);
-                    }
-                });
+                later::quietly(ask(self, state, id, name));
             },
             PAUSE,
         );
     }
 }
+
+later!(soon, ask(completion: Completion, state: State, id: ConversationId, name: String) => {
+    leptos::task::spawn_local(async move {
+        let members = api::members(id, &name, 0, SHOWN_MAX as u32).await.map(|list| list.members);
+        let users: Vec<_> = members.unwrap_or_default().into_iter().map(|member| member.user).collect();
+        state.people.learn(&users);
+        if completion.is_asked(&name) {
+            completion.found.try_set(users);
+        }
+    });
+    ().into_any()
+});
 
 /// Members with a word in their name that begins like this.
 fn names(state: State, conversation: Option<ConversationId>, typed: &str, found: &[User]) -> Vec<Choice> {

@@ -21,10 +21,12 @@ pub(crate) mod upload;
 mod writing;
 
 use crate::connection::Link;
+use crate::later::later;
 use crate::{api, browser};
 use alert::Alerts;
 use changing::Changes;
 use client::command::Command;
+use client::conversations::Asking;
 use client::timeline::{Load, Missing};
 use conversation::ConversationState;
 use draft::Drafts;
@@ -51,6 +53,11 @@ pub(crate) use writing::{FirstMessage, FirstState};
 
 /// How long until a part of a conversation that could not be loaded is asked for again.
 const LOAD_AGAIN: std::time::Duration = std::time::Duration::from_secs(3);
+
+later!(soon, ask(state: State, asking: Asking) => {
+    leptos::task::spawn_local(state.ask(asking));
+    ().into_any()
+});
 
 /// What is over the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -378,24 +385,31 @@ impl State {
             self.link.drive(self, |machine| machine.read(id, seq));
         }
         leptos::task::spawn_local(async move {
-            let summary = match api::conversation(id).await {
-                Ok(summary) => Some(summary),
-                Err(error) if error.is(shared::code::Code::NotFound) => None,
-                Err(_) => return self.conversations.fail(asking),
-            };
-            let last_seq = summary.as_ref().map(|summary| summary.last_seq);
-            summary.iter().for_each(|summary| self.people.learn_of(summary));
-            let is_certain = self.conversations.answer(asking, summary);
-            if let Some(last_seq) = last_seq {
-                self.settle_reach(id);
-                self.look_after(id, last_seq);
-                self.begin_late(id);
-                self.read_what_is_open();
-            }
-            if !is_certain && self.link.is_open() {
-                set_timeout(move || self.ask_for(id), LOAD_AGAIN);
+            if ask(self, asking).await.is_err() {
+                self.conversations.fail(asking);
             }
         });
+    }
+
+    async fn ask(self, asking: Asking) {
+        let id = asking.conversation;
+        let summary = match api::conversation(id).await {
+            Ok(summary) => Some(summary),
+            Err(error) if error.is(shared::code::Code::NotFound) => None,
+            Err(_) => return self.conversations.fail(asking),
+        };
+        let last_seq = summary.as_ref().map(|summary| summary.last_seq);
+        summary.iter().for_each(|summary| self.people.learn_of(summary));
+        let is_certain = self.conversations.answer(asking, summary);
+        if let Some(last_seq) = last_seq {
+            self.settle_reach(id);
+            self.look_after(id, last_seq);
+            self.begin_late(id);
+            self.read_what_is_open();
+        }
+        if !is_certain && self.link.is_open() {
+            set_timeout(move || self.ask_for(id), LOAD_AGAIN);
+        }
     }
 
     /// Forgets everything of the person who has signed out.

@@ -3,6 +3,7 @@
 
 use super::timeline::Why;
 use super::{LOAD_AGAIN, State};
+use crate::later::{self, later};
 use crate::{api, browser};
 use client::timeline::Load;
 use leptos::prelude::*;
@@ -13,6 +14,13 @@ use shared::ids::{ConversationId, Seq};
 const PAGE: u32 = 60;
 /// How often a message that is wanted is asked for: an answer does not count where something else came in between.
 const TRIES: u32 = 4;
+
+later!(soon, unmark(state: State, id: ConversationId) => {
+    let change = ChangePreferences { marked_unread: Some(false), ..ChangePreferences::default() };
+    // Without an answer it stays marked, and is tried again the next time.
+    leptos::task::spawn_local(async move { _ = state.prefer(id, change).await });
+    ().into_any()
+});
 
 /// A message that is shown as soon as it is loaded.
 #[derive(Debug, Clone, Copy)]
@@ -45,9 +53,7 @@ impl State {
     /// Whoever opens a conversation has come back to it.
     fn unmark(self, id: ConversationId) {
         if self.conversations.preferences(id).marked_unread {
-            let change = ChangePreferences { marked_unread: Some(false), ..ChangePreferences::default() };
-            // Without an answer it stays marked, and is tried again the next time.
-            leptos::task::spawn_local(async move { _ = self.prefer(id, change).await });
+            later::quietly(unmark(self, id));
         }
     }
 

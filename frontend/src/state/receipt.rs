@@ -3,6 +3,7 @@
 
 use super::State;
 use crate::api;
+use crate::later::{self, later};
 use client::receipt::{Position, Receipts};
 use leptos::prelude::*;
 use litemap::LiteMap;
@@ -66,12 +67,17 @@ impl State {
 
     /// Asks where everybody is. What was told before this page began is not told again.
     pub(super) fn ask_for_receipts(self, id: ConversationId) {
-        leptos::task::spawn_local(async move {
-            // Without an answer there are no marks until the conversation is opened again.
-            if let Ok(receipts) = api::receipts(id).await {
-                self.receipts.known.update(|known| known.handle_list(id, receipts));
-            }
-            self.settle_reach(id);
-        });
+        later::quietly(ask(self, id));
     }
 }
+
+later!(soon, ask(state: State, id: ConversationId) => {
+    leptos::task::spawn_local(async move {
+        // Without an answer there are no marks until the conversation is opened again.
+        if let Ok(receipts) = api::receipts(id).await {
+            state.receipts.known.update(|known| known.handle_list(id, receipts));
+        }
+        state.settle_reach(id);
+    });
+    ().into_any()
+});
