@@ -350,6 +350,7 @@ impl<'a> Message<'a> {
                 Block::Quote(blocks) => self.add_blocks(blocks, false),
                 Block::Code { text, .. } => self.add_silent(&text),
                 Block::List(_, items) => items.into_iter().for_each(|item| self.add_blocks(item, counts)),
+                Block::Spoiler(blocks) => self.add_blocks(blocks, counts),
             }
         }
     }

@@ -115,6 +115,12 @@ pub(crate) fn for_tests() -> Result<Vec<(String, String)>> {
     Ok(told.into_iter().map(|(name, path)| (name.to_owned(), path.to_string_lossy().into_owned())).collect())
 }
 
+/// CommonMark's specification with its examples, which the reader of marks is held against. It is only fetched: its licence
+/// is another than this project's.
+pub(crate) fn for_examples() -> Result<PathBuf> {
+    Ok(npm_modules()?.join("commonmark-spec/spec.txt"))
+}
+
 /// Whether there is a program of this name. (This one tells no version.)
 fn is_in_path(name: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -134,7 +140,7 @@ fn npm_modules() -> Result<PathBuf> {
     // npm writes the second file when all is there.
     let is_there = modules.join(".package-lock.json").is_file();
     if !is_there || lock(&folder).ok().as_ref() != Some(&wanted_lock) {
-        say("Installing wasm-opt, axe-core and Lighthouse with npm");
+        say("Installing wasm-opt, axe-core, Lighthouse and CommonMark's examples with npm");
         std::fs::create_dir_all(&folder)?;
         for name in ["package.json", "package-lock.json"] {
             std::fs::copy(wanted.join(name), folder.join(name))?;

@@ -78,7 +78,10 @@ pub(crate) fn run() -> Result<()> {
         report.step("Unit, contract and black-box tests", || {
             // Most of them wait for a server most of the time.
             let threads = 2 * thread::available_parallelism()?.get();
-            run_command(command("cargo", &ALL_BUT_BROWSER_TESTS).env("RUST_TEST_THREADS", threads.to_string()))
+            let mut tests = command("cargo", &ALL_BUT_BROWSER_TESTS);
+            // Without the examples their test notes that it was not run.
+            tests.envs(setup::for_examples().ok().map(|path| ("CONFAB_COMMONMARK", path)));
+            run_command(tests.env("RUST_TEST_THREADS", threads.to_string()))
         });
         (page, joined(released))
     });

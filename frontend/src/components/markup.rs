@@ -8,7 +8,7 @@ use crate::highlight::{self, Kind};
 use crate::i18n::{Text, tr};
 use crate::later::{self, later};
 use leptos::prelude::*;
-use shared::markdown::{self, Block, Inline, Mark};
+use shared::markdown::{self, Block, Inline, Mark, Marker};
 use shared::mention::{self, Part};
 use std::borrow::Cow;
 use wasm_bindgen::JsCast;
@@ -37,10 +37,14 @@ pub(crate) fn fill(element: Element, body: Body) {
                 true => mention::covered(&text, |name| writer.is_me(name).is_some()),
                 false => Cow::Borrowed(text.as_str()),
             };
+            // What turns the direction of a text does not reach the note behind it.
+            let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            let fence = if is_edited && text.contains(turns) { put(writer, &element, "bdi", "") } else { None };
+            let parent = fence.as_ref().unwrap_or(&element);
             match &markdown::parse(&text)[..] {
                 // Most are one paragraph, and need nothing around it.
-                [Block::Paragraph(parts)] => put_parts(writer, &element, parts),
-                blocks => put_blocks(writer, &element, blocks),
+                [Block::Paragraph(parts)] => put_parts(writer, parent, parts),
+                blocks => put_blocks(writer, parent, blocks),
             }
             if is_edited && let Some(note) = put(writer, &element, "span", "message__edited") {
                 note.set_text_content(Some(&format!(" {}", tr(Text::Edited))));
@@ -128,17 +132,25 @@ fn put_blocks(writer: &Writer, parent: &Element, blocks: &[Block]) {
                     put_blocks(writer, &element, blocks);
                 }
             }
-            Block::List(number, items) => {
-                let Some(list) = put(writer, parent, if number.is_some() { "ol" } else { "ul" }, "") else {
-                    continue;
+            Block::List(marker, items) => {
+                let (tag, sign, numbers) = match marker {
+                    Marker::Bullet(sign) => ("ul", sign, &[][..]),
+                    Marker::Numbers(sign, numbers) => ("ol", sign, &numbers[..]),
                 };
-                if let Some(number) = number {
-                    set(&list, "start", &number.to_string());
-                }
-                for item in items {
+                let Some(list) = put(writer, parent, tag, "") else { continue };
+                set(&list, "data-sign", sign.encode_utf8(&mut [0; 4]));
+                for (place, item) in items.iter().enumerate() {
                     if let Some(element) = put(writer, &list, "li", "") {
+                        if let Some(number) = numbers.get(place) {
+                            set(&element, "value", &number.to_string());
+                        }
                         put_blocks(writer, &element, item);
                     }
+                }
+            }
+            Block::Spoiler(blocks) => {
+                if let Some(hidden) = put_spoiler(writer, parent, "div") {
+                    put_blocks(writer, &hidden, blocks);
                 }
             }
             Block::Code { language, text } => {
@@ -146,13 +158,16 @@ fn put_blocks(writer: &Writer, parent: &Element, blocks: &[Block]) {
                 // Long lines are scrolled to, with the keyboard, too.
                 set(&element, "tabindex", "0");
                 set(&element, "dir", "ltr");
-                if let Some(language) = language {
-                    set(&element, "data-language", language);
+                if let Some(language) = language
+                    && let Some(note) = put(writer, &element, "span", "code__language")
+                {
+                    note.set_text_content(Some(language));
                 }
                 if let Some(code) = put(writer, &element, "code", "") {
                     code.set_text_content(Some(text));
-                    if let Some(language) = language {
-                        later::quietly(colour(code, language.clone(), text.clone()));
+                    // More than a language may stand there.
+                    if let Some(language) = language.as_deref().and_then(|said| said.split(' ').next()) {
+                        later::quietly(colour(code, language.to_owned(), text.clone()));
                     }
                 }
             }
@@ -195,7 +210,11 @@ fn put_parts(writer: &Writer, parent: &Element, parts: &[Inline]) {
                     element.set_text_content(Some(text));
                 }
             }
-            Inline::Marked(Mark::Spoiler, parts) => put_spoiler(writer, parent, parts),
+            Inline::Marked(Mark::Spoiler, parts) => {
+                if let Some(hidden) = put_spoiler(writer, parent, "span") {
+                    put_parts(writer, &hidden, parts);
+                }
+            }
             Inline::Marked(mark, parts) => {
                 let tag = match mark {
                     Mark::Bold => "strong",
@@ -219,15 +238,14 @@ fn put_parts(writer: &Writer, parent: &Element, parts: &[Inline]) {
     }
 }
 
-fn put_spoiler(writer: &Writer, parent: &Element, parts: &[Inline]) {
-    let Some(spoiler) = put(writer, parent, "span", "spoiler") else { return };
-    if let Some(cover) = put(writer, &spoiler, "button", "spoiler__cover") {
-        set(&cover, "type", "button");
-        set(&cover, "aria-label", tr(Text::ShowHidden));
-    }
-    if let Some(hidden) = put(writer, &spoiler, "span", "spoiler__text") {
-        set(&hidden, "inert", "");
-        set(&hidden, "tabindex", "-1");
-        put_parts(writer, &hidden, parts);
-    }
+/// A cover, and what it hides, which is to be filled.
+fn put_spoiler(writer: &Writer, parent: &Element, tag: &str) -> Option<Element> {
+    let spoiler = put(writer, parent, tag, "spoiler")?;
+    let cover = put(writer, &spoiler, "button", "spoiler__cover")?;
+    set(&cover, "type", "button");
+    set(&cover, "aria-label", tr(Text::ShowHidden));
+    let hidden = put(writer, &spoiler, tag, "spoiler__text")?;
+    set(&hidden, "inert", "");
+    set(&hidden, "tabindex", "-1");
+    Some(hidden)
 }

@@ -6,7 +6,12 @@
 //! The work is linear in the text. A search that may fail and be made again further on, for the end of an address, of a
 //! label's target or of code, is made once, and its result is kept: see [`Ahead`].
 
-use super::{Inline, Mark, URL_MAX, steps};
+use super::link::{deceives, ends_address, has_scheme, is_host, is_web, leads, may_be_in_url, may_end_address};
+use super::mark::{self, SIGNS, Sides, is_border, is_tight};
+use super::{Inline, Mark, URL_MAX, link, steps};
+
+/// Signs with backslashes among them that are looked at together.
+const RUN_MAX: usize = 8;
 
 /// What waits for its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,12 +26,21 @@ enum Opener {
 struct Open {
     opener: Opener,
     written: &'static str,
+    /// It stands within a word, and ends there or nowhere.
+    is_inner: bool,
     inside: Vec<Inline>,
 }
 
 pub(super) fn parse(text: &str) -> Vec<Inline> {
-    let mut parser =
-        Parser { text, at: 0, plain: String::new(), outside: Vec::new(), open: Vec::new(), ahead: Ahead::default() };
+    let mut parser = Parser {
+        text,
+        at: 0,
+        plain: String::new(),
+        outside: Vec::new(),
+        open: Vec::new(),
+        inner: 0,
+        ahead: Ahead::default(),
+    };
     while let Some(next) = parser.rest().chars().next() {
         steps::took(1);
         parser.step(next);
@@ -47,6 +61,8 @@ struct Parser<'a> {
     outside: Vec<Inline>,
     /// What has been begun, outermost first.
     open: Vec<Open>,
+    /// How many of them end within their word.
+    inner: usize,
     ahead: Ahead,
 }
 
@@ -61,6 +77,10 @@ struct Ahead {
     brackets_end: usize,
     /// Where the last run of so many backticks begins, by their number. Empty: not looked for yet.
     backticks: Vec<usize>,
+    /// Where marks may begin and end.
+    sides: Option<Sides>,
+    /// Where the last label that may have a target ends.
+    label_end: Option<usize>,
 }
 
 impl Ahead {
@@ -69,7 +89,7 @@ impl Ahead {
         let end = &mut self.runs[usize::from(is_label)];
         // There is no end between an earlier beginning and its end.
         if from >= *end {
-            let is_end = |c: char| !may_be_in_url(c) || (is_label && c == ']');
+            let is_end = |c: char| !may_be_in_url(c) || ends_address(c) || (is_label && c == ']');
             *end = text[from..].find(is_end).map_or(text.len(), |length| from + length);
             steps::took(*end - from);
         }
@@ -144,8 +164,20 @@ impl<'a> Parser<'a> {
             '[' => self.begin_label(),
             ']' => self.end_label(),
             '<' => self.bracketed(),
-            'h' | 'H' if !self.before().is_some_and(char::is_alphanumeric) => self.bare(),
-            _ => self.text(next.len_utf8()),
+            'h' | 'H' if is_web(self.rest()) && is_border(self.before()) => self.bare(""),
+            'w' | 'W' if link::begins(self.rest(), "www.") && self.begins_name() => self.bare("https://"),
+            _ if self.inner > 0 => {
+                if next.is_whitespace() {
+                    self.end_word();
+                }
+                self.text(next.len_utf8());
+            }
+            // Most of a text is letters.
+            _ => {
+                let is_text = |byte: &u8| !br"\`*_~|[]<hHwW".contains(byte);
+                let more = self.rest().bytes().skip(next.len_utf8()).take_while(is_text).count();
+                self.text(next.len_utf8() + more);
+            }
         }
     }
 
@@ -171,17 +203,26 @@ impl<'a> Parser<'a> {
     /// What was begun there is text after all. What was begun within may still end.
     fn forget(&mut self, place: usize) {
         self.end_text();
-        let Open { written, inside, .. } = self.open.remove(place);
+        let Open { written, inside, is_inner, .. } = self.open.remove(place);
+        self.inner -= usize::from(is_inner);
         steps::took(1 + inside.len());
         let around = place.checked_sub(1).map_or(&mut self.outside, |place| &mut self.open[place].inside);
         around.push(Inline::Text(written.to_owned()));
         around.extend(inside);
     }
 
-    fn begin(&mut self, opener: Opener, written: &'static str) {
+    fn begin(&mut self, opener: Opener, written: &'static str, is_inner: bool) {
         self.end_text();
-        self.open.push(Open { opener, written, inside: Vec::new() });
+        self.inner += usize::from(is_inner);
+        self.open.push(Open { opener, written, is_inner, inside: Vec::new() });
         self.at += written.len();
+    }
+
+    /// What was begun within a word that ends here is text.
+    fn end_word(&mut self) {
+        while let Some(place) = self.open.iter().position(|open| open.is_inner) {
+            self.forget(place);
+        }
     }
 
     /// Ends what stands at this place of the stack, and gives what is in it.
@@ -190,22 +231,94 @@ impl<'a> Parser<'a> {
         while self.open.len() > place + 1 {
             self.forget(place + 1);
         }
-        self.open.pop().map_or_else(Vec::new, |open| join(open.inside))
+        self.open.pop().map_or_else(Vec::new, |open| {
+            self.inner -= usize::from(open.is_inner);
+            join(open.inside)
+        })
     }
 
     fn place(&self, opener: Opener) -> Option<usize> {
         self.open.iter().rposition(|open| open.opener == opener)
     }
 
-    /// A sign that means nothing but itself.
+    /// Backslashes. They are escapes where the sign behind them would be a mark, and text elsewhere: in paths, in regular
+    /// expressions, in faces.
     fn escape(&mut self) {
-        match self.rest()[1..].chars().next() {
-            Some(sign) if sign.is_ascii_punctuation() => {
-                self.at += 1;
-                self.text(1);
+        let rest = self.rest();
+        let count = run(rest, '\\');
+        let Some(sign) = rest[count..].chars().next().filter(char::is_ascii_punctuation) else {
+            return self.text(count);
+        };
+        let before = self.before();
+        let (signs, length) = mark::escaped_run(&rest[count..], sign, RUN_MAX);
+        steps::took(length);
+        let behind = &rest[count + 1..];
+        let is_mark = match sign {
+            '`' => true,
+            '[' => {
+                let text = self.text;
+                let last = || {
+                    steps::took(text.len());
+                    text.rfind("](").unwrap_or(0)
+                };
+                *self.ahead.label_end.get_or_insert_with(last) > self.at
             }
-            _ => self.text(1),
+            ']' => behind.starts_with('('),
+            '(' => before == Some(']') && has_scheme(behind),
+            '<' => has_scheme(behind),
+            '>' | '-' | '+' | '.' | ')' => {
+                self.begins_block(sign) && behind.chars().next().is_none_or(char::is_whitespace)
+            }
+            _ => match SIGNS.iter().find(|(other, _)| *other == sign) {
+                None => false,
+                Some((_, least)) => {
+                    let sides = mark::sides(sign, signs, before, &rest[count + length..]);
+                    let text = self.text;
+                    let is_run = |byte: &u8| char::from(*byte) == sign || *byte == b'\\';
+                    let all = self.ahead.sides.get_or_insert_with(|| Sides::of(text));
+                    // (Where the run began that the backslashes stand in.)
+                    let begin = self.at - text[..self.at].bytes().rev().take(RUN_MAX).take_while(is_run).count();
+                    (signs >= *least && all.has_twin(sign, begin, self.at, sides))
+                        || (sign == '*' && self.begins_block(sign) && behind.starts_with(' '))
+                        || (sign == '~' && signs > 2 && self.begins_block(sign))
+                }
+            },
+        };
+        if !is_mark {
+            // What would be no mark here is none without the backslash.
+            let is_sign = SIGNS.iter().any(|(other, _)| *other == sign);
+            return self.text(if is_sign { count + length } else { count });
         }
+        self.plain.push_str(&rest[..count / 2]);
+        self.at += count;
+        if count % 2 == 1 {
+            self.text(1);
+        }
+        // The others of the run, each with its own.
+        while count % 2 == 1 && self.rest().starts_with('\\') && self.rest()[1..].starts_with(sign) {
+            self.at += 1;
+            self.text(1);
+        }
+    }
+
+    /// Whether a sign here would begin a quote, an item or a block of code: it stands first on its line, or behind a number.
+    fn begins_block(&self, sign: char) -> bool {
+        let mut before = &self.text.as_bytes()[..self.at];
+        if matches!(sign, '.' | ')') {
+            let digits = before.iter().rev().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+            if !(1..=3).contains(&digits) {
+                return false;
+            }
+            before = &before[..before.len() - digits];
+        }
+        let spaces = before.iter().rev().take(4).take_while(|byte| **byte == b' ').count();
+        before[..before.len() - spaces].last().is_none_or(|byte| *byte == b'\n')
+    }
+
+    /// Whether an address without a scheme may begin here.
+    fn begins_name(&self) -> bool {
+        let before = self.before();
+        is_border(before) && !before.is_some_and(|c| "/.@:-=&#".contains(c))
     }
 
     fn code(&mut self) {
@@ -245,13 +358,8 @@ impl<'a> Parser<'a> {
         if count > if single.is_some() { 3 } else { 2 } {
             return self.text(count);
         }
-        let before = self.before();
-        let after = rest[count..].chars().next();
-        let is_space = |c: Option<char>| c.is_none_or(char::is_whitespace);
-        let is_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-        // Within a word of Latin letters one sign is a part of it, and `_` always is.
-        let is_loose = |neighbour| !is_word(neighbour) || (sign != '_' && count > 1);
-        let (may_begin, may_end) = (!is_space(after) && is_loose(before), !is_space(before) && is_loose(after));
+        let (before, rest) = (self.before(), &rest[count..]);
+        let (may_begin, may_end) = mark::sides(sign, count, before, rest);
         let mut left = count;
         while may_end && left > 0 {
             let ends = |(mark, written): (Mark, &'static str)| {
@@ -265,20 +373,30 @@ impl<'a> Parser<'a> {
             };
             let Some((place, mark, written)) = found else { break };
             let inside = self.end(place);
+            // `**`, `*.*` and `*_*` mark nothing.
+            let is_bare =
+                |text: &str| matches!(sign, '*' | '_') && text.bytes().all(|byte| byte.is_ascii_punctuation());
             if inside.is_empty() {
                 self.put(Inline::Text(format!("{written}{written}")));
+            } else if let [Inline::Text(text)] = &inside[..]
+                && is_bare(text)
+            {
+                steps::took(text.len());
+                self.put(Inline::Text(format!("{written}{text}{written}")));
             } else {
                 self.put(Inline::Marked(mark, inside));
             }
             self.at += written.len();
             left -= written.len();
         }
+        let is_tight = |c: Option<char>| c.is_some_and(is_tight);
+        let is_inner = sign != '|' && is_tight(before) && is_tight(rest.chars().next());
         while may_begin && left > 0 {
             let is_new = |(mark, written): &(Mark, &'static str)| {
                 written.len() <= left && self.place(Opener::Mark(*mark, sign)).is_none()
             };
             let Some((mark, written)) = Some(double).filter(is_new).or(single.filter(is_new)) else { break };
-            self.begin(Opener::Mark(mark, sign), written);
+            self.begin(Opener::Mark(mark, sign), written, is_inner);
             left -= written.len();
         }
         self.text(left);
@@ -289,54 +407,57 @@ impl<'a> Parser<'a> {
         if let Some(place) = self.place(Opener::Label) {
             self.forget(place);
         }
-        self.begin(Opener::Label, "[");
+        self.begin(Opener::Label, "[", false);
     }
 
     fn end_label(&mut self) {
         let Some(place) = self.place(Opener::Label) else { return self.text(1) };
-        let Some(url) = self.target() else {
+        let Some((url, length)) = self.target() else {
             self.forget(place);
             return self.text(1);
         };
-        let label = self.end(place);
-        // A label that is an address itself would tell another one than it leads to.
-        if label.is_empty() || label.iter().any(has_address) {
+        let mut label = self.end(place);
+        // A label that tells another address than it leads to is text, and its address is a link of its own.
+        if label.is_empty() || deceives(&label, url) {
             self.put(Inline::Text("[".into()));
             label.into_iter().for_each(|part| self.put(part));
             return self.text(1);
         }
+        link::unlink(&mut label);
         self.put(Inline::Link { url: url.to_owned(), label });
-        self.at += "](".len() + url.len() + ")".len();
+        self.at += "](".len() + length + ")".len();
     }
 
-    /// The address behind a label that ends here.
-    fn target(&mut self) -> Option<&'a str> {
+    /// The address behind a label that ends here, and how long it is with the signs around it.
+    fn target(&mut self) -> Option<(&'a str, usize)> {
         let (text, bracket) = (self.text, self.at + 1);
+        let inside = text[bracket..].strip_prefix('(')?;
+        if let Some(inside) = inside.strip_prefix('<') {
+            let url = angle(inside)?;
+            return inside[url.len() + 1..].starts_with(')').then_some((url, url.len() + 2));
+        }
         // Looked at first, so that not every bracket is a reason to look for its twin.
-        let url = text[bracket..].strip_prefix('(').filter(|url| leads(url))?;
+        if !has_scheme(inside) {
+            return None;
+        }
         let length = self.ahead.twin(text, bracket)? - (bracket + 1);
-        (length <= URL_MAX).then(|| &url[..length])
+        (length <= URL_MAX && leads(&inside[..length])).then(|| (&inside[..length], length))
     }
 
     /// `<https://…>`
     fn bracketed(&mut self) {
-        let url = self.rest()[1..].split(|c: char| c == '>' || !may_be_in_url(c)).next().unwrap_or_default();
-        steps::took(url.len());
-        if url.len() <= URL_MAX && leads(url) && self.rest()[1 + url.len()..].starts_with('>') {
-            self.link(url, 1);
-            self.at += 1;
-        } else {
-            self.text(1);
+        match angle(&self.rest()[1..]) {
+            Some(url) => {
+                self.link("", url, 1);
+                self.at += 1;
+            }
+            None => self.text(1),
         }
     }
 
-    /// An address as it stands there, without what more likely belongs to the sentence.
-    fn bare(&mut self) {
+    /// An address as it stands there, without what more likely belongs to the sentence. `scheme` is the one it lacks.
+    fn bare(&mut self, scheme: &str) {
         let rest = self.rest();
-        // Looked at first, so that not every letter is a reason to look for an end.
-        if !SCHEMES[..2].iter().any(|scheme| begins(rest, scheme)) || !leads(rest) {
-            return self.text(1);
-        }
         // Within a label its end is not part of the address.
         let is_label = self.place(Opener::Label).is_some();
         let end = self.ahead.run_end(self.text, self.at, is_label) - self.at;
@@ -344,37 +465,66 @@ impl<'a> Parser<'a> {
             return self.text(1);
         }
         let mut url = &rest[..end];
+        if !(if scheme.is_empty() { leads(url) } else { is_name(url) }) {
+            return self.text(1);
+        }
         steps::took(end);
+        // Marks that wait for their end have it in the address, or behind it.
+        for open in &self.open {
+            if matches!(open.written, "**" | "~~" | "||") {
+                steps::took(url.len());
+                url = url.split(open.written).next().unwrap_or_default();
+            }
+        }
         let count = |sign: char| url.matches(sign).count();
-        let (mut round, mut square) = ((count('('), count(')')), (count('['), count(']')));
+        let mut brackets = [(')', '('), (']', '['), ('}', '{')].map(|(end, begin)| (end, count(begin), count(end)));
+        let mut marks = SIGNS.map(|(sign, _)| {
+            let is_it = |open: &&Open| open.written.starts_with(sign);
+            (sign, self.open.iter().filter(is_it).map(|open| open.written.len()).sum::<usize>())
+        });
         while let Some(last) = url.chars().next_back() {
-            let is_outside = match last {
-                ')' => take_alone(&mut round),
-                ']' => take_alone(&mut square),
-                _ => ".,:;!?'*_~|".contains(last),
-            };
+            let is_outside = may_end_address(last)
+                || brackets.iter_mut().any(|(end, opening, closing)| {
+                    let is_alone = *end == last && closing > opening;
+                    *closing -= usize::from(is_alone);
+                    is_alone
+                })
+                || marks.iter_mut().any(|(sign, waiting)| {
+                    let is_end = *sign == last && *waiting > 0;
+                    *waiting -= usize::from(is_end);
+                    is_end
+                });
             if !is_outside {
                 break;
             }
             url = &url[..url.len() - last.len_utf8()];
         }
-        self.link(url, 0);
+        self.link(scheme, url, 0);
     }
 
     /// A link that shows where it leads to.
-    fn link(&mut self, url: &str, skip: usize) {
+    fn link(&mut self, scheme: &str, url: &str, skip: usize) {
         self.end_text();
         steps::took(url.len());
-        self.put(Inline::Link { url: url.to_owned(), label: vec![Inline::Text(url.to_owned())] });
+        self.put(Inline::Link { url: format!("{scheme}{url}"), label: vec![Inline::Text(url.to_owned())] });
         self.at += skip + url.len();
     }
 }
 
-/// Takes away a closing bracket that has no twin, if there is one more of them.
-fn take_alone((opening, closing): &mut (usize, usize)) -> bool {
-    let is_alone = closing > opening;
-    *closing -= usize::from(is_alone);
-    is_alone
+/// The address up to the next `>`.
+fn angle(text: &str) -> Option<&str> {
+    let url = text.split(|c: char| !may_be_in_url(c)).next().unwrap_or_default();
+    steps::took(url.len());
+    (url.len() <= URL_MAX && leads(url) && text[url.len()..].starts_with('>')).then_some(url)
+}
+
+/// Whether this is an address but for its scheme: `www.`, a name, a dot, a name.
+fn is_name(url: &str) -> bool {
+    let host = url.split(['/', '?', '#']).next().unwrap_or_default();
+    let name = host.get(4..).unwrap_or_default();
+    name.starts_with(char::is_alphanumeric)
+        && name.split_once('.').is_some_and(|(_, end)| end.starts_with(char::is_alphanumeric))
+        && is_host(host)
 }
 
 /// How often the sign stands at the beginning.
@@ -384,39 +534,8 @@ fn run(text: &str, sign: char) -> usize {
     count
 }
 
-/// Schemes that do nothing but lead somewhere; those of the web first.
-const SCHEMES: [&str; 3] = ["https://", "http://", "mailto:"];
-
-fn begins(text: &str, scheme: &str) -> bool {
-    text.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
-}
-
-/// Whether a text begins as an address does that leads somewhere, and does nothing else.
-fn leads(text: &str) -> bool {
-    let rest = SCHEMES.iter().find(|scheme| begins(text, scheme)).map(|scheme| &text[scheme.len()..]);
-    rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '['))
-}
-
-/// No spaces, no controls, nothing that cannot be seen or turns the direction of what follows.
-fn may_be_in_url(c: char) -> bool {
-    !(crate::text::is_invisible(c) || matches!(c, '<' | '>' | '"' | '`' | '\\'))
-}
-
-/// Whether a reader may take this for an address.
-fn has_address(part: &Inline) -> bool {
-    steps::took(1);
-    match part {
-        Inline::Text(text) | Inline::Code(text) => {
-            steps::took(text.len());
-            text.contains("://")
-        }
-        Inline::Marked(_, parts) => parts.iter().any(has_address),
-        Inline::Link { .. } => true,
-    }
-}
-
 /// Makes one text of those that stand beside each other.
-fn join(parts: Vec<Inline>) -> Vec<Inline> {
+pub(super) fn join(parts: Vec<Inline>) -> Vec<Inline> {
     let mut joined: Vec<Inline> = Vec::with_capacity(parts.len());
     for part in parts {
         steps::took(1);
