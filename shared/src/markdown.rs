@@ -105,8 +105,7 @@ pub fn parse(text: &str) -> Vec<Block> {
 pub fn plain(text: &str) -> String {
     let mut line = String::new();
     parse(text).iter().for_each(|block| plain_block(block, &mut line));
-    line.truncate(line.trim_end().len());
-    line
+    line.trim().to_owned()
 }
 
 fn plain_block(block: &Block, line: &mut String) {
