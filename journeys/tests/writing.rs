@@ -139,6 +139,40 @@ async fn what_is_written_with_marks_is_shown_as_it_was_meant() {
 }
 
 #[tokio::test]
+async fn a_text_stays_in_its_message_and_keeps_its_first_indentation() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    ada.opens("Everyone").await;
+    let code = "    if x:\n        go()";
+    ada.says(code).await;
+    ada.has_sent_all().await;
+    ada.says(&format!("h{}i", "\u{301}\u{323}".repeat(20))).await;
+    ada.has_sent_all().await;
+    assert_eq!(ada.texts().await[0], code);
+    // Marks heaped on letters are cut off where the message ends.
+    let showing = "'.message__text, .message__sender, .conversation__name, .conversation__line'";
+    let open = format!(
+        "return [...document.querySelectorAll({showing})].filter((e) => getComputedStyle(e).overflowY === 'visible').length"
+    );
+    assert_eq!(ada.js(&open).await, json!(0));
+    // What turns a text around ends with it: the note behind it is read from left to right.
+    ada.presses(Key::Up).await;
+    ada.rewrites("\u{202e}all of it!").await;
+    ada.sees("\u{202e}all of it! (edited)").await;
+    let order = "const note = document.querySelector('.message__edited').firstChild;
+        const at = (index) => {
+            const range = document.createRange();
+            range.setStart(note, index);
+            range.setEnd(note, index + 1);
+            return range.getBoundingClientRect().left;
+        };
+        return at(1) < at(note.length - 1);";
+    assert_eq!(ada.js(order).await, json!(true));
+    ada.picture("text-inside").await;
+    ada.leaves().await;
+}
+
+#[tokio::test]
 async fn a_long_conversation_loads_what_is_before_its_end() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;

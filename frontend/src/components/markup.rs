@@ -37,14 +37,15 @@ pub(crate) fn fill(element: Element, body: Body) {
                 true => mention::covered(&text, |name| writer.is_me(name).is_some()),
                 false => Cow::Borrowed(text.as_str()),
             };
-            // What turns the direction of a text does not reach the note behind it.
-            let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-            let fence = if is_edited && text.contains(turns) { put(writer, &element, "bdi", "") } else { None };
-            let parent = fence.as_ref().unwrap_or(&element);
             match &markdown::parse(&text)[..] {
                 // Most are one paragraph, and need nothing around it.
-                [Block::Paragraph(parts)] => put_parts(writer, parent, parts),
-                blocks => put_blocks(writer, parent, blocks),
+                [Block::Paragraph(parts)] => {
+                    // What turns the direction of a text does not reach the note behind it.
+                    let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+                    let fence = if is_edited && text.contains(turns) { put(writer, &element, "bdi", "") } else { None };
+                    put_parts(writer, fence.as_ref().unwrap_or(&element), parts);
+                }
+                blocks => put_blocks(writer, &element, blocks),
             }
             if is_edited && let Some(note) = put(writer, &element, "span", "message__edited") {
                 note.set_text_content(Some(&format!(" {}", tr(Text::Edited))));
