@@ -91,7 +91,7 @@ pub(super) fn deceives(label: &[Inline], url: &str) -> bool {
         return true;
     }
     let mut words = text.split_ascii_whitespace().peekable();
-    words.peek().is_none() || words.any(|word| is_address(word) && !is_same(word, url))
+    words.peek().is_none() || words.any(|word| is_address(word) && !is_same(word, url) && !is_file(word, url))
 }
 
 /// Takes the links out of a label, and leaves what they show.
@@ -147,6 +147,29 @@ fn is_address(word: &str) -> bool {
     };
     let is_number = |part: &&str| part.starts_with(|c: char| c.is_ascii_digit());
     word.contains("://") || word.match_indices('.').any(is_dot) || word.split('.').filter(is_number).count() > 3
+}
+
+/// What names of files and of things made of them end with (`Node.js`, `report.pdf`), and no host does: the root zone has
+/// none of these.
+const FILES: [&str; 36] = [
+    "js", "mjs", "ts", "jsx", "tsx", "css", "html", "htm", "json", "xml", "yml", "yaml", "toml", "txt", "log", "csv",
+    "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "ods", "png", "jpg", "jpeg", "gif", "svg", "webp",
+    "mp3", "mp4", "php", "cpp", "exe",
+];
+/// What names of files end with, and some hosts do, too.
+const FILES_OR_HOSTS: [&str; 6] = ["md", "rs", "py", "sh", "pl", "zip"];
+
+/// Whether a word names a file and no host. One that could be a host is a file if the address leads to a file of this name.
+fn is_file(word: &str, url: &str) -> bool {
+    let name = word.trim_matches(|c: char| c.is_ascii_punctuation());
+    let is_plain = !name.contains(|c: char| c.is_ascii_punctuation() && !".-_+".contains(c));
+    let end = name.rsplit('.').next().unwrap_or_default();
+    let leads_to_it = || {
+        let path = url.split(['?', '#']).next().unwrap_or_default();
+        steps::took(url.len());
+        path.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(name))
+    };
+    is_plain && (FILES.contains(&end) || FILES_OR_HOSTS.contains(&end) && leads_to_it())
 }
 
 /// Whether a word is the host of an address, or the whole of it.

@@ -524,11 +524,15 @@ fn a_label_tells_no_other_host_than_the_links() {
         "https://evil.example.bank.example",
         "http://evil.example/",
         "evil.example.bank.example",
+        "bank.example/x.js",
+        "README.md",
+        "update.zip",
         "\u{2060}",
     ] {
         let shown = show_blocks(&parse(&format!("[{label}](https://evil.example/a)")));
         assert!(shown.contains("(https://evil.example/a=https://evil.example/a)"), "{label:?}: {shown}");
     }
+    assert!(!is_labelled("[bank.example](https://evil.example/bank.example)"), "a host is no file");
     for (label, url) in [
         ("here", "https://a.example/"),
         ("a.example", "https://a.example/x?y"),
@@ -539,6 +543,11 @@ fn a_label_tells_no_other_host_than_the_links() {
         ("me@a.example", "mailto:me@a.example"),
         ("write to me", "mailto:me@a.example"),
         ("例え", "https://a.example/"),
+        ("Node.js", "https://nodejs.org/"),
+        ("D3.js, Vue.js and index.html", "https://a.example/"),
+        ("the report.pdf of 2026", "https://a.example/download?id=7"),
+        ("README.md", "https://git.example/team/app/blob/main/README.md"),
+        ("setup.py", "https://git.example/raw/setup.py?plain=1#L3"),
     ] {
         let text = format!("[{label}]({url})");
         let shown = show_blocks(&parse(&text));
