@@ -29,6 +29,8 @@ mod list;
 mod mark;
 pub mod steps;
 
+use crate::text;
+
 /// How deep quotes, lists and spoilers stand in each other; what is deeper is text.
 pub const DEPTH_MAX: usize = 4;
 /// Bytes of a link's address; what is longer is text.
@@ -216,15 +218,22 @@ fn end_paragraph(lines: &mut Vec<&str>, found: &mut Vec<Block>) {
     if lines.is_empty() {
         return;
     }
-    // No mark reaches over a blank line.
-    let mut parts = Vec::new();
-    for chunk in lines.chunk_by(|one, other| is_blank(one) == is_blank(other)) {
-        if !parts.is_empty() {
-            parts.push(Inline::Text("\n".into()));
+    let parts = match &lines[..] {
+        [line] => inline::parse(line),
+        lines if !lines.iter().any(|line| is_blank(line)) => inline::parse(&lines.join("\n")),
+        // No mark reaches over a blank line.
+        lines => {
+            let mut parts = Vec::new();
+            for chunk in lines.chunk_by(|one, other| is_blank(one) == is_blank(other)) {
+                if !parts.is_empty() {
+                    parts.push(Inline::Text("\n".into()));
+                }
+                parts.append(&mut inline::parse(&chunk.join("\n")));
+            }
+            inline::join(parts)
         }
-        parts.append(&mut inline::parse(&chunk.join("\n")));
-    }
-    found.push(Block::Paragraph(inline::join(parts)));
+    };
+    found.push(Block::Paragraph(parts));
     lines.clear();
 }
 
@@ -255,7 +264,7 @@ fn spoiler(lines: &[&str], at: usize, depth: usize) -> Option<(Block, usize)> {
     let first = lines[at].trim().strip_prefix("||")?;
     let has_marks = |line: &str| {
         steps::took(line.len());
-        line.contains("||")
+        text::find(line, "||").is_some()
     };
     let (inside, next) = if let Some(line) = first.strip_suffix("||") {
         // Without spaces it is a mark within its line.

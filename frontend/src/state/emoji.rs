@@ -3,6 +3,7 @@
 
 use crate::{api, browser};
 use leptos::prelude::*;
+use shared::text::find;
 
 /// Those used last, so many.
 const RECENT_MAX: usize = 24;
@@ -83,7 +84,7 @@ impl Table {
                 () if emoji.codes.split(' ').any(|code| code == text) => 0,
                 () if begins(emoji.codes, &[' ']) => 1,
                 () if begins(&emoji.name.to_ascii_lowercase(), &[' ', '-']) || begins(emoji.codes, &[' ', '_']) => 2,
-                () if text.len() > 2 && emoji.name.to_ascii_lowercase().contains(&text) => 3,
+                () if text.len() > 2 && find(&emoji.name.to_ascii_lowercase(), &text).is_some() => 3,
                 () => continue,
             };
             found[rank].push(index);

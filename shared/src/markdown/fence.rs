@@ -5,6 +5,7 @@
 //! change places. (`` `x` `` and ```` ```x``` ```` on one line are code within the line.)
 
 use super::{Block, Found, indent, is_blank, outdented, steps};
+use crate::text;
 use std::ops::Range;
 
 /// Characters of a language.
@@ -37,7 +38,7 @@ impl Fences {
 /// How many runs of three and more backticks stand in a line, and where the first one is.
 fn ticks(line: &str) -> (usize, Range<usize>) {
     let (mut count, mut first, mut from) = (0, 0..0, 0);
-    while let Some(begin) = line[from..].find("```").map(|at| from + at) {
+    while let Some(begin) = text::find(&line[from..], "```").map(|at| from + at) {
         from = begin + run(&line[begin..], b'`');
         if count == 0 {
             first = begin..from;
@@ -70,9 +71,11 @@ pub(super) fn read<'a>(lines: &[&'a str], at: usize, fences: &mut Fences) -> Opt
     let (sign, fence) = if line.as_bytes().contains(&b'`') {
         let (count, fence) = ticks(line);
         (b'`', Some(fence).filter(|_| count == 1)?)
-    } else {
+    } else if line.trim_start().starts_with("~~~") {
         let begin = line.len() - line.trim_start().len();
         (b'~', begin..begin + run(&line[begin..], b'~'))
+    } else {
+        return None;
     };
     let length = fence.len();
     // A block that has no line is none.

@@ -9,6 +9,7 @@
 use super::link::{deceives, ends_address, has_scheme, is_host, is_web, leads, may_be_in_url, may_end_address};
 use super::mark::{self, SIGNS, Sides, is_border, is_tight};
 use super::{Inline, Mark, URL_MAX, link, steps};
+use crate::text;
 
 /// Signs with backslashes among them that are looked at together.
 const RUN_MAX: usize = 8;
@@ -174,7 +175,12 @@ impl<'a> Parser<'a> {
             }
             // Most of a text is letters.
             _ => {
-                let is_text = |byte: &u8| !br"\`*_~|[]<hHwW".contains(byte);
+                let is_text = |byte: &u8| {
+                    !matches!(
+                        byte,
+                        b'\\' | b'`' | b'*' | b'_' | b'~' | b'|' | b'[' | b']' | b'<' | b'h' | b'H' | b'w' | b'W'
+                    )
+                };
                 let more = self.rest().bytes().skip(next.len_utf8()).take_while(is_text).count();
                 self.text(next.len_utf8() + more);
             }
@@ -259,7 +265,7 @@ impl<'a> Parser<'a> {
                 let text = self.text;
                 let last = || {
                     steps::took(text.len());
-                    text.rfind("](").unwrap_or(0)
+                    text.as_bytes().windows(2).rposition(|pair| pair == b"](").unwrap_or(0)
                 };
                 *self.ahead.label_end.get_or_insert_with(last) > self.at
             }
@@ -473,7 +479,7 @@ impl<'a> Parser<'a> {
         for open in &self.open {
             if matches!(open.written, "**" | "~~" | "||") {
                 steps::took(url.len());
-                url = url.split(open.written).next().unwrap_or_default();
+                url = text::find(url, open.written).map_or(url, |end| &url[..end]);
             }
         }
         let count = |sign: char| url.matches(sign).count();
@@ -536,6 +542,10 @@ fn run(text: &str, sign: char) -> usize {
 
 /// Makes one text of those that stand beside each other.
 pub(super) fn join(parts: Vec<Inline>) -> Vec<Inline> {
+    steps::took(parts.len());
+    if !parts.windows(2).any(|pair| matches!(pair, [Inline::Text(_), Inline::Text(_)])) {
+        return parts;
+    }
     let mut joined: Vec<Inline> = Vec::with_capacity(parts.len());
     for part in parts {
         steps::took(1);

@@ -1,7 +1,7 @@
 //! Addresses: which lead somewhere and do nothing else, where they end in a sentence, and which labels tell the truth.
 
 use super::{Inline, steps};
-use crate::text::{is_invisible, is_word};
+use crate::text::{self, is_invisible, is_word};
 
 /// Schemes that do nothing but lead somewhere; those of the web first.
 const SCHEMES: [&str; 3] = ["https://", "http://", "mailto:"];
@@ -61,7 +61,9 @@ pub(super) fn is_host(url: &str) -> bool {
 
 /// No spaces, no controls, nothing that cannot be seen or turns the direction of what follows.
 pub(super) fn may_be_in_url(c: char) -> bool {
-    !(is_invisible(c) || matches!(c, '<' | '>' | '"' | '`' | '\\'))
+    // Most of an address is ASCII.
+    let is_seen = if c.is_ascii() { c.is_ascii_graphic() } else { !is_invisible(c) };
+    is_seen && !matches!(c, '<' | '>' | '"' | '`' | '\\')
 }
 
 /// Whether an address in a sentence ends before this: punctuation of other scripts, quotes, brackets. Dashes, the apostrophe
@@ -146,7 +148,9 @@ fn is_address(word: &str) -> bool {
         word[..at].ends_with(char::is_alphanumeric) && is_letter() && is_letter()
     };
     let is_number = |part: &&str| part.starts_with(|c: char| c.is_ascii_digit());
-    word.contains("://") || word.match_indices('.').any(is_dot) || word.split('.').filter(is_number).count() > 3
+    text::find(word, "://").is_some()
+        || word.match_indices('.').any(is_dot)
+        || word.split('.').filter(is_number).count() > 3
 }
 
 /// What names of files and of things made of them end with (`Node.js`, `report.pdf`), and no host does: the root zone has
@@ -180,8 +184,8 @@ fn is_same(word: &str, url: &str) -> bool {
     let bare = |text: &str| text.strip_prefix("www.").unwrap_or(text).trim_end_matches('/').to_owned();
     let (scheme, rest) = url.split_once(':').unwrap_or_default();
     let rest = bare(rest.trim_start_matches('/'));
-    let word = bare(match word.split_once("://") {
-        Some((other, word)) if other == scheme => word,
+    let word = bare(match text::find(word, "://") {
+        Some(end) if word[..end] == *scheme => &word[end + "://".len()..],
         Some(_) => return false,
         None => word,
     });

@@ -31,8 +31,8 @@ impl<'a> Item<'a> {
         // (`***` and `- - -` are lines across the page elsewhere.)
         let is_rule = || {
             steps::took(rest.len());
-            let mut signs = rest.chars().filter(|c| !c.is_whitespace());
-            digits == 0 && signs.clone().count() > 2 && signs.all(|other| other == sign)
+            let signs = || rest.chars().filter(|c| !c.is_whitespace());
+            text.starts_with(sign) && signs().all(|other| other == sign) && signs().count() > 2
         };
         if (text.len() == behind.len() && !text.is_empty()) || is_rule() {
             return None;
