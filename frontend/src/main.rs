@@ -9,6 +9,7 @@
 //! * [`dynamic`] — what changes in a view.
 //! * [`later`] — parts that are loaded when they are first seen.
 //! * [`i18n`] — what the page says, in the person's language.
+//! * [`keys`] — keys that do something, on every keyboard.
 //! * `gallery` — what is seen, in every state, in development builds.
 //! * [`highlight`] — code in colours.
 //! * [`api`], [`browser`] — HTTP calls; time, randomness and formats of the browser.
@@ -25,6 +26,7 @@ mod dynamic;
 mod gallery;
 mod highlight;
 mod i18n;
+mod keys;
 mod later;
 mod pages;
 mod router;

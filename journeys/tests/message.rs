@@ -35,7 +35,7 @@ async fn an_answer_shows_what_it_answers_and_leads_there() {
     shows(&ben, ".purpose .quote__text", "Let me look").await;
     ben.presses(Key::Escape).await;
     eventually("it is no answer any more", || async { ben.shown(".purpose").await.is_empty() }).await;
-    ben.js("document.querySelector('.timeline .message').focus()").await;
+    ben.goes_up(2).await;
     ben.strikes("r").await;
     shows(&ben, ".purpose .quote__text", "Shall we take the early train?").await;
     ben.picture("reply-writing").await;

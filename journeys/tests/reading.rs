@@ -69,7 +69,7 @@ async fn what_was_being_written_is_there_again() {
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
     ada.writes_to(&["Ben Okafor"], "hello").await;
     ada.has_sent_all().await;
-    ada.js("document.querySelector('.timeline .message').focus()").await;
+    ada.goes_up(1).await;
     ada.strikes("r").await;
     ada.waits_for(".purpose").await;
     ada.pastes("and then I wanted to say\nthat").await;

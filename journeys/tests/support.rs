@@ -423,6 +423,24 @@ impl Person {
         self.browser.active_element().await.unwrap().send_keys(key + "").await.unwrap();
     }
 
+    /// Goes to the message that is so many rows above the end, with the arrow keys.
+    pub(crate) async fn goes_up(&self, rows: usize) {
+        self.js("document.querySelector('.timeline').focus()").await;
+        for _ in 0..rows {
+            self.presses(Key::Up).await;
+        }
+    }
+
+    /// What is being written.
+    pub(crate) async fn draft(&self) -> String {
+        let draft = self.js("return document.querySelector('.composer__text')?.value ?? ''").await;
+        draft.as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn has_draft(&self, text: &str) {
+        eventually(&format!("{} has {text:.40} to send", self.name), || async { self.draft().await == text }).await;
+    }
+
     /// Presses a key that writes something, where the focus is.
     pub(crate) async fn strikes(&self, key: &str) {
         self.browser.active_element().await.unwrap().send_keys(key).await.unwrap();

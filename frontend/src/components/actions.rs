@@ -26,13 +26,14 @@ impl Action {
     const ALL: [Action; 7] =
         [Self::React, Self::Reply, Self::Edit, Self::Delete, Self::CopyText, Self::CopyLink, Self::Readers];
 
-    /// The action of a key pressed on a row.
+    /// The action of a key pressed on a row that was reached with keys. Backspace is none: it is what one presses to take
+    /// back a letter.
     pub(crate) fn of_key(key: &str) -> Option<Self> {
         match key {
             "+" => Some(Self::React),
             "r" => Some(Self::Reply),
             "e" => Some(Self::Edit),
-            "Delete" | "Backspace" => Some(Self::Delete),
+            "Delete" => Some(Self::Delete),
             "c" => Some(Self::CopyText),
             "l" => Some(Self::CopyLink),
             "i" => Some(Self::Readers),

@@ -5,6 +5,7 @@ use super::icon::{Icon, Picture};
 use crate::browser;
 use crate::dynamic::{part, text};
 use crate::i18n::{Text, tr, with};
+use crate::keys;
 use crate::state::{Overlay, State};
 use leptos::prelude::*;
 use shared::attachment::{Attachment, Shown};
@@ -145,16 +146,17 @@ pub(crate) fn Lightbox(close: Callback<()>) -> impl IntoView {
         }
     };
     // Wherever in the dialog the focus is.
-    let keys = window_event_listener(leptos::ev::keydown, move |event| {
+    let listening = window_event_listener(leptos::ev::keydown, move |event| {
         let is_rtl = browser::is_right_to_left();
         match event.key().as_str() {
+            _ if !keys::is_plain(&event) => return,
             "ArrowRight" => step(if is_rtl { -1 } else { 1 }),
             "ArrowLeft" => step(if is_rtl { 1 } else { -1 }),
             _ => return,
         }
         event.prevent_default();
     });
-    on_cleanup(move || keys.remove());
+    on_cleanup(move || listening.remove());
     view! {
         <Dialog title=tr(Text::Picture) class="dialog lightbox" close>
             <div class="lightbox__stage">

@@ -4,6 +4,7 @@ use super::dialog::Dialog;
 use crate::browser;
 use crate::dynamic::{part, part_if, text};
 use crate::i18n::{Text, tr};
+use crate::keys;
 use crate::later::{self, later};
 use crate::state::State;
 use crate::state::emoji::Emoji;
@@ -103,6 +104,7 @@ fn Picker() -> impl IntoView {
     };
     let on_grid_key = move |event: leptos::ev::KeyboardEvent| {
         let steps = match event.key().as_str() {
+            _ if !keys::is_plain(&event) => return,
             "ArrowLeft" => -1,
             "ArrowRight" => 1,
             "ArrowUp" => -COLUMNS,

@@ -11,6 +11,7 @@ use super::sidebar::{face, title};
 use crate::browser;
 use crate::dynamic::{memo, part, text};
 use crate::i18n::{Text, tr, with};
+use crate::keys;
 use crate::later::{self, later};
 use crate::router::{Address, Router};
 use crate::state::conversation::others;
@@ -190,12 +191,13 @@ fn fits(name: &str, wanted: &str) -> bool {
 #[component]
 pub(crate) fn Overlays() -> impl IntoView {
     let state = expect_context::<State>();
-    let keys = window_event_listener(leptos::ev::keydown, move |event| {
-        if !(event.ctrl_key() || event.meta_key()) || event.alt_key() || event.shift_key() {
+    let listening = window_event_listener(leptos::ev::keydown, move |event| {
+        if !(event.ctrl_key() || event.meta_key()) || event.alt_key() {
             return;
         }
-        let overlay = match event.key().as_str() {
-            "k" => Overlay::Switcher,
+        let overlay = match keys::pressed(&event).as_str() {
+            "k" if !event.shift_key() => Overlay::Switcher,
+            // Many keyboards write it with Shift.
             "/" => Overlay::Shortcuts,
             _ => return,
         };
@@ -206,7 +208,7 @@ pub(crate) fn Overlays() -> impl IntoView {
             state.overlay.set(Some(overlay));
         }
     });
-    on_cleanup(move || keys.remove());
+    on_cleanup(move || listening.remove());
     let close = Callback::new(move |()| state.overlay.set(None));
     part(move || match state.overlay.get() {
         None => ().into_any(),

@@ -4,7 +4,8 @@
 //! last row more is loaded, and what is far is let go; see `client::timeline::window`.
 //!
 //! Rows are reached with the arrow keys; what can be done with one is in a bar on it, and has keys of its own
-//! ([`Action::of_key`]).
+//! ([`Action::of_key`]). They count on a row that was reached like this alone: whoever has clicked on one and types means
+//! to write, and their letters go to where that is done.
 
 use super::actions::Action;
 use super::anchor::{Anchored, ROW};
@@ -15,6 +16,7 @@ use super::rows;
 use crate::browser;
 use crate::dynamic::{effect, memo, part, part_if, text};
 use crate::i18n::{Text, count, tr};
+use crate::keys;
 use crate::later::{self, later};
 use crate::router::{Address, Router};
 use crate::state::State;
@@ -36,6 +38,9 @@ const NEAR_EDGE: i32 = 1_200;
 const HOLD_FRAMES: u32 = 50;
 /// A focus that went so long ago, in milliseconds, did not go because rows were moved.
 const MOVING: Millis = 500;
+
+/// The attribute of a row with its key.
+const KEY: &str = "data-key";
 
 later!(more, missing(id: ConversationId) => view! { <MissingConversation id /> }.into_any());
 
@@ -101,24 +106,32 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
     let to_end = move || state.to_end(conversation);
     // Whoever scrolls goes where they want.
     let let_loose = move || held.set_value(0);
+    // The row that was reached with the arrow keys, by its key.
+    let reached = StoredValue::new(None::<String>);
+    let reach = move |row: &Element| {
+        reached.set_value(row.get_attribute(KEY));
+        browser::focus(row);
+    };
     let on_key = move |event: leptos::ev::KeyboardEvent| {
         let_loose();
-        let is_plain = !(event.ctrl_key() || event.meta_key() || event.alt_key());
-        let key = event.key();
-        let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+        let is_plain = keys::is_plain(&event);
+        let key = keys::pressed(&event);
+        let Some(target) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
         // In what is inside a row, keys are for that.
-        let (Some(target), true) = (target, is_plain) else { return };
         let row = Some(&target).filter(|target| target.tag_name() == ROW);
         let is_pane = pane.get_untracked().is_some_and(|pane| AsRef::<Element>::as_ref(&pane) == &target);
         if row.is_none() && !is_pane {
             if key == "Escape"
+                && is_plain
                 && let Some(row) = target.closest("article").ok().flatten()
             {
                 browser::focus(&row);
             }
             return;
         }
+        let is_reached = || row.is_some_and(|row| reached.with_value(|reached| row.get_attribute(KEY) == *reached));
         let is_handled = match key.as_str() {
+            _ if !is_plain => false,
             "End" if !is_at_end.get_untracked() => {
                 to_end();
                 true
@@ -128,25 +141,32 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
                     Some(row) => neighbour(row, key == "ArrowUp"),
                     None => pane.get_untracked().and_then(|pane| last_in_view(&pane)),
                 };
-                next.as_ref().map(browser::focus).is_some()
+                next.as_ref().map(reach).is_some()
             }
-            _ => match (row.and_then(|row| seq_of(state, conversation, row)), Action::of_key(&key)) {
-                (Some(seq), Some(action)) => {
-                    action.run(state, conversation, seq);
+            key => match Action::of_key(key).filter(|_| is_reached()) {
+                Some(action) => {
+                    if let Some(seq) = row.and_then(|row| seq_of(state, conversation, row)) {
+                        action.run(state, conversation, seq);
+                    }
                     true
                 }
-                _ => false,
+                None => false,
             },
         };
         if is_handled {
             event.prevent_default();
+        } else if keys::is_text(&event)
+            && let Ok(Some(composer)) = document().query_selector(".composer__text")
+        {
+            // The browser writes the letter where the focus is by then.
+            browser::focus(&composer);
         }
     };
     // What is pointed at, touched, or has the focus.
     let activate = move |event: &Event| {
         let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
         let row = target.and_then(|target| target.closest(".timeline article").ok().flatten());
-        let key = row.and_then(|row| row.get_attribute("data-key")).and_then(|key| key.parse().ok());
+        let key = row.and_then(|row| row.get_attribute(KEY)).and_then(|key| key.parse().ok());
         if key.is_some() && state.active.get_untracked() != key {
             state.active.set(key);
         }
@@ -259,6 +279,7 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
             on:wheel=move |_| let_loose()
             on:pointerdown=move |event| {
                 let_loose();
+                reached.set_value(None);
                 activate(&event);
             }
             on:pointerover=move |event| activate(&event)
@@ -334,7 +355,7 @@ fn last_in_view(pane: &Element) -> Option<Element> {
 
 /// The number of a row's message.
 fn seq_of(state: State, conversation: ConversationId, row: &Element) -> Option<Seq> {
-    let key = row.get_attribute("data-key")?.parse().ok()?;
+    let key = row.get_attribute(KEY)?.parse().ok()?;
     state.timelines.seq(conversation, key)
 }
 
