@@ -290,13 +290,52 @@ pub(crate) fn kept(prefix: &str) -> Vec<String> {
     names.filter(|name| name.starts_with(prefix)).collect()
 }
 
-/// Puts a text where it can be pasted from. (The promise may fail: then it is not there.)
-pub(crate) fn copy(text: &str) {
-    let navigator = window().navigator();
+/// Puts a text where it can be pasted from; says so if the browser does not let the page.
+pub(crate) fn copy(text: String, on_failure: impl FnOnce() + 'static) {
     // Without a secure connection there is no clipboard.
-    if Reflect::has(&navigator, &"clipboard".into()).unwrap_or(false) {
-        let _ = navigator.clipboard().write_text(text);
-    }
+    let clipboard = Reflect::get(&window().navigator(), &"clipboard".into()).ok();
+    let clipboard = clipboard.filter(|clipboard| !clipboard.is_undefined());
+    let asked = clipboard.map(|clipboard| clipboard.unchecked_into::<web_sys::Clipboard>().write_text(&text));
+    wasm_bindgen_futures::spawn_local(async move {
+        let is_there = match asked {
+            Some(asked) => wasm_bindgen_futures::JsFuture::from(asked).await.is_ok(),
+            None => false,
+        };
+        if !is_there && copy_marked(&text) != Some(true) {
+            on_failure();
+        }
+    });
+}
+
+/// Copies as a person does: writes the text somewhere, marks it, and lets the browser copy what is marked.
+fn copy_marked(text: &str) -> Option<bool> {
+    let document = window().document()?;
+    // Outside an open dialog nothing can be marked.
+    let place = document.query_selector("dialog[open]").ok()?.or(document.body().map(Into::into))?;
+    let area: web_sys::HtmlTextAreaElement = document.create_element("textarea").ok()?.unchecked_into();
+    let before = document.active_element();
+    area.set_class_name("visually-hidden");
+    area.set_read_only(true);
+    area.set_value(text);
+    place.append_child(&area).ok()?;
+    focus(&area);
+    area.select();
+    let is_copied = command("copy", "");
+    area.remove();
+    before.iter().for_each(focus);
+    Some(is_copied)
+}
+
+/// Has the browser do what it does for a key or its menu, where the focus is: that can be undone like typing. `false`: it
+/// does not.
+pub(crate) fn command(name: &str, value: &str) -> bool {
+    let document = window().document().and_then(|document| document.dyn_into::<web_sys::HtmlDocument>().ok());
+    document.is_some_and(|document| document.exec_command_with_show_ui_and_value(name, false, value).unwrap_or(false))
+}
+
+/// Whether the person points with a finger, and so writes on a keyboard on the screen.
+pub(crate) fn is_touched() -> bool {
+    window().match_media("(pointer: coarse)").ok().flatten().is_some_and(|query| query.matches())
 }
 
 /// A file of the person's.

@@ -182,3 +182,41 @@ async fn a_picture_and_a_status_are_seen_by_others() {
         person.leaves().await;
     }
 }
+
+#[tokio::test]
+async fn without_https_links_are_copied_or_shown_and_notifications_say_what_they_need() {
+    let server = Server::start_with(&["--rate-limits", "off", "--allow-host", "chatbox"]);
+    let driver = Driver::start().await;
+    let browser = driver.browser_with(&["--host-resolver-rules=MAP chatbox 127.0.0.1"]).await;
+    let origin = server.origin().replace("127.0.0.1", "chatbox");
+    let ada = Person::sits_before(browser, "Ada Lovelace", origin.clone());
+    ada.window(1280, 800).await;
+    ada.signs_in_or_up().await;
+    assert_eq!(ada.js("return [isSecureContext, navigator.clipboard === undefined]").await, json!([false, true]));
+    ada.opens("Everyone").await;
+    ada.says("hello").await;
+    ada.has_sent_all().await;
+    let begins = format!("{origin}{}/", ada.js("return location.pathname").await.as_str().unwrap());
+    ada.goes_up(1).await;
+    ada.strikes("l").await;
+    ada.clicks(".composer__text").await;
+    ada.browser.active_element().await.unwrap().send_keys(Key::Control + "v").await.unwrap();
+    eventually("the link is pasted", || async { ada.draft().await.starts_with(&begins) }).await;
+    let link = ada.draft().await;
+    assert_eq!(ada.js("return document.querySelectorAll('body > textarea').length").await, json!(0));
+    // A browser that does not let it happen.
+    ada.js("document.execCommand = () => false").await;
+    ada.goes_up(1).await;
+    ada.strikes("l").await;
+    ada.waits_for("dialog[open] #copying").await;
+    let marked = "const area = document.activeElement; return area.value.slice(area.selectionStart, area.selectionEnd)";
+    eventually("the link is marked", || async { ada.js(marked).await == json!(link) }).await;
+    ada.picture("copy-by-hand").await;
+    ada.presses(Key::Escape).await;
+    ada.goes_to("/settings").await;
+    eventually("it says what notifications need", || async {
+        ada.shown(".settings__told").await.contains("addresses with https only")
+    })
+    .await;
+    ada.leaves().await;
+}

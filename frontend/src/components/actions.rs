@@ -1,5 +1,6 @@
 //! What can be done with a message: a bar on the row that is pointed at, or has the focus.
 
+use super::copying::copy;
 use super::icon::{Icon, Picture};
 use crate::browser;
 use crate::i18n::{Text, tr};
@@ -92,10 +93,10 @@ impl Action {
             Self::Edit => draft.edit(seq, row.content),
             Self::Delete => state.delete(conversation, seq),
             Self::Readers => state.overlay.set(Some(Overlay::Readers(conversation, seq))),
-            Self::CopyText => browser::copy(&row.content),
+            Self::CopyText => copy(state, row.content),
             Self::CopyLink => {
                 let origin = browser::window().location().origin().unwrap_or_default();
-                browser::copy(&format!("{origin}{}", Address::Message(conversation, seq).path()));
+                copy(state, format!("{origin}{}", Address::Message(conversation, seq).path()));
             }
         }
     }

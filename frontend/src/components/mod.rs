@@ -9,6 +9,7 @@ pub(crate) mod avatar;
 pub(crate) mod back;
 pub(crate) mod completion;
 pub(crate) mod composer;
+pub(crate) mod copying;
 pub(crate) mod date;
 pub(crate) mod dialog;
 pub(crate) mod emoji;

@@ -21,10 +21,15 @@ enum Standing {
     Denied,
     /// The browser has none.
     None,
+    /// Browsers have them for addresses with https alone, and then say no whatever the person wants.
+    Insecure,
 }
 
 impl Standing {
     fn now() -> Self {
+        if !browser::window().is_secure_context() {
+            return Self::Insecure;
+        }
         if !js_sys::Reflect::has(&browser::window(), &"Notification".into()).unwrap_or(false) {
             return Self::None;
         }
@@ -87,6 +92,7 @@ pub(crate) fn Notifying() -> impl IntoView {
         .into_any(),
         Standing::Denied => view! { <p>{tr(Text::NotificationsDenied)}</p> }.into_any(),
         Standing::None => view! { <p>{tr(Text::NotificationsNone)}</p> }.into_any(),
+        Standing::Insecure => view! { <p>{tr(Text::NotificationsInsecure)}</p> }.into_any(),
     }
     };
     let quiet = RwSignal::new(alert::quiet_until());

@@ -3,6 +3,7 @@
 use super::about::About;
 use super::attachment::Lightbox;
 use super::avatar::Avatar;
+use super::copying::CopyDialog;
 use super::date::DateDialog;
 use super::dialog::Dialog;
 use super::icon::{Icon, Picture};
@@ -218,6 +219,7 @@ pub(crate) fn Overlays() -> impl IntoView {
         Some(Overlay::Picture) => later::show(move || lightbox(close)),
         Some(Overlay::Readers(conversation, seq)) => later::show(move || readers(conversation, seq, close)),
         Some(Overlay::Shortcuts) => later::show(move || shortcuts(close)),
+        Some(Overlay::Copying) => later::show(move || copying(close)),
     })
 }
 
@@ -225,6 +227,7 @@ later!(more, switcher(close: Callback<()>) => view! { <Switcher close /> }.into_
 later!(files, lightbox(close: Callback<()>) => view! { <Lightbox close /> }.into_any());
 later!(more, date(id: ConversationId, close: Callback<()>) => view! { <DateDialog id close /> }.into_any());
 later!(more, readers(conversation: ConversationId, seq: Seq, close: Callback<()>) => view! { <Readers conversation seq close /> }.into_any());
+later!(more, copying(close: Callback<()>) => view! { <CopyDialog close /> }.into_any());
 later!(more, about(id: ConversationId, close: Callback<()>) => view! { <About id close /> }.into_any());
 later!(more, shortcuts(close: Callback<()>) => view! { <Shortcuts close /> }.into_any());
 

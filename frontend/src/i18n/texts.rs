@@ -171,6 +171,7 @@ texts! {
     NotificationsOff = "Be told of new messages while you do something else.";
     NotificationsDenied = "This browser does not allow notifications for Confab. You can change that in its settings for this page.";
     NotificationsNone = "This browser has no notifications for pages like this one.";
+    NotificationsInsecure = "Browsers show notifications for addresses with https only. Whoever runs this server can set that up.";
     TurnOn = "Turn on";
     TurnOff = "Turn off";
     PlaySound = "Play a sound";
@@ -212,6 +213,7 @@ texts! {
     Delete = "Delete";
     CopyLink = "Copy link";
     CopyContent = "Copy text";
+    CopyByHand = "The browser does not let this page copy. Please copy it from here:";
     Undo = "Undo";
     Deleting = "Message deleted.";
     Saving = "Saving…";

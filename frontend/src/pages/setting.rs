@@ -1,6 +1,7 @@
 //! Settings: how the page looks here, and what belongs to the account.
 
 use crate::components::back::BackToList;
+use crate::components::copying::copy;
 use crate::components::field::Field;
 use crate::components::form::{Form, FormBody};
 use crate::components::notifying::Notifying;
@@ -361,6 +362,7 @@ fn Devices() -> impl IntoView {
 
 #[component]
 fn Tokens() -> impl IntoView {
+    let state = expect_context::<State>();
     let show = |list: List, Token { id, name, last_used_at, expires_at, .. }: Token| {
         let delete = Callback::new(move |()| list.then_load(api::delete_token(id)));
         let mut detail = last_used_at
@@ -401,7 +403,7 @@ fn Tokens() -> impl IntoView {
                     <div class="settings__token" role="status">
                         <p>{tr(Text::TokenShownOnce)}</p>
                         <code>{token}</code>
-                        <button type="button" class="button button--quiet button--small" on:click=move |_| browser::copy(&copied)>
+                        <button type="button" class="button button--quiet button--small" on:click=move |_| copy(state, copied.clone())>
                             {tr(Text::CopyContent)}
                         </button>
                     </div>

@@ -72,6 +72,8 @@ pub(crate) enum Overlay {
     Date(ConversationId),
     /// Who has read a message.
     Readers(ConversationId, Seq),
+    /// A text that the page may not copy by itself: [`State::copying`].
+    Copying,
 }
 
 /// Everything the page knows. `Copy`: what is behind it lives as long as the page.
@@ -109,6 +111,8 @@ pub(crate) struct State {
     pub(crate) searching: RwSignal<(String, Option<ConversationId>)>,
     /// The files of the message whose picture is looked at, and which of them.
     pub(crate) viewing: StoredValue<(Vec<Attachment>, usize)>,
+    /// What is to be copied by hand.
+    pub(crate) copying: StoredValue<String>,
     /// Whom a new message begins with.
     pub(crate) beginning: StoredValue<Vec<User>>,
     /// Grows with what comes from the server.
@@ -156,6 +160,7 @@ impl State {
             overlay: RwSignal::new(None),
             searching: RwSignal::new((String::new(), None)),
             viewing: StoredValue::new((Vec::new(), 0)),
+            copying: StoredValue::new(String::new()),
             beginning: StoredValue::new(Vec::new()),
             heard: StoredValue::new(0),
             is_renewed: RwSignal::new(false),
