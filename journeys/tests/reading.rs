@@ -2,6 +2,7 @@
 
 use crate::support::{Driver, Person, Server, eventually};
 use serde_json::json;
+use thirtyfour::prelude::*;
 
 /// The message below the line that says what is new, if both are in view.
 pub(crate) async fn first_new(person: &Person) -> String {
@@ -85,9 +86,9 @@ async fn what_was_being_written_is_there_again() {
     }
     ada.opens("Ben Okafor").await;
     ada.waits_for(".purpose").await;
-    ada.presses(thirtyfour::Key::Enter).await;
+    ada.presses(Key::Enter).await;
     ada.clicks(".composer__text").await;
-    ada.presses(thirtyfour::Key::Enter).await;
+    ada.presses(Key::Enter).await;
     ada.sees("and then I wanted to say\nthat").await;
     ada.has_sent_all().await;
     // What was sent is not kept, and nothing is once she has signed out.
@@ -98,6 +99,42 @@ async fn what_was_being_written_is_there_again() {
     assert_eq!(ada.js(kept).await, json!(0));
     ada.leaves().await;
     ben.leaves().await;
+}
+
+#[tokio::test]
+async fn a_draft_that_is_sent_in_one_tab_is_gone_in_the_other() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    ada.opens("Everyone").await;
+    ada.pastes("half a").await;
+    let path = ada.js("return location.pathname").await;
+    let first = ada.browser.window().await.unwrap();
+    let second = ada.browser.new_tab().await.unwrap();
+    ada.browser.switch_to_window(second.clone()).await.unwrap();
+    ada.goes_to(path.as_str().unwrap()).await;
+    ada.is_connected().await;
+    ada.has_draft("half a").await;
+    ada.js("document.querySelector('.composer__text').blur()").await;
+    ada.browser.switch_to_window(first.clone()).await.unwrap();
+    ada.presses(Key::Enter).await;
+    ada.has_sent_all().await;
+    ada.browser.switch_to_window(second.clone()).await.unwrap();
+    ada.has_draft("").await;
+    // What was changed there meanwhile stays: here as if the other tab had sent it before it heard of the change.
+    ada.pastes("half a sentence").await;
+    ada.js("const key = Object.keys(localStorage).find((key) => key.startsWith('confab-draft-'));
+        localStorage.removeItem(key);
+        for (const oldValue of ['\\nhalf a', '\\nsomething else']) dispatchEvent(new StorageEvent('storage', { key, oldValue, newValue: null }))")
+        .await;
+    assert_eq!(ada.draft().await, "half a sentence");
+    ada.presses(Key::Enter).await;
+    ada.sees("half a sentence").await;
+    ada.has_sent_all().await;
+    ada.browser.switch_to_window(first).await.unwrap();
+    ada.has_draft("").await;
+    ada.sees("half a sentence").await;
+    assert_eq!(ada.texts().await, ["half a", "half a sentence"]);
+    ada.leaves().await;
 }
 
 #[tokio::test]

@@ -85,6 +85,7 @@ pub(crate) fn Alerts() -> impl IntoView {
     last::watch(state);
     passing::watch(state);
     follow_builds(state);
+    follow_drafts(state);
     effect(move || {
         if state.link.status.get() == Status::Open {
             leptos::task::spawn_local(look_again(kept));
@@ -100,6 +101,16 @@ pub(crate) fn Alerts() -> impl IntoView {
             leptos::task::spawn_local(push::close(move |id, _| is_read(id).unwrap_or(false)));
         }
     });
+}
+
+/// What becomes of drafts in other tabs.
+fn follow_drafts(state: State) {
+    let listening = window_event_listener(leptos::ev::storage, move |event| {
+        if let (Some(me), Some(name)) = (state.session.me(), event.key()) {
+            state.drafts.changed_elsewhere(me, &name, event.old_value().as_deref());
+        }
+    });
+    on_cleanup(move || listening.remove());
 }
 
 /// Whether another build of the page is ready; after each connection it is looked whether there is one.

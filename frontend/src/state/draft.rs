@@ -1,5 +1,5 @@
 //! What is being written in each conversation. It stays while one looks elsewhere, and is kept by the browser through
-//! a reload.
+//! a reload. Another tab of the same person that has it as it was follows what becomes of it.
 
 use super::upload::Files;
 use crate::browser;
@@ -18,6 +18,8 @@ pub(crate) struct Draft {
     pub(crate) text: RwSignal<String>,
     pub(crate) purpose: RwSignal<Purpose>,
     pub(crate) files: Files,
+    /// As another tab made it, in the form that is kept: that one keeps it.
+    followed: StoredValue<Option<Option<String>>>,
 }
 
 /// What a draft is to become.
@@ -84,12 +86,26 @@ impl Draft {
         true
     }
 
-    /// What is kept of it: not an edit, but what was being written before.
-    fn kept(self) -> (String, Option<Seq>) {
+    /// What is kept of it: not an edit, but what was being written before. `None`: there is nothing.
+    fn kept(self) -> Option<String> {
         match self.purpose.get() {
-            Purpose::Edit(Editing { before, .. }) => before,
-            purpose => (self.text.get(), purpose.reply_to()),
+            Purpose::Edit(Editing { before: (text, reply_to), .. }) => write(&text, reply_to),
+            purpose => write(&self.text.get(), purpose.reply_to()),
         }
+    }
+
+    /// It is what another tab has made of it.
+    fn follow(self, kept: Option<String>) {
+        let (text, reply_to) = kept.as_deref().and_then(read).unwrap_or_default();
+        self.followed.set_value(Some(kept));
+        if let Purpose::Edit(Editing { target, .. }) = self.purpose.get_untracked() {
+            return self.purpose.set(Purpose::Edit(Editing { target, before: (text, reply_to) }));
+        }
+        let purpose = reply_to.map_or(Purpose::New, Purpose::Reply);
+        if self.purpose.with_untracked(|before| *before != purpose) {
+            self.purpose.set(purpose);
+        }
+        self.text.set(text);
     }
 }
 
@@ -126,6 +142,7 @@ impl Drafts {
                     text: RwSignal::new(text),
                     purpose: RwSignal::new(reply_to.map_or(Purpose::New, Purpose::Reply)),
                     files: Files::new(),
+                    followed: StoredValue::new(None),
                 })
             })
         };
@@ -148,16 +165,29 @@ impl Drafts {
     /// Keeps a draft as it is: an effect, which follows it.
     pub(crate) fn keep(self, id: ConversationId, me: Option<UserId>) {
         let Some(draft) = self.all.with_value(|all| all.get(&id).copied()) else { return };
-        let (text, reply_to) = draft.kept();
+        let kept = draft.kept();
         let Some(me) = me else { return };
-        let key = key(me, id);
-        if text.is_empty() && reply_to.is_none() || text.len() > KEPT_BYTES_MAX {
-            return browser::forget(&key);
+        if draft.followed.with_value(|followed| followed.as_ref() == Some(&kept)) {
+            return;
         }
+        draft.followed.set_value(None);
+        let key = key(me, id);
+        let Some(kept) = kept.filter(|kept| kept.len() <= KEPT_BYTES_MAX) else { return browser::forget(&key) };
         // A browser that keeps nothing keeps no drafts.
         if browser::recall(&key).is_some() || browser::kept(&prefix(me)).len() < KEPT_MAX {
-            let reply_to = reply_to.map(|seq| seq.to_string()).unwrap_or_default();
-            browser::remember(&key, &format!("{reply_to}\n{text}"));
+            browser::remember(&key, &kept);
+        }
+    }
+
+    /// Another tab keeps something else under this name than before.
+    pub(crate) fn changed_elsewhere(self, me: UserId, name: &str, before: Option<&str>) {
+        let Some(id) = name.strip_prefix(&prefix(me)).and_then(|id| id.parse().ok()) else { return };
+        let Some(draft) = self.all.with_value(|all| all.get(&id).copied()) else { return };
+        // As it is by now: another change may have come after this one.
+        let now = browser::recall(name);
+        let (own, has_files) = untrack(|| (draft.kept(), !draft.files.is_empty()));
+        if !has_files && is_followed(own.as_deref(), before, now.as_deref(), browser::is_looked_at()) {
+            draft.follow(now);
         }
     }
 
@@ -184,7 +214,59 @@ fn key(me: UserId, id: ConversationId) -> String {
 }
 
 fn recall(me: UserId, id: ConversationId) -> Option<(String, Option<Seq>)> {
-    let kept = browser::recall(&key(me, id))?;
+    read(&browser::recall(&key(me, id))?)
+}
+
+/// A draft as it is kept: what it answers, a line break, its text. `None`: there is nothing to keep.
+fn write(text: &str, reply_to: Option<Seq>) -> Option<String> {
+    let is_there = !text.is_empty() || reply_to.is_some();
+    is_there.then(|| format!("{}\n{text}", reply_to.map(|seq| seq.to_string()).unwrap_or_default()))
+}
+
+/// A draft out of what was kept.
+fn read(kept: &str) -> Option<(String, Option<Seq>)> {
     let (reply_to, text) = kept.split_once('\n')?;
     Some((text.to_owned(), reply_to.parse().ok().and_then(Seq::new)))
+}
+
+/// Whether a draft follows what another tab made of it: one that is as it was `before` there and was not changed here. While
+/// somebody writes here, only what is gone there goes.
+fn is_followed(own: Option<&str>, before: Option<&str>, now: Option<&str>, is_looked_at: bool) -> bool {
+    own == before && own != now && (now.is_none() || !is_looked_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_is_kept_as_it_was() {
+        for (text, reply_to) in [("hello", None), ("", Seq::new(7)), ("two\nlines\n", Seq::new(12)), ("\n", None)] {
+            assert_eq!(write(text, reply_to).as_deref().and_then(read), Some((text.into(), reply_to)), "{text:?}");
+        }
+        assert_eq!(write("", None), None);
+    }
+
+    #[test]
+    fn a_draft_follows_another_tab_unless_it_was_changed_here() {
+        let (a, b, c) = (Some("a"), Some("b"), Some("c"));
+        for (own, before, now, is_looked_at, expected) in [
+            // Sent or emptied there.
+            (a, a, None, false, true),
+            (a, a, None, true, true),
+            // Changed here since.
+            (b, a, None, false, false),
+            (None, a, None, false, false),
+            // Written on there.
+            (a, a, b, false, true),
+            (None, None, a, false, true),
+            (a, a, b, true, false),
+            (b, a, c, false, false),
+            // The same already.
+            (a, a, a, false, false),
+            (None, None, None, false, false),
+        ] {
+            assert_eq!(is_followed(own, before, now, is_looked_at), expected, "{own:?}: {before:?} to {now:?}");
+        }
+    }
 }
