@@ -348,6 +348,28 @@ pub(crate) fn files_of(list: Option<web_sys::FileList>) -> Vec<File> {
     list.map(|list| (0..list.length()).filter_map(|index| list.get(index)).collect()).unwrap_or_default()
 }
 
+/// The files of what was dropped or pasted, and whether there was a folder: browsers give one like a file, and cannot read it.
+pub(crate) fn files_in(data: &web_sys::DataTransfer) -> (Vec<File>, bool) {
+    let items = data.items();
+    let (mut files, mut has_folder) = (Vec::new(), false);
+    for item in (0..items.length()).filter_map(|index| items.get(index)) {
+        if item.webkit_get_as_entry().ok().flatten().is_some_and(|entry| entry.is_directory()) {
+            has_folder = true;
+        } else {
+            files.extend(item.get_as_file().ok().flatten());
+        }
+    }
+    (files, has_folder)
+}
+
+/// Whether a file can be read. It may be moved, changed or deleted after it was chosen.
+pub(crate) async fn is_readable(file: &File) -> bool {
+    match file.slice_with_f64_and_f64(0.0, 1.0) {
+        Ok(start) => wasm_bindgen_futures::JsFuture::from(start.array_buffer()).await.is_ok(),
+        Err(_) => false,
+    }
+}
+
 /// A text as a file.
 pub(crate) fn text_file(text: &str) -> Option<web_sys::File> {
     web_sys::File::new_with_str_sequence(&js_sys::Array::of1(&text.into()), "text.txt").ok()

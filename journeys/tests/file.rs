@@ -279,6 +279,44 @@ async fn files_are_dropped_and_pasted_and_a_long_text_becomes_one() {
 }
 
 #[tokio::test]
+async fn a_folder_and_a_file_that_is_gone_say_so() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = make_file(folder.path(), "gone.txt", b"some text");
+    std::fs::create_dir(folder.path().join("photographs")).unwrap();
+    ada.opens("Everyone").await;
+    let data = json!({"items": [], "files": [folder.path().join("photographs")], "dragOperationsMask": 1});
+    for kind in ["dragEnter", "dragOver", "drop"] {
+        let event = json!({"type": kind, "x": 700, "y": 300, "data": data});
+        ada.browser.cdp().send_raw("Input.dispatchDragEvent", event).await.unwrap();
+    }
+    eventually("it says so", || async { ada.shown(".composer__note").await.starts_with("A folder cannot be sent") })
+        .await;
+    assert_eq!(ada.shown(".tray").await, "");
+    ada.picture("file-folder").await;
+    ada.says("without the folder").await;
+    ada.sees("without the folder").await;
+    eventually("it says so no more", || async { ada.shown(".composer__note").await.is_empty() }).await;
+
+    ada.has_network(false).await;
+    ada.chooses(&[&file]).await;
+    eventually("the server is not there", || async {
+        ada.shown(".tray__note--bad").await.starts_with("The server cannot be reached")
+    })
+    .await;
+    std::fs::remove_file(&file).unwrap();
+    ada.has_network(true).await;
+    ada.is_connected().await;
+    ada.clicks_button("Try again").await;
+    eventually("the file is not there", || async {
+        ada.shown(".tray__note--bad").await.starts_with("This file cannot be read")
+    })
+    .await;
+    ada.leaves().await;
+}
+
+#[tokio::test]
 async fn what_waits_for_its_file_is_sent_wherever_one_is_then_unless_one_writes_on() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;

@@ -5,7 +5,7 @@ use super::completion::{CompletionList, id_of};
 use super::icon::{Icon, Picture};
 use super::tray::Tray;
 use crate::browser;
-use crate::browser::files_of;
+use crate::browser::{files_in, files_of};
 use crate::dynamic::{memo, part, part_if, text as following};
 use crate::i18n::{Text, count, tr};
 use crate::later::{self, later};
@@ -140,6 +140,9 @@ pub(crate) fn Composer(
             let over = length - limit;
             return Some(("composer__note composer__note--bad", count(Text::TooLong, over as u64, &[])));
         }
+        if draft.is_some_and(|draft| draft.files.has_folder.get()) {
+            return Some(("composer__note composer__note--bad", tr(Text::NoFolders).to_owned()));
+        }
         if files().is_some_and(|files| files.has_too_many.get()) {
             let most = state.limits.with(|limits| u64::from(limits.attachments));
             return Some(("composer__note composer__note--bad", count(Text::TooManyFiles, most, &[])));
@@ -207,12 +210,14 @@ pub(crate) fn Composer(
                     }
                     on:keydown=on_key
                     on:paste=move |event| {
-                        let pasted = files_of(event.clipboard_data().and_then(|data| data.files()));
+                        let (pasted, has_folder) = event.clipboard_data().as_ref().map(files_in).unwrap_or_default();
                         // A table is pasted as text and as its picture: then it is text.
                         let is_text = event.clipboard_data().is_some_and(|data| data.types().includes(&"text/plain".into(), 0));
-                        if draft.is_some() && !pasted.is_empty() && !is_text && !untrack(is_edit) {
+                        let has_any = has_folder || !pasted.is_empty();
+                        if let Some(draft) = draft.filter(|_| has_any && !is_text && !untrack(is_edit)) {
                             event.prevent_default();
                             add(pasted);
+                            draft.files.has_folder.set(has_folder);
                         }
                     }
                 ></textarea>

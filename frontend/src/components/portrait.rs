@@ -2,11 +2,11 @@
 
 use super::avatar::Avatar;
 use super::form::problem_line;
-use crate::api;
 use crate::browser::files_of;
 use crate::dynamic::{part_if, text};
 use crate::i18n::{Text, tr};
 use crate::state::State;
+use crate::{api, browser};
 use leptos::prelude::*;
 use shared::account::{ChangeAccount, User};
 use shared::conversation::ChangeConversation;
@@ -60,13 +60,17 @@ fn Portrait(id: [u8; 16], name: Signal<String>, label: &'static str, set: Settin
         problem.set(None);
         leptos::task::spawn_local(async move {
             let work = async {
-                let picture = match file {
-                    Some(file) => Some(api::upload(&file).await?.id),
+                let picture = match &file {
+                    Some(file) => Some(api::upload(file).await?.id),
                     None => None,
                 };
                 set(state, id, picture).await
             };
-            problem.try_set(work.await.err().map(|error| error.message()));
+            let failed = work.await.err();
+            problem.try_set(match (failed, &file) {
+                (Some(_), Some(file)) if !browser::is_readable(file).await => Some(tr(Text::FileUnreadable).into()),
+                (failed, _) => failed.map(|error| error.message()),
+            });
             is_busy.try_set(false);
         });
     };

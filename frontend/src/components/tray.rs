@@ -161,21 +161,30 @@ fn transfer(upload: &Upload, files: Files, bytes_max: u64) -> Result<(), wasm_bi
         stage.set(Stage::Sending(percent as u8));
     });
     request.upload()?.set_onprogress(Some(progress.as_ref().unchecked_ref()));
-    let (answered, stage) = (request.clone(), upload.stage.clone());
+    let (answered, stage, file) = (request.clone(), upload.stage.clone(), upload.file.clone());
     // Whatever becomes of the request, this comes once, at its end.
     let end = Closure::once_into_js(move || {
         drop(progress);
         let status = answered.status().unwrap_or(0);
         let body = answered.response_text().ok().flatten().unwrap_or_default();
-        stage.set(match (status, serde_json::from_str::<AttachmentBody>(&body)) {
+        let next = match (status, serde_json::from_str::<AttachmentBody>(&body)) {
             (201, Ok(body)) => Stage::There(body.attachment),
             _ => match serde_json::from_str::<ErrorBody>(&body) {
                 Ok(body) if body.error.code == Code::UncleanFile => Stage::Unclean(i18n::refusal(&body.error)),
                 Ok(body) => Stage::Failed(i18n::refusal(&body.error)),
                 Err(_) => Stage::Failed(tr(Text::Unreachable).into()),
             },
+        };
+        leptos::task::spawn_local(async move {
+            // A file that is gone fails like a server that is.
+            stage.set(match file {
+                Some(file) if status == 0 && !browser::is_readable(&file).await => {
+                    Stage::Failed(tr(Text::FileUnreadable).into())
+                }
+                _ => next,
+            });
+            drive(files, bytes_max);
         });
-        drive(files, bytes_max);
     });
     request.set_onloadend(Some(end.unchecked_ref()));
     request.send_with_opt_blob(upload.file.as_deref())?;

@@ -241,6 +241,8 @@ texts! {
     SendAsFile = "Send as a file";
     SentWhenThere = "It is sent as soon as the files are there";
     FileFailed = "A file could not be uploaded";
+    FileUnreadable = "This file cannot be read. It was moved or changed after it was chosen, or it is a folder";
+    NoFolders = "A folder cannot be sent. Please choose the files in it, or pack it into one file";
     Download = "Download";
     Picture = "Picture";
     ShowPicture = "Show picture {name}";

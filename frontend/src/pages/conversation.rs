@@ -1,7 +1,7 @@
 //! One conversation: who is in it, what was said, and where to write.
 
 use crate::browser;
-use crate::browser::files_of;
+use crate::browser::files_in;
 use crate::components::avatar::Avatar;
 use crate::components::back::BackToList;
 use crate::components::composer::Composer;
@@ -91,8 +91,9 @@ pub(crate) fn ConversationPage(id: ConversationId) -> impl IntoView {
                         // An edit changes the text alone.
                         return;
                     }
-                    let dropped = files_of(event.data_transfer().and_then(|data| data.files()));
+                    let (dropped, has_folder) = event.data_transfer().as_ref().map(files_in).unwrap_or_default();
                     draft.files.add(dropped, state.files_max());
+                    draft.files.has_folder.set(has_folder);
                 }
             }
         >

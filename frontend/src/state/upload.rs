@@ -48,13 +48,16 @@ pub(crate) struct Files {
     pub(crate) all: RwSignal<Vec<Upload>>,
     /// More were chosen than a message carries.
     pub(crate) has_too_many: RwSignal<bool>,
+    /// A folder was dropped: it is not sent, and what is written does not wait for it. Whatever the person does then ends that.
+    pub(crate) has_folder: RwSignal<bool>,
     /// What is written is to be sent as soon as all of them are there. Whatever the person changes ends that.
     pub(crate) is_awaited: RwSignal<bool>,
 }
 
 impl Files {
     pub(crate) fn new() -> Self {
-        Self { all: RwSignal::new(Vec::new()), has_too_many: RwSignal::new(false), is_awaited: RwSignal::new(false) }
+        let is_not = || RwSignal::new(false);
+        Self { all: RwSignal::new(Vec::new()), has_too_many: is_not(), has_folder: is_not(), is_awaited: is_not() }
     }
 
     /// Adds files up to `most`.
@@ -82,8 +85,10 @@ impl Files {
 
     /// The person goes on writing or choosing: nothing is sent by itself any more.
     pub(crate) fn wait_no_more(self) {
-        if self.is_awaited.get_untracked() {
-            self.is_awaited.set(false);
+        for is_so in [self.is_awaited, self.has_folder] {
+            if is_so.get_untracked() {
+                is_so.set(false);
+            }
         }
     }
 
