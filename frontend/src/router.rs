@@ -1,5 +1,9 @@
 //! Which address shows what. A few addresses need no library: the path is a signal, links inside the
 //! page change it, and so do the browser's own buttons.
+//!
+//! What is over the page (a picture, a dialog) has an entry of the browser's history of its own, with the address below
+//! it, so that the way back closes it and leads nowhere else. Going somewhere from there takes its entry; closed by the
+//! page, it is gone back from.
 
 use crate::browser;
 use crate::dynamic::effect;
@@ -76,14 +80,19 @@ impl Address {
 #[derive(Clone, Copy)]
 pub(crate) struct Router {
     address: RwSignal<Address>,
+    /// Closes what is over the page.
+    close: StoredValue<Option<Callback<()>>>,
+    /// The browser is on its way back from the entry of something that was closed; then it goes there, if anywhere.
+    leaving: StoredValue<Option<Option<Address>>>,
 }
 
 impl Router {
     /// Follows the browser's buttons and the links of the page.
     pub(crate) fn new() -> Self {
-        let router = Self { address: RwSignal::new(Address::List) };
+        let (close, leaving) = (StoredValue::new(None), StoredValue::new(None));
+        let router = Self { address: RwSignal::new(Address::List), close, leaving };
         router.follow();
-        window_event_listener(leptos::ev::popstate, move |_| router.follow());
+        window_event_listener(leptos::ev::popstate, move |_| router.moved());
         window_event_listener(leptos::ev::click, move |event| {
             // With a key or another button the browser opens it elsewhere.
             let is_plain =
@@ -106,11 +115,56 @@ impl Router {
         self.address.get()
     }
 
-    /// Goes somewhere; the browser's way back leads here.
+    /// Goes somewhere, and closes what is over the page; the browser's way back leads here.
     pub(crate) fn go(self, address: Address) {
         if address != self.address.get_untracked() {
-            let _ = browser::history().push_state_with_url(&JsValue::NULL, "", Some(&address.path()));
+            self.uncover();
+            match self.leaving.get_value() {
+                Some(_) => self.leaving.set_value(Some(Some(address))),
+                None => push(address),
+            }
             self.address.set(address);
+        }
+    }
+
+    /// Something is over the page, and this closes it; or nothing is.
+    pub(crate) fn cover(self, close: Option<Callback<()>>) {
+        let is_covered = close.is_some();
+        self.close.set_value(close);
+        if self.leaving.get_value().is_some() {
+            return;
+        }
+        match (is_covered, is_cover()) {
+            (true, false) => push_cover(),
+            (false, true) => {
+                self.leaving.set_value(Some(None));
+                let _ = browser::history().back();
+            }
+            _ => {}
+        }
+    }
+
+    /// The browser has gone to another entry of its history.
+    fn moved(self) {
+        match self.leaving.try_update_value(Option::take).flatten() {
+            Some(Some(address)) => push(address),
+            Some(None) => self.follow(),
+            None => {
+                if !is_cover() {
+                    self.uncover();
+                }
+                return self.follow();
+            }
+        }
+        // Something else may have been opened meanwhile.
+        if self.close.with_value(Option::is_some) {
+            push_cover();
+        }
+    }
+
+    fn uncover(self) {
+        if let Some(close) = self.close.get_value() {
+            close.run(());
         }
     }
 
@@ -126,6 +180,24 @@ impl Router {
         let address = Address::of(&path);
         if address.path() == path { set_if_new(self.address, address) } else { self.replace(address) }
     }
+}
+
+/// Whether the browser's entry is that of something over the page.
+fn is_cover() -> bool {
+    browser::history().state().is_ok_and(|state| state.is_truthy())
+}
+
+fn push_cover() {
+    let _ = browser::history().push_state_with_url(&JsValue::TRUE, "", None);
+}
+
+/// Makes an entry for an address, out of that of something over the page if there is one.
+fn push(address: Address) {
+    let (history, path) = (browser::history(), address.path());
+    let _ = match is_cover() {
+        true => history.replace_state_with_url(&JsValue::NULL, "", Some(&path)),
+        false => history.push_state_with_url(&JsValue::NULL, "", Some(&path)),
+    };
 }
 
 fn set_if_new(signal: RwSignal<Address>, address: Address) {

@@ -10,7 +10,7 @@ use super::icon::{Icon, Picture};
 use super::readers::Readers;
 use super::sidebar::{face, title};
 use crate::browser;
-use crate::dynamic::{memo, part, text};
+use crate::dynamic::{effect, memo, part, text};
 use crate::i18n::{Text, tr, with};
 use crate::keys;
 use crate::later::{self, later};
@@ -24,6 +24,7 @@ use shared::account::User;
 use shared::conversation::ConversationKind;
 use shared::fold::{has_word, name_key};
 use shared::ids::{ConversationId, Seq};
+use wasm_bindgen::JsCast;
 
 /// So many are shown.
 const SHOWN_MAX: usize = 12;
@@ -211,6 +212,18 @@ pub(crate) fn Overlays() -> impl IntoView {
     });
     on_cleanup(move || listening.remove());
     let close = Callback::new(move |()| state.overlay.set(None));
+    let router = expect_context::<Router>();
+    let end = Callback::new(move |()| {
+        // Closed first, so that the focus goes back.
+        if let Ok(Some(dialog)) = document().query_selector("dialog[open]") {
+            dialog.unchecked_into::<web_sys::HtmlDialogElement>().close();
+        }
+        state.overlay.set(None);
+        state.picking.set(None);
+    });
+    let is_covered = memo(move || state.overlay.with(Option::is_some) || state.picking.with(Option::is_some));
+    effect(move || router.cover(is_covered.get().then_some(end)));
+    on_cleanup(move || router.cover(None));
     part(move || match state.overlay.get() {
         None => ().into_any(),
         Some(Overlay::Switcher) => later::show(move || switcher(close)),
