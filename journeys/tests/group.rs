@@ -155,6 +155,66 @@ async fn a_name_is_completed_set_apart_and_shown_to_whoever_is_meant() {
 }
 
 #[tokio::test]
+async fn what_may_be_meant_as_it_is_is_sent_as_it_is_and_a_completion_can_be_undone() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let sam = Person::joins("Sam", &driver, &server).await;
+    let hill = Person::joins("Sam Hill", &driver, &server).await;
+    ada.writes_to(&["Sam", "Sam Hill"], "Hello").await;
+    ada.has_sent_all().await;
+    for (text, shown) in [("hi @Sam", "hi @Sam"), ("hi @sam ", "hi @sam"), ("@Sam h", "@Sam h"), ("all :ok", "all :ok")]
+    {
+        ada.types(".composer__text", text).await;
+        ada.waits_for(".completion__choice").await;
+        ada.presses(Key::Enter).await;
+        let sent = async || ada.texts().await.last().is_some_and(|last| last.trim() == shown);
+        eventually(&format!("{shown} is sent"), sent).await;
+        ada.has_draft("").await;
+        eventually("nothing is offered", || async { ada.shown(".completion").await.is_empty() }).await;
+    }
+    // What is gone to is taken; and a part of a name is somebody's.
+    for (text, keys, taken) in [
+        ("hi @Sam", vec![Key::Down, Key::Enter], "hi @Sam Hill "),
+        ("hi @Hi", vec![Key::Enter], "hi @Sam Hill "),
+        ("all :ok", vec![Key::Down, Key::Enter], "all 🆗 "),
+        ("all :ok", vec![Key::Tab], "all 🆗 "),
+    ] {
+        ada.types(".composer__text", text).await;
+        ada.waits_for(".completion__choice").await;
+        for key in keys {
+            ada.presses(key).await;
+        }
+        ada.has_draft(taken).await;
+        eventually("nothing is offered", || async { ada.shown(".completion").await.is_empty() }).await;
+        // What was typed is there again, and at last nothing is.
+        ada.presses_control("z").await;
+        ada.has_draft(text).await;
+        eventually("all is undone", || async {
+            ada.presses_control("z").await;
+            ada.draft().await.is_empty()
+        })
+        .await;
+        ada.presses(Key::Escape).await;
+    }
+    // An emoji out of the picker, too.
+    ada.types(".composer__text", "well done").await;
+    ada.clicks(".composer button[aria-label='Emoji']").await;
+    ada.clicks(".emoji__one").await;
+    eventually("it is in the text", || async { ada.draft().await.len() > "well done".len() }).await;
+    ada.presses_control("z").await;
+    ada.has_draft("well done").await;
+    for person in [ada, sam, hill] {
+        person.leaves().await;
+    }
+}
+
+impl Person {
+    async fn presses_control(&self, key: &str) {
+        self.browser.active_element().await.unwrap().send_keys(Key::Control + key).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_mark_says_that_all_have_received_and_read_and_a_list_says_who() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;

@@ -18,7 +18,7 @@ pub(crate) fn CompletionList(
 ) -> impl IntoView {
     let row = move |(index, choice): (usize, Choice)| {
         let Choice { symbol, label, .. } = choice;
-        let is_next = (completion.at.get() == index).to_string();
+        let is_next = (completion.at.get() == Some(index)).to_string();
         // Before the text loses the focus.
         let on_down = move |event: leptos::ev::PointerEvent| {
             event.prevent_default();

@@ -8,6 +8,7 @@ use crate::browser;
 use crate::browser::{files_in, files_of};
 use crate::dynamic::{memo, part, part_if, text as following};
 use crate::i18n::{Text, count, tr};
+use crate::keys;
 use crate::later::{self, later};
 use crate::state::State;
 use crate::state::completion::Completion;
@@ -94,14 +95,21 @@ pub(crate) fn Composer(
         let start = end.saturating_sub(u32::try_from(length).unwrap_or(0));
         let _ = area.set_selection_range(start, end);
         put(&area, text, &chosen);
+        // What is there now is what was meant.
+        completion.end();
     };
     let on_key = move |event: leptos::ev::KeyboardEvent| {
         let key = event.key();
-        if completion.is_on() && !browser::is_composing(&event) && !event.shift_key() {
+        let is_plain = keys::is_plain(&event);
+        let at = completion.at.get_untracked();
+        // With none chosen, Enter is for the text.
+        let is_for_text = key == "Enter" && at.is_none();
+        let is_alone = is_plain && !event.shift_key() && !browser::is_composing(&event);
+        if completion.is_on() && is_alone && !is_for_text {
             match key.as_str() {
                 "ArrowDown" => completion.step(1),
                 "ArrowUp" => completion.step(-1),
-                "Enter" | "Tab" => complete(completion.at.get_untracked()),
+                "Enter" | "Tab" => complete(at.unwrap_or(0)),
                 "Escape" => completion.end(),
                 _ => return,
             }
@@ -111,6 +119,7 @@ pub(crate) fn Composer(
             _ if browser::is_composing(&event) => None,
             "Enter" if !event.shift_key() => {
                 event.prevent_default();
+                completion.end();
                 return send();
             }
             "ArrowUp" if text.with_untracked(String::is_empty) => on_up,
@@ -195,7 +204,7 @@ pub(crate) fn Composer(
                     placeholder=following(move || label.get())
                     aria-autocomplete="list"
                     aria-controls=move || completion.choices.with(|choices| !choices.is_empty()).then_some("completion")
-                    aria-activedescendant=move || completion.choices.with(|choices| !choices.is_empty()).then(|| id_of(completion.at.get()))
+                    aria-activedescendant=move || completion.choices.with(|choices| !choices.is_empty()).then(|| completion.at.get().map(id_of)).flatten()
                     prop:value=text
                     on:blur=move |_| completion.end()
                     on:input=move |event| {
@@ -252,14 +261,18 @@ pub(crate) fn Composer(
 
 later!(files, tray(draft: Draft) => view! { <Tray draft /> }.into_any());
 
-/// Writes something where the caret is; what is marked is replaced, as by typing.
+/// Writes something where the caret is; what is marked is replaced, as by typing, and can be undone like that.
 fn put(area: &web_sys::HtmlTextAreaElement, text: RwSignal<String>, what: &str) {
+    let _ = area.focus();
+    // The field tells of it as of any input.
+    if browser::command("insertText", what) {
+        return;
+    }
     let start = area.selection_start().ok().flatten().unwrap_or_default();
     let end = area.selection_end().ok().flatten().unwrap_or_default();
     // It fails for places that are none.
     let _ = area.set_range_text_with_start_and_end_and_mode(what, start, end, "end");
     text.set(area.value());
-    let _ = area.focus();
 }
 
 /// What is written before the caret.

@@ -76,8 +76,11 @@ pub(crate) struct Completion {
     /// People the server knows of.
     found: RwSignal<Vec<User>>,
     pub(crate) choices: Memo<Vec<Choice>>,
-    /// The choice that is taken next.
-    pub(crate) at: RwSignal<usize>,
+    /// The choice that was gone to with the arrow keys.
+    pointed: RwSignal<Option<usize>>,
+    /// The choice that Enter takes. Where what was typed may be meant as it is (somebody's whole name, `@` alone, or `:ok`),
+    /// there is none until one is gone to: Enter sends it.
+    pub(crate) at: Memo<Option<usize>>,
 }
 
 impl Completion {
@@ -88,7 +91,15 @@ impl Completion {
             Some(Typed::Name(name, _)) => names(state, conversation, &name, &found.get()),
             Some(Typed::Emoji(name)) => emoji(state, &name),
         });
-        Self { conversation, typed, found, choices, at: RwSignal::new(0) }
+        let pointed = RwSignal::new(None);
+        let at = memo(move || {
+            let stands_alone = || match typed.get() {
+                Some(Typed::Name(name, _)) => name.is_empty() || is_whole(state, conversation, &name, &found.get()),
+                Some(Typed::Emoji(_)) | None => true,
+            };
+            pointed.get().or_else(|| (!stands_alone()).then_some(0))
+        });
+        Self { conversation, typed, found, choices, pointed, at }
     }
 
     /// This stands before the caret now.
@@ -98,7 +109,7 @@ impl Completion {
         if self.typed.with_untracked(|known| *known == typed) {
             return;
         }
-        self.at.set(0);
+        self.pointed.set(None);
         match &typed {
             Some(Typed::Name(name, _)) => self.look(state, name.clone()),
             Some(Typed::Emoji(_)) => state.emoji.load(),
@@ -121,7 +132,9 @@ impl Completion {
     /// Another choice, so many further.
     pub(crate) fn step(self, by: isize) {
         let count = self.choices.with_untracked(Vec::len).max(1).cast_signed();
-        self.at.update(|at| *at = (at.cast_signed() + by).rem_euclid(count).cast_unsigned());
+        // Up from none is the last one.
+        let at = self.at.get_untracked().map_or(if by > 0 { -1 } else { 0 }, usize::cast_signed);
+        self.pointed.set(Some((at + by).rem_euclid(count).cast_unsigned()));
     }
 
     /// The choice that is taken, and how much of what stands before the caret it replaces. Nothing, if the caret is
@@ -194,6 +207,22 @@ fn names(state: State, conversation: Option<ConversationId>, typed: &str, found:
     })
 }
 
+/// Whether this begins with the name of somebody there, and so names them as it is.
+fn is_whole(state: State, conversation: Option<ConversationId>, typed: &str, found: &[User]) -> bool {
+    let is_named = |user: &User| begins_with_name(typed, &browser::lower(&user.display_name));
+    conversation.is_some_and(|id| {
+        state
+            .conversations
+            .get(id)
+            .with(|summary| summary.as_ref().and_then(Summary::all_members).unwrap_or(found).iter().any(is_named))
+    })
+}
+
+/// Whether a text is this name, alone or with more behind it.
+fn begins_with_name(typed: &str, name: &str) -> bool {
+    typed.strip_prefix(name).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+}
+
 /// Emoji with a name like this.
 fn emoji(state: State, typed: &str) -> Vec<Choice> {
     let tone = state.emoji.tone.get();
@@ -208,6 +237,24 @@ fn emoji(state: State, typed: &str) -> Vec<Choice> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn somebody_s_whole_name_is_one_whatever_follows_it() {
+        for (typed, name, expected) in [
+            ("sam", "sam", true),
+            ("sam ", "sam", true),
+            ("sam h", "sam", true),
+            ("sam,", "sam", true),
+            ("sam hill", "sam hill", true),
+            ("samu", "sam", false),
+            ("sa", "sam", false),
+            ("sam", "sam hill", false),
+            ("", "sam", false),
+            ("李雷", "李雷", true),
+        ] {
+            assert_eq!(begins_with_name(typed, name), expected, "{typed:?} and {name:?}");
+        }
+    }
 
     #[test]
     fn what_stands_before_the_caret_is_completed_where_a_word_begins() {
