@@ -1,5 +1,6 @@
-//! Where messages are written. Enter sends, Shift+Enter breaks the line; while an input method is
-//! composing, Enter belongs to it. What is being written may replace a text that is there already: then it is saved.
+//! Where messages are written. Enter sends, Shift+Enter breaks the line; on a keyboard on the screen, which has no
+//! Shift+Enter, Enter breaks the line and the button sends. While an input method is composing, Enter belongs to it.
+//! What is being written may replace a text that is there already: then it is saved.
 
 use super::completion::{CompletionList, id_of};
 use super::icon::{Icon, Picture};
@@ -117,7 +118,7 @@ pub(crate) fn Composer(
         }
         let callback = match key.as_str() {
             _ if browser::is_composing(&event) => None,
-            "Enter" if !event.shift_key() => {
+            "Enter" if !event.shift_key() && !(is_plain && browser::is_touched()) => {
                 event.prevent_default();
                 completion.end();
                 return send();
@@ -140,6 +141,7 @@ pub(crate) fn Composer(
         state.picking.set(Some(Callback::new(insert)));
     };
     let send_label = move || tr(if is_edit() { Text::Save } else { Text::Send }).to_owned();
+    let enter_hint = if browser::is_touched() { "enter" } else { "send" };
     let note = move || {
         let (length, limit) = (length.get(), limit());
         if is_full.get() {
@@ -199,7 +201,7 @@ pub(crate) fn Composer(
                     node_ref=area
                     rows="1"
                     dir="auto"
-                    enterkeyhint="send"
+                    enterkeyhint=enter_hint
                     aria-label=following(move || label.get())
                     placeholder=following(move || label.get())
                     aria-autocomplete="list"

@@ -249,11 +249,15 @@ later!(more, shortcuts(close: Callback<()>) => view! { <Shortcuts close /> }.int
 fn Shortcuts(close: Callback<()>) -> impl IntoView {
     let is_mac = browser::window().navigator().platform().is_ok_and(|platform| platform.starts_with("Mac"));
     let [go, help] = if is_mac { ["⌘ K", "⌘ /"] } else { ["Ctrl K", "Ctrl /"] };
+    let [send, new_line] = match browser::is_touched() {
+        true => ["Ctrl Enter", "Enter"],
+        false => ["Enter", "Shift Enter"],
+    };
     let keys = [
         (go, Text::GoTo),
         (help, Text::Shortcuts),
-        ("Enter", Text::Send),
-        ("Shift Enter", Text::NewLine),
+        (send, Text::Send),
+        (new_line, Text::NewLine),
         ("↑", Text::EditLast),
         ("Esc", Text::Cancel),
         ("↑ ↓", Text::MoveInMessages),
