@@ -30,6 +30,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0013_shares.sql"),
     include_str!("../../../migrations/sqlite/0014_group_request.sql"),
     LETTERS,
+    include_str!("../../../migrations/sqlite/0016_attachment_total.sql"),
 ];
 
 /// The migration that needs [`audience::migrate`] beside its SQL.
