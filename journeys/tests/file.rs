@@ -223,6 +223,55 @@ async fn what_cannot_be_uploaded_says_why_and_is_tried_again() {
     ada.leaves().await;
 }
 
+/// A GIF of two frames. Its codes have eight bits each, because the table of codes is cleared before it grows.
+fn moving() -> Vec<u8> {
+    const SIDE: u16 = 96;
+    let side = SIDE.to_le_bytes();
+    let mut gif = [&b"GIF89a"[..], &side, &side, &[0xf6, 0, 0]].concat();
+    gif.extend((0..128_u8).flat_map(|shade| [shade * 2, 90, 255 - shade * 2]));
+    for frame in 0..2_u16 {
+        gif.extend([&b"\x21\xf9\x04\0\x32\0\0\0\x2c\0\0\0\0"[..], &side, &side, &[0, 7]].concat());
+        let shades =
+            (0..SIDE * SIDE).map(|at| ((at % SIDE + at / SIDE + frame * SIDE) % 128) as u8).collect::<Vec<_>>();
+        for row in shades.chunks(100) {
+            gif.extend([&[row.len() as u8 + 1, 0x80], row].concat());
+        }
+        gif.extend(b"\x01\x81\0");
+    }
+    gif.push(0x3b);
+    gif
+}
+
+#[tokio::test]
+async fn a_picture_that_moves_says_so_and_moves_when_it_is_opened() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let folder = tempfile::tempdir().unwrap();
+    let moving = make_file(folder.path(), "wave.gif", &moving());
+    let still = make_picture(&ada, &folder, "still.png", 200).await;
+    ada.opens("Everyone").await;
+    ada.chooses(&[&moving, &still]).await;
+    ada.has_in_tray(2).await;
+    ada.says("Look").await;
+    ada.has_sent_all().await;
+    ada.sees_count(".picture", 2).await;
+    let badges = "return [...document.querySelectorAll('.picture')].map((e) => e.innerText)";
+    assert_eq!(ada.js(badges).await, json!(["GIF", ""]));
+    ada.sees_picture("button[aria-label='Show picture wave.gif (GIF)'] img").await;
+    for width in [1280, 360] {
+        ada.window(width, 740).await;
+        ada.meets_no_barrier(&format!("a picture that moves, {width}")).await;
+        ada.picture(&format!("file-moves-{width}")).await;
+    }
+    ada.clicks("button[aria-label='Show picture wave.gif (GIF)']").await;
+    ada.sees_picture(".lightbox__image").await;
+    // The file itself is there, of which the browser knows the type.
+    let kind =
+        "return fetch(document.querySelector('.lightbox__image').src).then((e) => e.headers.get('content-type'))";
+    assert_eq!(ada.js(kind).await, json!("image/gif"));
+    ada.leaves().await;
+}
+
 #[tokio::test]
 async fn a_file_that_cannot_be_cleaned_is_sent_only_after_a_word() {
     let (server, driver) = (Server::start(), Driver::start().await);

@@ -23,6 +23,9 @@ pub struct Attachment {
     /// In pixels, beside `width`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
+    /// Whether it is a picture of several frames, of which the small form shows the first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub animated: bool,
 }
 
 impl Attachment {
@@ -173,8 +176,8 @@ mod tests {
             assert_eq!(Shown::of(media_type), Shown::Name, "{media_type}");
         }
         let id = AttachmentId::v7(crate::ids::Timestamp::from_millis(1), [0; 10]);
-        let unread =
-            Attachment { id, name: "a.png".into(), media_type: "image/png".into(), size: 9, width: None, height: None };
+        let (name, media_type) = ("a.png".into(), "image/png".into());
+        let unread = Attachment { id, name, media_type, size: 9, width: None, height: None, animated: false };
         assert_eq!(unread.shown(), Shown::Name);
         assert_eq!(Attachment { width: Some(1), height: Some(1), ..unread }.shown(), Shown::Picture);
     }

@@ -7,6 +7,7 @@
 //! The kind of a file is what its first bytes say ([`kind`]), never its name or its sender. Metadata is removed before anything else
 //! ([`clean`]). Pictures are decoded in a process of their own ([`picture`]) that may do nothing else ([`confine`]).
 
+mod animation;
 pub mod clean;
 pub mod confine;
 pub mod folder;

@@ -4,10 +4,10 @@
 //! starts itself as `confab picture`, which gets the file and nothing else, and gives up whatever else it could do
 //! ([`super::confine`]). If it dies, the file is one without a small form.
 //!
-//! Its answer on standard output: one line of JSON, `{"width", "height", "mediaType", "small"}`, then `small` bytes of the
-//! small form.
+//! Its answer on standard output: one line of JSON, `{"width", "height", "animated", "mediaType", "small"}`, then `small`
+//! bytes of the small form.
 
-use super::{confine, kind};
+use super::{animation, confine, kind};
 use anyhow::{Context, bail};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
@@ -51,6 +51,8 @@ pub struct Picture {
     pub width: u32,
     /// In pixels, as it is seen.
     pub height: u32,
+    /// Whether it has several frames.
+    pub is_animated: bool,
     /// The media type of the small form.
     pub small_type: &'static str,
     /// The small form.
@@ -62,6 +64,7 @@ pub struct Picture {
 struct Head {
     width: u32,
     height: u32,
+    animated: bool,
     media_type: String,
     small: u64,
 }
@@ -126,7 +129,7 @@ async fn ask(file: std::fs::File) -> anyhow::Result<Picture> {
     let small_type = if head.media_type == "image/jpeg" { "image/jpeg" } else { "image/png" };
     let mut small = vec![0; usize::try_from(head.small)?];
     answer.read_exact(&mut small).await.context("its answer was cut off")?;
-    Ok(Picture { width: head.width, height: head.height, small_type, small })
+    Ok(Picture { width: head.width, height: head.height, is_animated: head.animated, small_type, small })
 }
 
 async fn read_head(answer: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> anyhow::Result<Head> {
@@ -163,6 +166,7 @@ pub fn run() -> anyhow::Result<()> {
     let head = Head {
         width: picture.width,
         height: picture.height,
+        animated: picture.is_animated,
         media_type: picture.small_type.to_owned(),
         small: picture.small.len() as u64,
     };
@@ -201,7 +205,7 @@ fn look_into(bytes: &[u8]) -> anyhow::Result<Picture> {
     );
     let (width, height) = if is_turned { (height, width) } else { (width, height) };
     let (small_type, small) = write_small(small)?;
-    Ok(Picture { width, height, small_type, small })
+    Ok(Picture { width, height, is_animated: animation::is_animated(bytes, format), small_type, small })
 }
 
 /// Converts colours to sRGB, which a picture without a profile has. If the profile cannot be read, or is of other colours

@@ -182,6 +182,7 @@ impl Attachments {
 
         let mut media_type = kind::of(&head);
         let (mut small, mut small_form, mut width, mut height) = (None, None, None, None);
+        let mut animated = false;
         let cleaned = self.clean(&mut file, Format::of(&head), unclean).await?;
         if let Cleaned::Film(size) = cleaned
             && media_type.starts_with("video/")
@@ -202,13 +203,15 @@ impl Attachments {
                 let described = SmallForm { media_type: picture.small_type, bytes: small_bytes };
                 (small, small_form) = (Some(form), Some(described));
                 (width, height) = (Some(picture.width), Some(picture.height));
+                animated = picture.is_animated;
             } else {
                 // What cannot be read is not shown either.
                 media_type = kind::UNKNOWN;
             }
         }
         let media_type = media_type.to_owned();
-        let attachment = Attachment { id, name: file_name(name), media_type, size: file.size(), width, height };
+        let (name, size) = (file_name(name), file.size());
+        let attachment = Attachment { id, name, media_type, size, width, height, animated };
         Ok(Received { attachment, small_form, file, small, promise, place })
     }
 

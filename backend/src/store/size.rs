@@ -124,6 +124,7 @@ mod tests {
             size: u64::MAX,
             width: Some(u32::MAX),
             height: Some(u32::MAX),
+            animated: true,
         };
         let reaction = Reaction { emoji: text.into(), users: vec![id(); people], more: u64::MAX };
         let message = Message {

@@ -325,6 +325,29 @@ async fn a_picture_has_its_size_and_a_small_form() {
 }
 
 #[tokio::test]
+async fn a_picture_of_several_frames_says_so_also_in_its_message() {
+    let server = Server::start();
+    let ada = server.sign_up("Ada").await;
+    let mut moves = Vec::new();
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut moves);
+    for shade in [0, 200] {
+        encoder.encode_frame(image::Frame::new(RgbaImage::from_pixel(8, 8, Rgba([shade, 9, 9, 255])))).unwrap();
+    }
+    drop(encoder);
+    let group = ada.makes_group("Plans", &[]).await;
+    for (name, bytes, animated) in
+        [("wave.gif", moves, json!(true)), ("still.gif", picture_of(8, 8, ImageFormat::Gif), Value::Null)]
+    {
+        let (status, body) = ada.uploads(&server, name, bytes).await;
+        assert_eq!((status, &body["attachment"]["animated"]), (201, &animated), "{name}: {body}");
+        let id = body["attachment"]["id"].as_str().unwrap();
+        assert_eq!(ada.sends_files(&group, "", &[id]).await.0, 201);
+        let (_, log) = ada.get(&format!("/api/conversations/{group}/events?limit=1")).await;
+        assert_eq!(log["events"][0]["kind"]["message"]["attachments"][0]["animated"], animated, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_picture_that_cannot_be_read_is_a_file_like_any_other() {
     let server = Server::start();
     let ada = server.sign_up("Ada").await;

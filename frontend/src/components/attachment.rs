@@ -15,6 +15,9 @@ const WIDTH: f64 = 340.0;
 /// See [`WIDTH`].
 const HEIGHT: f64 = 280.0;
 
+/// What is said of a picture that moves once it is shown large, whatever its format: people know animations by this name.
+const ANIMATED: &str = "GIF";
+
 fn file_of(attachment: &Attachment) -> String {
     format!("/api/attachments/{}", attachment.id)
 }
@@ -34,12 +37,16 @@ pub(crate) fn AttachmentList(attachments: Memo<Vec<Attachment>>) -> impl IntoVie
             Shown::Picture => {
                 let (width, height) = size(attachment);
                 let all = all.clone();
+                let mut label = with(Text::ShowPicture, &[("name", &name)]);
+                if attachment.animated {
+                    label = format!("{label} ({ANIMATED})");
+                }
                 let open = move |_| {
                     state.viewing.set_value((all.clone(), index));
                     state.overlay.set(Some(Overlay::Picture));
                 };
                 view! {
-                    <button type="button" class="picture" aria-label=with(Text::ShowPicture, &[("name", &name)]) title=name on:click=open>
+                    <button type="button" class="picture" aria-label=label title=name on:click=open>
                         <img
                             class="picture__image"
                             src=small_of(attachment)
@@ -49,6 +56,7 @@ pub(crate) fn AttachmentList(attachments: Memo<Vec<Attachment>>) -> impl IntoVie
                             loading="lazy"
                             decoding="async"
                         />
+                        {attachment.animated.then(|| view! { <span class="picture__badge">{ANIMATED}</span> })}
                     </button>
                 }
                 .into_any()

@@ -191,6 +191,8 @@ fn file(number: u8, name: &str, media_type: &str, size: Option<(u32, u32)>) -> V
 }
 
 pub(super) fn files(state: State) {
+    let mut moving = file(5, "wave.gif", "image/gif", Some((480, 320)));
+    moving["animated"] = true.into();
     let papers = [
         file(1, "minutes.pdf", "application/pdf", None),
         file(2, &format!("{}.txt", "long-name-".repeat(9)), "text/plain", None),
@@ -201,6 +203,7 @@ pub(super) fn files(state: State) {
             message(1, 2, 0, "The papers", json!({"attachments": papers})),
             message(2, 2, 1, "", json!({"attachments": [file(3, "tune.ogg", "audio/ogg", None)]})),
             message(3, 1, 2, "", json!({"attachments": [file(4, "mill.png", "image/png", Some((1_200, 800)))]})),
+            message(4, 1, 3, "", json!({"attachments": [moving]})),
         ],
     );
 }

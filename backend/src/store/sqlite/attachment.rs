@@ -8,11 +8,11 @@ use shared::attachment::Attachment;
 use shared::ids::{AttachmentId, Seq, Timestamp, UserId};
 
 const INSERT: &str = "INSERT INTO attachment
-  (id, owner, name, media_type, size, width, height, thumbnail, small_size, created_at)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+  (id, owner, name, media_type, size, width, height, is_animated, thumbnail, small_size, created_at)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
 pub(in crate::store) fn insert(database: &Connection, new: &NewAttachment, at: Timestamp) -> Result<(), Error> {
-    let Attachment { id, name, media_type, size, width, height } = &new.attachment;
+    let Attachment { id, name, media_type, size, width, height, animated } = &new.attachment;
     let stored = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let small_type = new.small_form.map(|small| small.media_type);
     let small_size = new.small_form.map(|small| stored(small.bytes));
@@ -24,6 +24,7 @@ pub(in crate::store) fn insert(database: &Connection, new: &NewAttachment, at: T
         stored(*size),
         width,
         height,
+        animated,
         small_type,
         small_size,
         Sql(at)
@@ -38,7 +39,7 @@ pub(in crate::store) fn find(
     id: AttachmentId,
 ) -> Result<Option<StoredAttachment>, Error> {
     let mut statement = database.prepare_cached(
-        "SELECT id, name, media_type, size, width, height, thumbnail FROM attachment
+        "SELECT id, name, media_type, size, width, height, is_animated, thumbnail FROM attachment
          WHERE id = ?1 AND removed_at IS NULL AND CASE
            WHEN conversation IS NOT NULL THEN EXISTS (
              SELECT 1 FROM member WHERE member.conversation = attachment.conversation AND member.user = ?2)
@@ -58,6 +59,7 @@ fn read(found: &Row<'_>) -> rusqlite::Result<Attachment> {
         size: row::count(found, "size")?,
         width: found.get("width")?,
         height: found.get("height")?,
+        animated: found.get("is_animated")?,
     })
 }
 
@@ -100,7 +102,7 @@ pub(in crate::store) fn unsent(
     ids: &[AttachmentId],
 ) -> Result<Option<Vec<Attachment>>, Error> {
     let mut statement = database.prepare_cached(
-        "SELECT id, name, media_type, size, width, height FROM attachment
+        "SELECT id, name, media_type, size, width, height, is_animated FROM attachment
          WHERE id = ?1 AND owner = ?2 AND conversation IS NULL AND is_avatar = 0 AND removed_at IS NULL",
     )?;
     let mut found = Vec::with_capacity(ids.len());
@@ -282,7 +284,7 @@ mod tests {
 
     fn add(database: &Connection, owner: UserId, size: u64, small: Option<u64>) -> Attachment {
         let (id, name, media_type) = (clock::id(AttachmentId::v7), "a".to_owned(), "image/png".to_owned());
-        let attachment = Attachment { id, name, media_type, size, width: None, height: None };
+        let attachment = Attachment { id, name, media_type, size, width: None, height: None, animated: false };
         let small_form = small.map(|bytes| SmallForm { media_type: "image/png", bytes });
         let new = NewAttachment { owner, attachment: attachment.clone(), small_form };
         insert(database, &new, clock::now()).expect("inserted");
@@ -404,7 +406,7 @@ mod tests {
                 statement.query_row([Sql(owner)], |found| row::count(found, "bytes")).expect("read");
             });
             let inserted = steps_of(INSERT, &mut |statement| {
-                let row = params![Sql(id), Sql(owner), "a", "image/png", 1, 1, 1, "image/png", 1, now];
+                let row = params![Sql(id), Sql(owner), "a", "image/png", 1, 1, 1, false, "image/png", 1, now];
                 statement.execute(row).expect("inserted");
             });
             let removed = steps_of(REMOVE_AVATARS, &mut |statement| {

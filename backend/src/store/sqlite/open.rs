@@ -31,6 +31,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0014_group_request.sql"),
     LETTERS,
     include_str!("../../../migrations/sqlite/0016_attachment_total.sql"),
+    include_str!("../../../migrations/sqlite/0017_animation.sql"),
 ];
 
 /// The migration that needs [`audience::migrate`] beside its SQL.
