@@ -17,6 +17,8 @@ async fn one_sees_the_other_come_write_and_react() {
         let ada = &ada;
         async move { ada.js(&format!("return document.querySelector('{css}')?.innerText ?? ''")).await }
     };
+    assert_eq!(shown(".pane__detail").await, json!(""), "how Ben is, is told once he has answered");
+    ada.picture("presence-not-told").await;
     ben.pastes("I am thinking").await;
     eventually("Ben writes", || async { shown(".typing").await == json!("Ben Okafor is writing…") }).await;
     ada.picture("presence-writing").await;
@@ -24,8 +26,6 @@ async fn one_sees_the_other_come_write_and_react() {
     ada.sees("I am thinking").await;
     eventually("he has written", || async { shown(".typing").await == json!("") }).await;
     // Both have written now, and that he is there is told.
-    ada.goes_to("/").await;
-    ada.opens("Ben Okafor").await;
     eventually("Ben is there", || async { shown(".pane__detail").await == json!("Online") }).await;
 
     // The page has no buttons for these yet; another client of Ben's does them.

@@ -103,7 +103,6 @@ texts! {
     EverybodyHere = "Everybody on this server";
     HereSince = "Here since {day}";
     OnlyYou = "Only you see this";
-    BetweenYou = "Between the two of you";
     Channel = "Channel";
     People = "one:{n} person|other:{n} people";
     Online = "Online";

@@ -146,8 +146,8 @@ fn detail(state: State, summary: &Summary) -> String {
         ConversationKind::Direct if members < 2 => tr(Text::OnlyYou).into(),
         ConversationKind::Direct => other
             .map(|other| {
-                let (presence, status) = (presence(state, other.id), state.people.status(other.id).get());
-                if status.is_empty() { presence } else { format!("{presence} · {status}") }
+                let said = [presence(state, other.id), state.people.status(other.id).get()];
+                said.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" · ")
             })
             .unwrap_or_default(),
         ConversationKind::Group => count(Text::People, members, &[]),
@@ -155,9 +155,9 @@ fn detail(state: State, summary: &Summary) -> String {
     }
 }
 
-/// How the other person is, in words.
+/// How the other person is, in words; empty where that is not told.
 fn presence(state: State, user: UserId) -> String {
-    let Some(presence) = state.presence.of(user) else { return tr(Text::BetweenYou).into() };
+    let Some(presence) = state.presence.of(user) else { return String::new() };
     match (presence.state, presence.last_seen_at) {
         (There::Online, _) => tr(Text::Online).into(),
         (There::Away, _) => tr(Text::Away).into(),
