@@ -170,7 +170,8 @@ fn transfer(upload: &Upload, files: Files, bytes_max: u64) -> Result<(), wasm_bi
         let next = match (status, serde_json::from_str::<AttachmentBody>(&body)) {
             (201, Ok(body)) => Stage::There(body.attachment),
             _ => match serde_json::from_str::<ErrorBody>(&body) {
-                Ok(body) if body.error.code == Code::UncleanFile => Stage::Unclean(i18n::refusal(&body.error)),
+                // The server says more than there is room for here.
+                Ok(body) if body.error.code == Code::UncleanFile => Stage::Unclean(tr(Text::RefusedUnclean).into()),
                 Ok(body) => Stage::Failed(i18n::refusal(&body.error)),
                 Err(_) => Stage::Failed(tr(Text::Unreachable).into()),
             },

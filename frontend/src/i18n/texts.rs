@@ -332,7 +332,7 @@ texts! {
     RefusedMembers = "Others are here than when this was written. Try again, and it goes to those who are here now.";
     RefusedAddressTaken = "There is an account with this address already.";
     RefusedTooLarge = "It is too large.";
-    RefusedUnclean = "This file may contain where and when it was taken, and the server cannot take that out.";
+    RefusedUnclean = "It may tell where and when it was taken.";
     RefusedRateLimited = "one:That was too fast. Please wait {n} second|other:That was too fast. Please wait {n} seconds";
     RefusedOverloaded = "The server has too much to do. Please try again in a moment.";
     RefusedStorageFull = "The server's disk is full. Nothing can be stored until there is room again.";
