@@ -220,3 +220,39 @@ async fn without_https_links_are_copied_or_shown_and_notifications_say_what_they
     .await;
     ada.leaves().await;
 }
+
+#[tokio::test]
+async fn the_hint_where_one_writes_is_whole_on_a_phone_in_every_language() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Benjamin Okafor of the Very Long Names", &driver, &server).await;
+    ada.writes_to(&[ben.name], "Hello").await;
+    let conversation = ada.js("return location.pathname").await;
+    for (tag, title) in [
+        ("en", "Settings"),
+        ("de", "Einstellungen"),
+        ("es", "Ajustes"),
+        ("zh", "设置"),
+        ("ja", "設定"),
+        ("ar", "الإعدادات"),
+    ] {
+        ada.window(1280, 800).await;
+        ada.goes_to("/settings").await;
+        chooses(&ada, "language", tag).await;
+        eventually(tag, || async { ada.shown(".pane__name").await == title }).await;
+        ada.window(360, 740).await;
+        for path in [conversation.as_str().unwrap(), "/new"] {
+            ada.goes_to(path).await;
+            ada.waits_for(".composer__text").await;
+            let fits = "const area = document.querySelector('.composer__text'); const style = getComputedStyle(area);
+                const context = document.createElement('canvas').getContext('2d'); context.font = style.font;
+                return context.measureText(area.placeholder).width
+                    <= area.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)";
+            assert_eq!(ada.js(fits).await, json!(true), "{tag}, {path}");
+            ada.picture(&format!("hint-{tag}-{}", path.split('/').nth(1).unwrap())).await;
+        }
+    }
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}

@@ -203,7 +203,8 @@ pub(crate) fn Composer(
                     dir="auto"
                     enterkeyhint=enter_hint
                     aria-label=following(move || label.get())
-                    placeholder=following(move || label.get())
+                    // Short, so that it fits a phone in any language; where it goes stands above.
+                    placeholder=tr(Text::WriteMessage)
                     aria-autocomplete="list"
                     aria-controls=move || completion.choices.with(|choices| !choices.is_empty()).then_some("completion")
                     aria-activedescendant=move || completion.choices.with(|choices| !choices.is_empty()).then(|| completion.at.get().map(id_of)).flatten()
