@@ -20,6 +20,8 @@ pub(crate) enum Address {
     /// The list of conversations, and none of them open.
     List,
     New,
+    /// The same, where a group or channel is named first.
+    NewGroup,
     Settings,
     Search,
     /// Channels that everybody may join.
@@ -36,6 +38,7 @@ impl Address {
             "signin" => Self::SignIn,
             "signup" => Self::SignUp,
             "new" => Self::New,
+            "new-group" => Self::NewGroup,
             "settings" => Self::Settings,
             "search" => Self::Search,
             "channels" => Self::Channels,
@@ -54,9 +57,14 @@ impl Address {
     pub(crate) fn conversation(self) -> Option<ConversationId> {
         match self {
             Self::Conversation(id) | Self::Message(id, _) => Some(id),
-            Self::SignIn | Self::SignUp | Self::List | Self::New | Self::Settings | Self::Search | Self::Channels => {
-                None
-            }
+            Self::SignIn
+            | Self::SignUp
+            | Self::List
+            | Self::New
+            | Self::NewGroup
+            | Self::Settings
+            | Self::Search
+            | Self::Channels => None,
         }
     }
 
@@ -67,6 +75,7 @@ impl Address {
             Self::SignUp => "/signup".into(),
             Self::List => "/".into(),
             Self::New => "/new".into(),
+            Self::NewGroup => "/new-group".into(),
             Self::Settings => "/settings".into(),
             Self::Search => "/search".into(),
             Self::Channels => "/channels".into(),
@@ -221,7 +230,8 @@ mod tests {
     fn a_path_leads_where_it_came_from_and_others_to_the_list() {
         let conversation = "/c/0198c000-0000-7000-8000-000000000001";
         let message = format!("{conversation}/12");
-        for path in ["/", "/signin", "/signup", "/new", "/settings", "/search", "/channels", conversation, &message] {
+        let others = ["/", "/signin", "/signup", "/new", "/new-group", "/settings", "/search", "/channels"];
+        for path in others.into_iter().chain([conversation, &message]) {
             assert_eq!(Address::of(path).path(), path);
             assert!(shared::page::is_route(path.trim_start_matches('/')), "{path}");
         }

@@ -2,7 +2,7 @@
 
 /// What their paths begin with, up to the second `/`: asked for one of these, the server answers with the page, and so does
 /// the browser while there is no network. Only below `c` (a conversation) there are further ones.
-pub const ROUTES: [&str; 8] = ["", "signin", "signup", "c", "new", "search", "channels", "settings"];
+pub const ROUTES: [&str; 9] = ["", "signin", "signup", "c", "new", "new-group", "search", "channels", "settings"];
 
 /// Whether a path, without its first `/`, is one of them.
 #[must_use]

@@ -21,6 +21,7 @@ pub(crate) enum Picture {
     Search,
     Seen,
     People,
+    NewGroup,
     Pin,
     Muted,
     Attach,
@@ -30,7 +31,7 @@ pub(crate) enum Picture {
 impl Picture {
     /// All of them.
     #[cfg(debug_assertions)]
-    pub(crate) const ALL: [Picture; 20] = [
+    pub(crate) const ALL: [Picture; 21] = [
         Self::Write,
         Self::Back,
         Self::Leave,
@@ -47,6 +48,7 @@ impl Picture {
         Self::Search,
         Self::Seen,
         Self::People,
+        Self::NewGroup,
         Self::Pin,
         Self::Muted,
         Self::Attach,
@@ -75,6 +77,9 @@ impl Picture {
             Picture::Seen => "M2.5 13l4 4L14 8M12 15.5l1.5 1.5L21.5 8",
             Picture::People => {
                 "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20a6.5 6.5 0 0 1 13 0M16 4.5a3.5 3.5 0 0 1 0 6.5M18.5 14.5a6.5 6.5 0 0 1 3 5.5"
+            }
+            Picture::NewGroup => {
+                "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20a6.5 6.5 0 0 1 13 0M18.5 8v6M15.5 11h6"
             }
             Picture::Pin => "M9 3h6l-1 6 3 3v2H7v-2l3-3zM12 14v7",
             Picture::Muted => "M6 16V11a6 6 0 0 1 9-5.2M18 11v5l1.5 2H8M10 21h4M3 3l18 18",

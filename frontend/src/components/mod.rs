@@ -14,6 +14,7 @@ pub(crate) mod date;
 pub(crate) mod dialog;
 pub(crate) mod emoji;
 pub(crate) mod field;
+pub(crate) mod first_steps;
 pub(crate) mod form;
 pub(crate) mod group_request;
 pub(crate) mod icon;

@@ -1,6 +1,7 @@
 //! The list of conversations, and who one is.
 
 use super::avatar::Avatar;
+use super::first_steps;
 use super::form::problem_line;
 use super::group_request::GroupRequests;
 use super::icon::{Icon, Picture};
@@ -55,6 +56,9 @@ pub(crate) fn Sidebar() -> impl IntoView {
                 >
                     <Icon picture=Picture::Search />
                 </button>
+                <a href="/new-group" class="icon-button" aria-label=tr(Text::NewGroup) title=tr(Text::NewGroup)>
+                    <Icon picture=Picture::NewGroup />
+                </a>
                 <a href="/new" class="icon-button" aria-label=tr(Text::NewMessage) title=tr(Text::NewMessage)>
                     <Icon picture=Picture::Write />
                 </a>
@@ -62,6 +66,7 @@ pub(crate) fn Sidebar() -> impl IntoView {
             <div class="sidebar__list">
                 {part_if(move || state.group_requests.get() > 0, || later::show(group_requests))}
                 {lines(conversations.order)}
+                {part_if(move || conversations.is_nothing_begun(), first_steps::show)}
                 {part_if(move || conversations.archived.with(|all| !all.is_empty()), move || view! {
                     <details class="sidebar__archive">
                         <summary>{tr(Text::Archived)}</summary>

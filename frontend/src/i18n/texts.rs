@@ -94,6 +94,11 @@ texts! {
     SomebodyLeft = "Somebody left";
     PickConversation = "Pick a conversation";
     OrSomebodyNew = "or write to somebody new.";
+    FirstSteps = "Begin here";
+    HelloEveryone = "Say hello to everyone";
+    OthersJoinAt = "Others join at this address:";
+    CopyAddress = "Copy address";
+    Copied = "Copied";
     BackToList = "Back to the list";
 
     // A conversation.

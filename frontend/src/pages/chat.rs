@@ -2,6 +2,7 @@
 
 use crate::components::alerts::Alerts;
 use crate::components::emoji::EmojiPicker;
+use crate::components::first_steps;
 use crate::components::group_request::LeftConversation;
 use crate::components::sidebar::Sidebar;
 use crate::components::status::StatusBar;
@@ -37,6 +38,7 @@ pub(crate) fn Chat() -> impl IntoView {
     // Another conversation is another pane: nothing of the one before stays in it.
     let shown = memo(move || match router.address() {
         Address::Message(id, _) => Address::Conversation(id),
+        Address::NewGroup => Address::New,
         address => address,
     });
     let is_left = memo(move || state.left.get().is_some_and(|left| shown.get() == Address::Conversation(left)));
@@ -75,13 +77,21 @@ pub(crate) fn Chat() -> impl IntoView {
 
 #[component]
 fn NothingOpen() -> impl IntoView {
+    let conversations = expect_context::<State>().conversations;
+    let is_new = memo(move || conversations.is_nothing_begun());
     view! {
         <main class="pane pane--empty">
-            <div class="shell__empty">
-                <h2>{tr(Text::PickConversation)}</h2>
-                <p>{tr(Text::OrSomebodyNew)}</p>
-                <a href="/new" class="button">{tr(Text::NewMessage)}</a>
-            </div>
+            {part(move || match is_new.get() {
+                true => first_steps::show(),
+                false => view! {
+                    <div class="shell__empty">
+                        <h2>{tr(Text::PickConversation)}</h2>
+                        <p>{tr(Text::OrSomebodyNew)}</p>
+                        <a href="/new" class="button">{tr(Text::NewMessage)}</a>
+                    </div>
+                }
+                .into_any(),
+            })}
         </main>
     }
 }

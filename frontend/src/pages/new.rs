@@ -14,6 +14,7 @@ use crate::i18n::{Text, tr, with};
 use crate::router::{Address, Router};
 use crate::state::namesake::Tags;
 use crate::state::{FirstMessage, FirstState, State};
+use crate::{api, browser};
 use leptos::prelude::*;
 use shared::account::User;
 use shared::conversation::{ConversationKind, CreateConversation};
@@ -137,7 +138,7 @@ pub(crate) fn New() -> impl IntoView {
             <header class="pane__head">
                 <BackToList />
                 <div class="pane__title">
-                    <h2 class="pane__name">{tr(Text::NewMessage)}</h2>
+                    <h2 class="pane__name">{part(move || tr(if is_group(router) { Text::NewGroup } else { Text::NewMessage }).into_any())}</h2>
                     <p class="pane__detail">{tr(Text::PickPeople)}</p>
                 </div>
             </header>
@@ -166,6 +167,10 @@ pub(crate) fn New() -> impl IntoView {
             <Composer label text submit is_disabled=is_nobody />
         </main>
     }
+}
+
+fn is_group(router: Router) -> bool {
+    router.address() == Address::NewGroup
 }
 
 /// A group with a name, or a channel, of those who are chosen.
@@ -203,12 +208,20 @@ fn NewGroup(chosen: RwSignal<Vec<User>>) -> impl IntoView {
             Ok(())
         });
     };
+    // Somebody who came for this names it first.
+    effect(move || {
+        if is_group(router)
+            && let Some(name) = document().get_element_by_id("group-name")
+        {
+            browser::focus(&name);
+        }
+    });
     let set_kind = move |event: leptos::ev::Event| {
         let is_channel = event_target_value(&event) == "channel";
         kind.set(if is_channel { ConversationKind::Channel } else { ConversationKind::Group });
     };
     view! {
-        <details class="new__group">
+        <details class="new__group" open=move || is_group(router)>
             <summary>{tr(Text::NewGroup)}</summary>
             {part(move || match invited.get() {
                 None => ().into_any(),

@@ -60,6 +60,13 @@ impl ConversationState {
         self.is_loaded.get_untracked()
     }
 
+    /// Whether there is nothing yet but the conversation of everybody.
+    pub(crate) fn is_nothing_begun(self) -> bool {
+        let is_empty =
+            |ids: RwSignal<Vec<ConversationId>>| ids.with(|ids| ids.iter().all(|id| Some(*id) == self.everyone()));
+        self.is_loaded.get() && !self.has_more.get() && is_empty(self.order) && is_empty(self.archived)
+    }
+
     pub(crate) fn kind(self, id: ConversationId) -> Option<ConversationKind> {
         self.list.with_value(|list| list.get(id).map(|summary| summary.kind))
     }
