@@ -1,6 +1,8 @@
 //! Three people, three browsers: to one, to several, to everyone.
 
 use crate::support::{Driver, Person, Server, eventually};
+use serde_json::json;
+use thirtyfour::prelude::*;
 
 #[tokio::test]
 async fn three_people_talk_to_one_to_several_and_to_everyone() {
@@ -75,6 +77,102 @@ async fn two_tabs_of_one_person_agree_and_a_reload_shows_the_same() {
     ada.sees("four").await;
     assert_eq!(ada.texts().await, ["one", "two", "three", "four"]);
     for person in [ada, ben] {
+        person.leaves().await;
+    }
+}
+
+#[tokio::test]
+async fn a_new_account_is_shown_what_it_can_do() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    for (width, place) in [(1280, ".pane .first-steps"), (360, ".sidebar .first-steps")] {
+        ada.window(width, 740).await;
+        for scheme in ["dark", "light"] {
+            ada.prefers(scheme).await;
+            ada.waits_for(&format!("{place} a")).await;
+            let seen =
+                "return [...document.querySelectorAll('.first-steps')].filter((e) => e.checkVisibility()).length";
+            assert_eq!(ada.js(seen).await, json!(1), "{width}");
+            ada.meets_no_barrier(&format!("first steps, {scheme}, {width}")).await;
+            ada.picture(&format!("first-steps-{scheme}-{width}")).await;
+        }
+        assert_eq!(
+            ada.js(&format!("return document.querySelector('{place} .first-steps__address').textContent")).await,
+            json!(server.origin())
+        );
+        for (link, css) in [
+            ("New message", "#people-search"),
+            ("Find channels", "input[type='search']"),
+            ("New group or channel", "#group-name"),
+        ] {
+            let link =
+                By::XPath(format!("//main//a[normalize-space()='{link}'] | //nav//a[normalize-space()='{link}']"));
+            let links = ada.browser.find_all(link).await.unwrap();
+            for link in links {
+                if link.is_displayed().await.unwrap() {
+                    link.click().await.unwrap();
+                    break;
+                }
+            }
+            ada.waits_for(css).await;
+            ada.browser.back().await.unwrap();
+            ada.waits_for(&format!("{place} a")).await;
+        }
+    }
+    ada.js("[...document.querySelectorAll('.first-steps a')].find((e) => e.checkVisibility()).click()").await;
+    eventually("everybody's is open", || async { ada.shown(".pane__name").await == "Everyone" }).await;
+    ada.window(1280, 800).await;
+    // It goes once something is begun.
+    ada.writes_to(&["Ben Okafor"], "Hello").await;
+    ada.goes_to("/").await;
+    ada.is_connected().await;
+    ada.waits_for(".shell__empty").await;
+    assert_eq!(ada.js("return document.querySelectorAll('.first-steps').length").await, json!(0));
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_to_people_stays_whoever_is_added_and_wherever_one_looks() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    let cy = Person::joins("Cy Young", &driver, &server).await;
+    let written = "return document.querySelector('.composer__text').value";
+    let picks = async |name: &str| {
+        let person = By::XPath(format!("//button[contains(@class, 'person')][.//bdi[text()='{name}']]"));
+        ada.clicks_on(person, &format!("Ada picks {name}")).await;
+    };
+    ada.clicks("a[href='/new']").await;
+    picks("Ben Okafor").await;
+    ada.pastes("Are you there").await;
+    picks("Cy Young").await;
+    assert_eq!(ada.js(written).await, json!("Are you there"));
+    ada.clicks("button[aria-label='Remove Ben Okafor']").await;
+    assert_eq!(ada.js(written).await, json!("Are you there"));
+    // Elsewhere and back; beginning a group is the same message.
+    ada.opens("Everyone").await;
+    ada.clicks("a[href='/new-group']").await;
+    ada.waits_for(".chip").await;
+    assert_eq!((ada.js(written).await, ada.shown(".chip bdi").await), (json!("Are you there"), "Cy Young".into()));
+    // The text survives a reload as every draft does; whom it is for is chosen again.
+    ada.goes_to("/new").await;
+    ada.is_connected().await;
+    eventually("the text is back", || async { ada.js(written).await == json!("Are you there") }).await;
+    picks("Cy Young").await;
+    ada.pastes("?").await;
+    ada.clicks("button[aria-label='Send']:not([disabled])").await;
+    ada.sees("Are you there?").await;
+    cy.opens("Ada Lovelace").await;
+    cy.sees("Are you there?").await;
+    assert_eq!(ben.conversations().await, ["Everyone"]);
+    // The next one begins anew.
+    ada.clicks("a[href='/new']").await;
+    ada.waits_for(".person").await;
+    assert_eq!((ada.js(written).await, ada.shown(".chip").await), (json!(""), String::new()));
+    for person in [ada, ben, cy] {
         person.leaves().await;
     }
 }

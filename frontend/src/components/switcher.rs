@@ -78,7 +78,7 @@ pub(crate) fn Switcher(close: Callback<()>) -> impl IntoView {
         match place {
             Place::Conversation(id, _) => router.go(Address::Conversation(id)),
             Place::Person(user) => {
-                state.beginning.set_value(vec![user]);
+                state.beginning.set(vec![user]);
                 router.go(Address::New);
             }
             Place::Messages(text) => {

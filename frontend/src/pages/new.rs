@@ -13,13 +13,14 @@ use crate::dynamic::{effect, memo, part, part_if, text};
 use crate::i18n::{Text, tr, with};
 use crate::router::{Address, Router};
 use crate::state::namesake::Tags;
+use crate::state::session::Session;
 use crate::state::{FirstMessage, FirstState, State};
 use crate::{api, browser};
 use leptos::prelude::*;
 use shared::account::User;
 use shared::conversation::{ConversationKind, CreateConversation};
 use shared::group_request::MadeBody;
-use shared::ids::{CommandId, ConversationId, UserId};
+use shared::ids::{CommandId, ConversationId, Timestamp, UserId};
 use shared::limits::MEMBERS_MAX;
 use std::time::Duration;
 
@@ -31,8 +32,11 @@ pub(crate) fn New() -> impl IntoView {
     let state = expect_context::<State>();
     let search = RwSignal::new(String::new());
     let found = RwSignal::new(None::<Result<Vec<User>, api::Error>>);
-    let chosen = RwSignal::new(state.beginning.try_update_value(std::mem::take).unwrap_or_default());
-    let text = RwSignal::new(String::new());
+    let chosen = state.beginning;
+    let me = state.session.session;
+    let draft = state.drafts.get(draft_id(), state.session.me());
+    effect(move || state.drafts.keep(draft_id(), me.with(Session::user)));
+    let text = draft.text;
     let sent = RwSignal::new(None::<CommandId>);
 
     let round = StoredValue::new(0_u32);
@@ -73,6 +77,10 @@ pub(crate) fn New() -> impl IntoView {
     on_cleanup(move || {
         let done = |first: &FirstMessage| matches!(first.state, FirstState::Accepted(_));
         state.first_messages.update(|all| all.retain(|first| !done(first)));
+        // Whom a text is for stays with it.
+        if text.with_untracked(|text| shared::text::is_blank(text)) {
+            chosen.set(Vec::new());
+        }
     });
 
     let toggle = move |user: User| {
@@ -100,7 +108,7 @@ pub(crate) fn New() -> impl IntoView {
         let id = state.send_to(&users, content);
         if id.is_some() {
             sent.set(id);
-            text.set(String::new());
+            draft.done();
         }
         id.is_some()
     };
@@ -314,4 +322,9 @@ fn called(state: State, user: UserId) -> String {
     state.people.want(user, state);
     let name = state.people.name(user).get();
     if name.is_empty() { "…".into() } else { name }
+}
+
+/// The message is kept among the drafts, under an id that no conversation has.
+fn draft_id() -> ConversationId {
+    ConversationId::v7(Timestamp::default(), [0; 10])
 }

@@ -113,8 +113,8 @@ pub(crate) struct State {
     pub(crate) viewing: StoredValue<(Vec<Attachment>, usize)>,
     /// What is to be copied by hand.
     pub(crate) copying: StoredValue<String>,
-    /// Whom a new message begins with.
-    pub(crate) beginning: StoredValue<Vec<User>>,
+    /// Whom the message to people that is being written is for.
+    pub(crate) beginning: RwSignal<Vec<User>>,
     /// Grows with what comes from the server.
     pub(crate) heard: StoredValue<u32>,
     /// Another build of the page is ready.
@@ -161,7 +161,7 @@ impl State {
             searching: RwSignal::new((String::new(), None)),
             viewing: StoredValue::new((Vec::new(), 0)),
             copying: StoredValue::new(String::new()),
-            beginning: StoredValue::new(Vec::new()),
+            beginning: RwSignal::new(Vec::new()),
             heard: StoredValue::new(0),
             is_renewed: RwSignal::new(false),
             emoji: EmojiState::new(),
@@ -431,6 +431,7 @@ impl State {
         self.overlay.set(None);
         self.picking.set(None);
         self.first_messages.set(Vec::new());
+        self.beginning.set(Vec::new());
         self.group_requests.set(0);
         self.left.set(None);
     }
