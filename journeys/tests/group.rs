@@ -107,6 +107,59 @@ async fn a_group_is_made_named_and_looked_after() {
 }
 
 #[tokio::test]
+async fn the_list_of_members_follows_who_joins_while_it_is_open() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    ada.clicks("a[href='/new']").await;
+    ada.clicks(".new__group summary").await;
+    ada.types("#group-name", "Kitchen").await;
+    ada.clicks("#group-kind option[value='channel']").await;
+    ada.clicks_button("Create").await;
+    eventually("the channel is open", || async { ada.shown(".pane__name").await == "Kitchen" }).await;
+    ada.clicks("button[aria-label='About this conversation']").await;
+    eventually("she is there", || async { members(&ada).await == ["Ada Lovelace"] }).await;
+    ben.goes_to("/channels").await;
+    ben.clicks("button[aria-label='Join: Kitchen']").await;
+    eventually("Ben has come", || async { members(&ada).await == ["Ada Lovelace", "Ben Okafor"] }).await;
+    ben.clicks("button[aria-label='About this conversation']").await;
+    ben.clicks_button("Leave this conversation").await;
+    ben.clicks_button("Really leave? Click again.").await;
+    eventually("Ben has gone", || async { members(&ada).await == ["Ada Lovelace"] }).await;
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}
+
+#[tokio::test]
+async fn a_group_is_begun_from_the_list_with_the_keyboard() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    for width in [360, 1280] {
+        ada.window(width, 740).await;
+        ada.goes_to("/").await;
+        ada.is_connected().await;
+        ada.waits_for("a[aria-label='New group or channel']").await;
+        ada.js("document.querySelector(\"a[aria-label='New group or channel']\").focus()").await;
+        ada.presses(Key::Enter).await;
+        eventually("its name is asked for", || async {
+            ada.js("return document.activeElement.id").await == json!("group-name")
+        })
+        .await;
+        ada.waits_for(".person").await;
+        ada.meets_no_barrier(&format!("a new group, {width}")).await;
+        ada.picture(&format!("group-new-{width}")).await;
+    }
+    ada.strikes("Garden").await;
+    ada.presses(Key::Enter).await;
+    eventually("the group is open", || async { ada.shown(".pane__name").await == "Garden" }).await;
+    for person in [ada, ben] {
+        person.leaves().await;
+    }
+}
+
+#[tokio::test]
 async fn a_name_is_completed_set_apart_and_shown_to_whoever_is_meant() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;

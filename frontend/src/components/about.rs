@@ -85,7 +85,8 @@ pub(crate) fn About(id: ConversationId, close: Callback<()>) -> impl IntoView {
     });
     // Somebody comes or goes while one looks.
     effect(move || {
-        who.track();
+        // Read, and not only tracked: a memo that nobody reads follows nothing.
+        who.with(|_| ());
         members.load(0);
     });
     let named = summary.clone();
