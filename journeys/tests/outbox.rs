@@ -3,6 +3,7 @@
 
 use crate::support::{Driver, Person, Server, eventually};
 use serde_json::json;
+use thirtyfour::prelude::*;
 
 #[tokio::test]
 async fn what_was_not_sent_when_the_page_was_left_is_sent_when_it_is_opened_again() {
@@ -124,4 +125,60 @@ async fn who_writes_too_fast_waits_and_sees_for_how_long() {
     ada.has_sent_all().await;
     assert_eq!(ada.texts().await, texts);
     ada.leaves().await;
+}
+
+#[tokio::test]
+async fn what_waits_reaches_those_it_was_written_to_and_nobody_who_came_meanwhile() {
+    let (server, driver) = (Server::start(), Driver::start().await);
+    let ada = Person::joins("Ada Lovelace", &driver, &server).await;
+    let ben = Person::joins("Ben Okafor", &driver, &server).await;
+    let cy = Person::joins("Cy Young", &driver, &server).await;
+    let dan = Person::joins("Dan Reed", &driver, &server).await;
+    ada.writes_to(&["Ben Okafor", "Cy Young"], "the three of us").await;
+    ben.opens("Ada Lovelace, Cy Young").await;
+    ada.clicks("a[href='/new']").await;
+    for name in ["Ben Okafor", "Cy Young"] {
+        let person = By::XPath(format!("//button[contains(@class, 'person')][.//bdi[text()='{name}']]"));
+        ada.clicks_on(person, &format!("Ada picks {name}")).await;
+    }
+    ada.has_network(false).await;
+    ada.has_status("offline").await;
+    ada.pastes("to people who were picked").await;
+    ada.clicks("button[aria-label='Send']:not([disabled])").await;
+    ada.opens("Ben Okafor, Cy Young").await;
+    ada.says("to people who were seen").await;
+    ada.is_kept(2).await;
+    // Meanwhile somebody else is brought in, and says something.
+    ben.clicks("button[aria-label='About this conversation']").await;
+    ben.types("input[aria-label='Add people']", "dan").await;
+    ben.clicks("dialog ul[aria-label='People'] button").await;
+    eventually("Dan is in the group", || async { dan.conversations().await.len() == 2 }).await;
+    ben.presses(Key::Escape).await;
+
+    ada.has_network(true).await;
+    ada.is_connected().await;
+    // To the picked ones it goes: to exactly these three, in a conversation of their own.
+    eventually("Cy has it", || async { cy.conversations().await.len() == 3 }).await;
+    cy.opens("Ada Lovelace, Ben Okafor").await;
+    cy.sees("to people who were picked").await;
+    assert_eq!(cy.texts().await, ["to people who were picked"]);
+    // To the seen ones it does not go by itself any more.
+    ada.waits_for(".message[data-state='failed']").await;
+    assert!(ada.shown(".message__failed span").await.contains("Others are here than when this was written"));
+    ada.picture("outbox-others-are-here").await;
+    let all = "return fetch('/api/conversations').then((e) => e.json()).then(async (list) => (await Promise.all(
+        list.conversations.map((one) => fetch('/api/conversations/' + one.id + '/events').then((e) => e.text())))).join(''))";
+    let said = dan.js(all).await;
+    let said = said.as_str().unwrap();
+    assert!(said.contains("the three of us"), "he reads what was said: {said}");
+    assert!(!said.contains("to people who were"), "{said}");
+    // Ada decides, and sees to whom.
+    ada.clicks_button("Try again").await;
+    ada.has_sent_all().await;
+    eventually("Dan has it now", || async { dan.js(all).await.as_str().unwrap().contains("to people who were seen") })
+        .await;
+    assert!(!dan.js(all).await.as_str().unwrap().contains("to people who were picked"));
+    for person in [ada, ben, cy, dan] {
+        person.leaves().await;
+    }
 }
