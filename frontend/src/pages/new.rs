@@ -218,10 +218,9 @@ fn NewGroup(chosen: RwSignal<Vec<User>>) -> impl IntoView {
     };
     // Somebody who came for this names it first.
     effect(move || {
-        if is_group(router)
-            && let Some(name) = document().get_element_by_id("group-name")
-        {
-            browser::focus(&name);
+        if is_group(router) {
+            // The field is there, and open, with the next frame.
+            request_animation_frame(|| document().get_element_by_id("group-name").iter().for_each(browser::focus));
         }
     });
     let set_kind = move |event: leptos::ev::Event| {
