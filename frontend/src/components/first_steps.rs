@@ -1,6 +1,7 @@
 //! What somebody can do first who has no conversation yet but the one of everybody. Shown where nothing is open, and below the
 //! list where that is all there is room for.
 
+use super::copying;
 use crate::browser;
 use crate::dynamic::text;
 use crate::i18n::{Text, tr};
@@ -17,16 +18,15 @@ pub(crate) fn show() -> AnyView {
 
 #[component]
 fn FirstSteps() -> impl IntoView {
-    let everyone = expect_context::<State>().conversations.everyone();
+    let state = expect_context::<State>();
+    let everyone = state.conversations.everyone();
     let address = browser::window().location().origin().unwrap_or_default();
     let is_copied = RwSignal::new(false);
     let copied = address.clone();
     let copy = move |_| {
-        browser::copy(&copied);
+        copying::copy(state, copied.clone());
         is_copied.set(true);
     };
-    // Without a secure connection there is no clipboard; then the address is there to be read.
-    let can_copy = browser::window().is_secure_context();
     view! {
         <div class="shell__empty first-steps">
             <h2>{tr(Text::FirstSteps)}</h2>
@@ -38,11 +38,9 @@ fn FirstSteps() -> impl IntoView {
             <a href="/new-group" class="button button--quiet">{tr(Text::NewGroup)}</a>
             <p>{tr(Text::OthersJoinAt)}</p>
             <p class="first-steps__address" dir="ltr">{address}</p>
-            {can_copy.then(|| view! {
-                <button type="button" class="button button--quiet button--small" on:click=copy>
-                    {text(move || tr(if is_copied.get() { Text::Copied } else { Text::CopyAddress }).to_owned())}
-                </button>
-            })}
+            <button type="button" class="button button--quiet button--small" on:click=copy>
+                {text(move || tr(if is_copied.get() { Text::Copied } else { Text::CopyAddress }).to_owned())}
+            </button>
         </div>
     }
 }

@@ -1,7 +1,5 @@
 //! A new message: pick one person or several, and write.
 
-use crate::api;
-use crate::browser;
 use crate::components::avatar::Avatar;
 use crate::components::back::BackToList;
 use crate::components::composer::Composer;
