@@ -118,7 +118,7 @@ pub(crate) fn Composer(
         }
         let callback = match key.as_str() {
             _ if browser::is_composing(&event) => None,
-            "Enter" if !event.shift_key() && !(is_plain && browser::is_touched()) => {
+            "Enter" if !(event.shift_key() || is_plain && browser::is_touched()) => {
                 event.prevent_default();
                 completion.end();
                 return send();
