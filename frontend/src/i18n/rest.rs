@@ -20,7 +20,7 @@ pub(super) const LATER: &[Text] = &[
     Text::NotificationsNone, Text::TurnOn, Text::TurnOff, Text::PlaySound, Text::DoNotDisturb, Text::QuietOff,
     Text::QuietAlways, Text::RoleOf, Text::Leave, Text::Channels, Text::ChannelsLead, Text::FindChannels,
     Text::NoChannels, Text::Join, Text::OpenIt, Text::Topic, Text::AnybodyMayJoin, Text::ReallyLeave,
-    Text::SearchMessages, Text::SearchResults, Text::SearchHelp, Text::NoMessageFound, Text::NewGroup,
+    Text::SearchMessages, Text::SearchResults, Text::SearchHelp, Text::NoMessageFound,
     Text::KindGroup, Text::Kind, Text::Create, Text::Creating, Text::FilesToSend, Text::UploadingFile,
     Text::RemoveFile, Text::FileTooLarge, Text::SendAnyway, Text::Download, Text::Picture, Text::ShowPicture,
     Text::PreviousPicture, Text::NextPicture, Text::PickSomebody, Text::PickPeople, Text::ChosenPeople,
@@ -39,7 +39,7 @@ pub(super) const LATER: &[Text] = &[
 pub(super) const TRANSLATED: &[Text] = &[
     Text::RefusedSignIn, Text::RefusedUnauthenticated, Text::RefusedForbidden, Text::RefusedNotFound,
     Text::RefusedConflict, Text::RefusedInvitation, Text::RefusedGone, Text::RefusedMembers,
-    Text::RefusedAddressTaken, Text::RefusedTooLarge, Text::RefusedUnclean, Text::RefusedRateLimited,
+    Text::RefusedAddressTaken, Text::RefusedTooLarge, Text::RefusedRateLimited,
     Text::RefusedOverloaded, Text::RefusedStorageFull, Text::RefusedQuota, Text::RefusedReserve,
     Text::RefusedInternal, Text::RefusedEmpty, Text::RefusedTooLong, Text::RefusedReference, Text::RefusedEmail,
     Text::RefusedName, Text::RefusedPassword, Text::RefusedOther,

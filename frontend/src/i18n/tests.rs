@@ -110,11 +110,12 @@ fn a_tag_is_of_a_language_by_its_first_part() {
 }
 
 /// What is shown by parts alone that are loaded later (`later.rs`), all but signing in.
-const PARTS: [&str; 15] = [
+const PARTS: [&str; 16] = [
     "components/about.rs",
     "components/alerts.rs",
     "components/attachment.rs",
     "components/date.rs",
+    "components/first_steps.rs",
     "components/group_request.rs",
     "components/notifying.rs",
     "components/portrait.rs",
