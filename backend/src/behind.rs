@@ -21,7 +21,7 @@ pub fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Jo
     spawn_on(&Handle::current(), work)
 }
 
-/// The same, on this runtime.
+/// Runs `work` like [`spawn`], on this runtime.
 pub fn spawn_on<T: Send + 'static>(runtime: &Handle, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     runtime.spawn_blocking(|| {
         lower();

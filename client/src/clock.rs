@@ -1,4 +1,4 @@
-//! What time it is: by the server's clock, which everybody shares, and not by the device's, which may be wrong.
+//! The time of day, by the server's clock, which everybody shares, and not by the device's, which may be wrong.
 //!
 //! `welcome` tells the server's time, and from then on a clock that never goes back counts. In some browsers that clock
 //! stands still while the device sleeps. A device's clock that has gone on by [`SLEPT`] more shows that it slept; what it
@@ -14,7 +14,7 @@ pub const SLEPT: u64 = 60 * 60 * 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Clock {
     said: Timestamp,
-    /// What the device's clock said then.
+    /// The device's clock at that moment.
     device: Timestamp,
     /// And the one that never goes back.
     at: Millis,

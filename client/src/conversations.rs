@@ -21,7 +21,7 @@ use shared::receipt::UpTo;
 
 /// How many events of each conversation are remembered.
 const TAIL_MAX: usize = 500;
-/// So many deleted messages of each conversation are remembered; those before them count as unread.
+/// Deleted messages that are remembered of each conversation; older ones count as unread.
 const DELETED_MAX: usize = 500;
 /// How many names a title needs.
 const TITLE_NAMES: usize = 4;
@@ -264,7 +264,7 @@ impl Conversations {
         self.by_id.get(&id).map(|known| &known.summary)
     }
 
-    /// One conversation as it is shown: what was deleted does not wait to be read.
+    /// A conversation as it is shown: deleted messages do not wait to be read.
     #[must_use]
     pub fn shown(&self, id: ConversationId) -> Option<Summary> {
         let known = self.by_id.get(&id)?;
@@ -327,7 +327,7 @@ impl Known {
         known
     }
 
-    /// What waits to be read.
+    /// Messages that wait to be read.
     fn unread(&self) -> u64 {
         self.summary.unread.saturating_sub(self.deleted.len() as u64)
     }

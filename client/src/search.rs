@@ -1,4 +1,4 @@
-//! What is asked for; pages of what was found: where the next one begins; and what of a message is shown and marked.
+//! Search: the query that is asked, pages of results, and the excerpt of a message with its marks.
 //!
 //! A day is the person's, and the server knows no place on Earth: [`with_moments`] names the moments at which days begin.
 //!
@@ -58,7 +58,7 @@ pub fn with_moments(query: &str, begins: impl Fn(&str) -> Option<Timestamp>) -> 
 const SHOWN_CHARS: usize = 240;
 const BEFORE_CHARS: usize = 60;
 
-/// What a query looks for in texts, as it was typed: its words and phrases, without its filters.
+/// The words and phrases of a query, as they were typed, without its filters.
 #[must_use]
 pub fn wanted(query: &str) -> Vec<String> {
     let words = |part| match part {
@@ -105,7 +105,7 @@ pub fn marked<'a>(text: &'a str, wanted: &[String], fold: impl Fn(&str) -> Strin
     parts
 }
 
-/// What is looked for in a folded text: each thing that is wanted as a whole, or, where it is not there as a whole, its words.
+/// Needles for a folded text: each phrase as a whole, or, where it is not there as a whole, its words.
 fn needles(form: &str, wanted: &[String], fold: impl Fn(&str) -> String) -> Vec<String> {
     let mut needles = Vec::new();
     for one in wanted {
@@ -139,14 +139,14 @@ fn begins_word(form: &str, at: usize) -> bool {
     is_border(before, first) || (first.is_ascii_digit() && before.is_alphabetic())
 }
 
-/// Where in a text begins what stands at a place of its folded form.
+/// Beginning, in a text, of what stands at a place of its folded form.
 fn start(text: &str, at: usize, fold: impl Fn(&str) -> String) -> usize {
     let places = places(text);
     let later = places.partition_point(|place| fold(&text[..*place]).len() <= at);
     places[later.saturating_sub(1)]
 }
 
-/// Where in a text ends what ends at a place of its folded form, with marks and invisible characters behind it.
+/// End, in a text, of what ends at a place of its folded form, with marks and invisible characters behind it.
 fn end(text: &str, at: usize, fold: impl Fn(&str) -> String) -> usize {
     let places = places(text);
     let whole = |place: &usize| fold(&text[..*place]).len();

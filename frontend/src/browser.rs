@@ -22,7 +22,7 @@ pub(crate) fn history() -> web_sys::History {
 thread_local! {
     /// The server's clock, once the server has spoken.
     static CLOCK: Cell<Option<Clock>> = const { Cell::new(None) };
-    /// What is shown of times is another now, though nothing has come: a day has begun, or a silence is over.
+    /// Notified when shown times change although nothing has come: a day has begun, or a silence is over.
     static PASSED: ArcTrigger = ArcTrigger::new();
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn now() -> Timestamp {
     CLOCK.get().map_or_else(device_time, |clock| clock.now(device_time(), monotonic()))
 }
 
-/// The same for what comes from the server: see [`Clock::awake`].
+/// The time of day to compare with what comes from the server: see [`Clock::awake`].
 pub(crate) fn awake() -> Timestamp {
     CLOCK.get().map_or_else(device_time, |clock| clock.awake(monotonic()))
 }
@@ -51,7 +51,7 @@ pub(crate) fn time_has_passed() {
     PASSED.with(ArcTrigger::notify);
 }
 
-/// What calls this is called again when time has passed.
+/// Makes the caller run again when time has passed.
 pub(crate) fn follow_time() {
     PASSED.with(ArcTrigger::track);
 }
@@ -253,7 +253,7 @@ pub(crate) fn set_language(tag: &str, direction: &str) {
 /// Sets an attribute of the whole document.
 pub(crate) fn set_root(name: &str, value: &str) {
     if let Some(root) = window().document().and_then(|document| document.document_element()) {
-        // It fails for names that are none.
+        // Reading fails for names of no account.
         let _ = root.set_attribute(name, value);
     }
 }

@@ -30,7 +30,7 @@ pub(crate) type Fetched = Pin<Box<dyn Future<Output = Result<AnyView, Unloaded>>
 
 /// Makes a function that fetches the part of this name and gives its view.
 macro_rules! later {
-    // What signs in belongs to the first load of whoever is not signed in, with its texts.
+    // Signing in belongs to the first load of whoever is not signed in, with its texts.
     (entrance, $name:ident($($argument:ident: $type:ty),*) => $view:expr) => {
         crate::later::later!(@entrance, $name($($argument: $type),*) => $view);
     };

@@ -1,7 +1,7 @@
 //! Which address shows what. A few addresses need no library: the path is a signal, links inside the
 //! page change it, and so do the browser's own buttons.
 //!
-//! What is over the page (a picture, a dialog) has an entry of the browser's history of its own, with the address below
+//! An overlay (a picture, a dialog) has an entry of the browser's history of its own, with the address below
 //! it, so that the way back closes it and leads nowhere else. Going somewhere from there takes its entry; closed by the
 //! page, it is gone back from.
 
@@ -20,7 +20,7 @@ pub(crate) enum Address {
     /// The list of conversations, and none of them open.
     List,
     New,
-    /// The same, where a group or channel is named first.
+    /// A new conversation that begins with the name of a group or channel.
     NewGroup,
     Settings,
     Search,

@@ -140,7 +140,7 @@ async fn who_listens_hears_new_messages_once_and_no_marks() {
     eventually("it is read", || async { ada.js(marks).await == json!(["read"]) }).await;
     ben.says("*one*").await;
     eventually("it is heard", || async { ada.js("return heard").await == json!(["Ben Okafor: one"]) }).await;
-    // What comes while she is elsewhere is told in another way.
+    // Messages that come while she is elsewhere are told in another way.
     ada.is_there(false).await;
     ben.says("two").await;
     ada.sees("two").await;
@@ -154,7 +154,7 @@ async fn who_listens_hears_new_messages_once_and_no_marks() {
     let silent = "return [...document.querySelectorAll('.message__mark, .message__text')]
         .every((e) => e.closest('[aria-live], [role=status], [role=alert]').ariaLive === 'off')";
     assert_eq!(ada.js(silent).await, json!(true));
-    // What is deleted is not left there to be read.
+    // A deleted message is not left there to be read.
     let gone = "return document.querySelector('[data-news]').textContent";
     ben.says("a secret").await;
     eventually("it is heard", || async { ada.js(gone).await == json!("Ben Okafor: a secret") }).await;

@@ -225,7 +225,7 @@ async fn what_may_be_meant_as_it_is_is_sent_as_it_is_and_a_completion_can_be_und
         ada.has_draft("").await;
         eventually("nothing is offered", || async { ada.shown(".completion").await.is_empty() }).await;
     }
-    // What is gone to is taken; and a part of a name is somebody's.
+    // The marked choice is taken; and a part of a name is somebody's.
     for (text, keys, taken) in [
         ("hi @Sam", vec![Key::Down, Key::Enter], "hi @Sam Hill "),
         ("hi @Hi", vec![Key::Enter], "hi @Sam Hill "),
@@ -239,7 +239,7 @@ async fn what_may_be_meant_as_it_is_is_sent_as_it_is_and_a_completion_can_be_und
         }
         ada.has_draft(taken).await;
         eventually("nothing is offered", || async { ada.shown(".completion").await.is_empty() }).await;
-        // What was typed is there again, and at last nothing is.
+        // The typed text is there again, and at last nothing is.
         ada.presses_control("z").await;
         ada.has_draft(text).await;
         eventually("all is undone", || async {

@@ -223,7 +223,7 @@ async fn what_was_pushed_goes_when_its_message_is_deleted() {
         tools.send_raw("ServiceWorker.deliverPushMessage", message).await.unwrap();
     }
     eventually("both are shown", || async { notifications(&ada).await.as_array().unwrap().len() == 2 }).await;
-    // What was deleted while nobody was here goes when the page comes, and what is deleted now goes at once.
+    // Messages deleted while nobody was here go when the page comes, and those deleted now go at once.
     cy.commands(json!({"type": "delete", "target": 1})).await;
     ada.goes_to("/").await;
     ada.is_connected().await;

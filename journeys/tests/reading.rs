@@ -120,7 +120,7 @@ async fn a_draft_that_is_sent_in_one_tab_is_gone_in_the_other() {
     ada.has_sent_all().await;
     ada.browser.switch_to_window(second.clone()).await.unwrap();
     ada.has_draft("").await;
-    // What was changed there meanwhile stays: here as if the other tab had sent it before it heard of the change.
+    // A text changed there meanwhile stays: here as if the other tab had sent it before it heard of the change.
     ada.pastes("half a sentence").await;
     ada.js("const key = Object.keys(localStorage).find((key) => key.startsWith('confab-draft-'));
         localStorage.removeItem(key);

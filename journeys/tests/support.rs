@@ -431,7 +431,7 @@ impl Person {
         }
     }
 
-    /// What is being written.
+    /// The text in the composer.
     pub(crate) async fn draft(&self) -> String {
         let draft = self.js("return document.querySelector('.composer__text')?.value ?? ''").await;
         draft.as_str().unwrap().to_owned()

@@ -56,7 +56,7 @@ pub fn words(text: &str) -> Words {
     found
 }
 
-/// What a name, or the beginning of a name as it was typed, is searched by.
+/// The key by which a name, or the typed beginning of a name, is searched.
 #[must_use]
 pub fn search_key(name: &str) -> String {
     name_key(&fold(name))
@@ -95,7 +95,7 @@ fn push(form: &mut String, c: char) {
     }
 }
 
-/// What people type for a letter that their keyboard lacks, where Unicode does not take it apart.
+/// The letters that people type for one that their keyboard lacks, where Unicode does not take it apart.
 fn letters(c: char) -> Option<&'static str> {
     Some(match c {
         'ß' => "ss",
@@ -250,7 +250,7 @@ fn space(text: &mut String) {
     }
 }
 
-/// What a folded name is searched by, and a folded beginning of a name searched for: its words and symbols, with one space
+/// The key of a folded name, and of a folded beginning of a name: its words and symbols, with one space
 /// between two. A name without either is searched by itself.
 #[must_use]
 pub fn name_key(folded: &str) -> String {

@@ -47,7 +47,7 @@ pub enum Block {
     List(Marker, Vec<Vec<Block>>),
     /// Lines of code as they were written.
     Code {
-        /// What stands behind the first fence: a language, and perhaps more, as it was written. To be shown.
+        /// The rest of the line of the first fence: a language, and perhaps more, as it was written. To be shown.
         language: Option<String>,
         /// Without the last line break.
         text: String,
@@ -56,7 +56,7 @@ pub enum Block {
     Spoiler(Vec<Block>),
 }
 
-/// What stands before the items of a list.
+/// The sign before the items of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Marker {
     /// `-`, `*` or `+`.

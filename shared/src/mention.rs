@@ -43,7 +43,7 @@ impl Key {
         Self { fold: crate::fold::fold(name), exact: crate::fold::exact(name) }
     }
 
-    /// Those of some people with this name's fold who are meant by it: the ones whose name is exactly this, else all.
+    /// People who are meant by this name, of some with its fold: the ones whose name is exactly this, else all.
     pub fn meant<'a>(&self, people: impl IntoIterator<Item = (&'a str, UserId)> + Clone) -> Vec<UserId> {
         let exact = people.clone().into_iter().filter(|(exact, _)| *exact == self.exact);
         let exact: Vec<_> = exact.map(|(_, user)| user).collect();
@@ -217,7 +217,7 @@ pub fn shown(name: &str) -> Cow<'_, str> {
     if name.is_ascii() { Cow::Borrowed(name) } else { Cow::Owned(name.chars().map(uncover).collect()) }
 }
 
-/// Where characters of private use begin that stand for signs of ASCII in names. Outside of names they stay what they are.
+/// First of the private-use characters that stand for signs of ASCII in names. Outside of names they stay what they are.
 const COVER: u32 = 0xe000;
 
 fn cover(sign: char) -> char {
@@ -246,7 +246,7 @@ pub fn parts<'a>(text: &'a str, mut is_name: impl FnMut(&str) -> bool) -> Vec<Pa
     found
 }
 
-/// What may be a name behind the `@` at this place of a text, the longest first; nothing if no word begins there.
+/// Possible names behind the `@` at this place of a text, the longest first; none if no word begins there.
 fn written(text: &str, at: usize) -> Vec<&str> {
     let before = text[..at].chars().next_back();
     if before.is_some_and(|before| is_word(before) && !is_spaceless(before)) {
@@ -256,7 +256,7 @@ fn written(text: &str, at: usize) -> Vec<&str> {
     ends(rest).into_iter().rev().map(|end| &rest[..end]).collect()
 }
 
-/// Where a name that begins here could end.
+/// Possible ends of a name that begins here.
 fn ends(rest: &str) -> Vec<usize> {
     let mut ends = Vec::new();
     let mut before = None;
@@ -312,7 +312,7 @@ impl<'a> Message<'a> {
         Some(message)
     }
 
-    /// What may be a name, for each place where somebody may be named: as it was written, and as it is shown. No such list
+    /// Possible names, for each place where somebody may be named: as it was written, and as it is shown. No such list
     /// is empty.
     fn places(&self) -> impl Iterator<Item = Vec<&str>> {
         let source = self.source();
@@ -329,13 +329,13 @@ impl<'a> Message<'a> {
         self.signs.iter().enumerate().filter_map(place)
     }
 
-    /// Where the `@` that may name somebody stand in the source.
+    /// Places in the source of each `@` that may name somebody.
     fn signs(&self) -> impl Iterator<Item = usize> {
         let source = self.source().unwrap_or_default();
         self.signs.iter().zip(source).filter(|(sign, _)| sign.is_some()).map(|(_, at)| at)
     }
 
-    /// Where all `@` stand in the source; `None` if reading the marks has made more or fewer of them, so that it is not known
+    /// Places in the source of each `@`; `None` if reading the marks has made more or fewer of them, so that it is not known
     /// which is which.
     fn source(&self) -> Option<Vec<usize>> {
         let source: Vec<_> = self.content.match_indices('@').map(|(at, _)| at).collect();

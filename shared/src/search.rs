@@ -12,7 +12,7 @@ pub const FILTERS: [&str; 5] = ["from", "in", "before", "after", "has"];
 pub enum QueryPart<'a> {
     /// A word, or several in quotes.
     Words(&'a str),
-    /// One of [`FILTERS`], and what stands behind its colon.
+    /// A filter of [`FILTERS`], and its value.
     Filter(&'static str, &'a str),
 }
 

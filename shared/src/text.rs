@@ -1,4 +1,4 @@
-//! What counts as text: trimming, emptiness and length, and where a word ends, the same for every client and the server.
+//! Rules of texts: trimming, emptiness and length, and where a word ends, the same for every client and the server.
 
 use crate::code::{Code, Rejection};
 
@@ -87,7 +87,7 @@ pub fn is_symbol(c: char) -> bool {
         && !is_word(c)
 }
 
-/// Where a few signs first stand in a text. (The standard library searches long texts faster, in some kilobytes that the
+/// Place where a few signs first stand in a text. (The standard library searches long texts faster, in some kilobytes that the
 /// page does without.)
 #[must_use]
 pub fn find(text: &str, signs: &str) -> Option<usize> {
@@ -100,7 +100,7 @@ pub fn is_blank(text: &str) -> bool {
     text.chars().all(is_invisible)
 }
 
-/// What of a text is kept: all but blank lines before it and white space behind it. The indentation of its first line is a
+/// The text without blank lines before it and white space behind it. The indentation of its first line is a
 /// part of it, as that of the others is.
 #[must_use]
 pub fn trimmed(text: &str) -> &str {

@@ -15,7 +15,7 @@ fn not_run(reason: &str) {
     writeln!(file, "{reason}").expect("room for a note");
 }
 
-/// What is shown, in a form that two writers of HTML share: a line for each paragraph, item or quote.
+/// The shown text, in a form that two writers of HTML share: a line for each paragraph, item or quote.
 #[derive(Default)]
 struct Shown {
     lines: Vec<String>,

@@ -41,7 +41,7 @@ fn colours(flags: u8) -> usize {
     if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) }
 }
 
-/// What comes behind blocks and the empty one at their end.
+/// The bytes behind a run of blocks and the empty block at its end.
 fn behind_blocks(mut rest: &[u8]) -> Option<&[u8]> {
     loop {
         let length = usize::from(*rest.first()?);

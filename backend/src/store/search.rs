@@ -31,7 +31,7 @@ const SEARCHES: usize = 2;
 /// How long until it is tried again after it failed.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// What is searched for. Texts are folded: words and symbols, with one space between two.
+/// A search. Texts are folded: words and symbols, with one space between two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SearchQuery {
     /// All of these have to be there.

@@ -18,7 +18,7 @@ const SUMMARY: usize = 640;
 const USER: usize = 160;
 /// The same of a file.
 const FILE: usize = 224;
-/// The same of what stands around a text in a list.
+/// The bound for what stands around a text in a list.
 const NAME: usize = 8;
 /// The same of a reaction.
 const REACTION: usize = 64;

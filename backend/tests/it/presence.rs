@@ -84,7 +84,7 @@ async fn two_people_are_told_how_the_other_is_with_the_first_answer() {
     }
     let is_presence = |frame: &ServerFrame| matches!(frame, ServerFrame::Presence(_));
     assert!(!a.sees().await.iter().chain(&b.sees().await).any(is_presence), "nobody has answered");
-    // What comes before the answer counts, too.
+    // Messages before the answer count, too.
     b.send(json!({"type": "send", "id": new_id(), "to": {"user": ada.id}, "content": "hello"})).await;
     let (of_ben, of_ada) = (presence(&mut a).await, presence(&mut b).await);
     assert_eq!((of_ben.user, of_ben.state), (ben.id, PresenceState::Online));

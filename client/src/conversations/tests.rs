@@ -283,7 +283,7 @@ fn a_message_deleted_before_it_is_read_does_not_wait_to_be_read() {
     }
     assert_eq!(list.shown(conversation(1)).map(|shown| shown.unread), Some(1));
     assert_eq!(list.get(conversation(1)).map(|known| known.unread), Some(2), "as the server counts");
-    // What is read is gone from both counts, and so it is in what comes after it.
+    // Reading takes messages off both counts, and off what comes after.
     list.read_all(conversation(1));
     list.handle_event(&deletion(1, 9, 7), person(1));
     list.handle_event(&message(1, 10, 9), person(1));

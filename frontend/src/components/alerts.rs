@@ -36,7 +36,7 @@ const SOUND_EVERY: Millis = 2_000;
 /// So many notifications are looked after; an older one stays until the browser takes it away.
 const KEPT_MAX: usize = 20;
 
-/// So many messages wait to be told at most, for [`PATIENCE`] or so; of one more than that the list tells alone.
+/// Messages that wait to be told at most, for about [`PATIENCE`]; of further ones the list tells alone.
 const WAITING_MAX: usize = 100;
 
 /// A notification, and what happens when it is clicked.
@@ -48,7 +48,7 @@ struct Shown {
     _click: Closure<dyn FnMut()>,
 }
 
-/// What is about to be told, as it is by now, and what was.
+/// Messages about to be told, as they are by now, and messages that were told.
 #[derive(Default)]
 struct Told {
     waiting: Vec<Event>,
@@ -103,7 +103,7 @@ pub(crate) fn Alerts() -> impl IntoView {
     });
 }
 
-/// What becomes of drafts in other tabs.
+/// Follows drafts in other tabs.
 fn follow_drafts(state: State) {
     let listening = window_event_listener(leptos::ev::storage, move |event| {
         if let (Some(me), Some(name)) = (state.session.me(), event.key()) {
@@ -181,7 +181,7 @@ fn take_waiting(kept: Kept, id: ConversationId, seq: Seq) -> Option<Event> {
     taken.flatten()
 }
 
-/// What was told may have been deleted while there was no connection.
+/// Looks up messages that were told: they may have been deleted while there was no connection.
 async fn look_again(kept: Kept) {
     let places =
         kept.try_with_value(|told| told.shown.iter().map(|one| (one.conversation, one.seq)).collect::<Vec<_>>());
@@ -366,6 +366,6 @@ fn mark_icon(unread: u64) {
             format!("data:image/svg+xml,{}", String::from(js_sys::encode_uri_component(&svg)))
         }
     };
-    // It fails for names that are none.
+    // Reading fails for names of no account.
     let _ = link.set_attribute("href", &href);
 }

@@ -15,7 +15,7 @@ const WIDTH: f64 = 340.0;
 /// See [`WIDTH`].
 const HEIGHT: f64 = 280.0;
 
-/// What is said of a picture that moves once it is shown large, whatever its format: people know animations by this name.
+/// The badge of a picture that moves once it is shown large, whatever its format: people know animations by this name.
 const ANIMATED: &str = "GIF";
 
 fn file_of(attachment: &Attachment) -> String {

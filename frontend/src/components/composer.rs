@@ -1,6 +1,6 @@
-//! Where messages are written. Enter sends, Shift+Enter breaks the line; on a keyboard on the screen, which has no
+//! The field in which messages are written. Enter sends, Shift+Enter breaks the line; on a keyboard on the screen, which has no
 //! Shift+Enter, Enter breaks the line and the button sends. While an input method is composing, Enter belongs to it.
-//! What is being written may replace a text that is there already: then it is saved.
+//! The text may replace one that is there already: then it is saved.
 
 use super::completion::{CompletionList, id_of};
 use super::icon::{Icon, Picture};
@@ -96,7 +96,7 @@ pub(crate) fn Composer(
         let start = end.saturating_sub(u32::try_from(length).unwrap_or(0));
         let _ = area.set_selection_range(start, end);
         put(&area, text, &chosen);
-        // What is there now is what was meant.
+        // The current value is the one that was meant.
         completion.end();
     };
     let on_key = move |event: leptos::ev::KeyboardEvent| {

@@ -23,7 +23,7 @@ pub(crate) fn CopyDialog(close: Callback<()>) -> impl IntoView {
     let area = NodeRef::<html::Textarea>::new();
     effect(move || {
         if let Some(area) = area.get() {
-            // It is shown, and the text in it, with the next frame.
+            // The dialog and its text are shown with the next frame.
             request_animation_frame(move || {
                 browser::focus(&area);
                 area.select();

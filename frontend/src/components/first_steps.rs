@@ -1,4 +1,4 @@
-//! What somebody can do first who has no conversation yet but the one of everybody. Shown where nothing is open, and below the
+//! First steps of somebody who has no conversation yet but the one of everybody. Shown where nothing is open, and below the
 //! list where that is all there is room for.
 
 use super::copying;

@@ -40,7 +40,7 @@ pub(crate) fn fill(element: Element, body: Body) {
             match &markdown::parse(&text)[..] {
                 // Most are one paragraph, and need nothing around it.
                 [Block::Paragraph(parts)] => {
-                    // What turns the direction of a text does not reach the note behind it.
+                    // Signs that turn the direction of a text do not reach the note behind it.
                     let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
                     let fence = if is_edited && text.contains(turns) { put(writer, &element, "bdi", "") } else { None };
                     put_parts(writer, fence.as_ref().unwrap_or(&element), parts);

@@ -11,7 +11,7 @@ use shared::message::Message;
 use std::time::Duration;
 use web_sys::Element;
 
-/// What comes within this time is read out together.
+/// Messages that come within this time are read out together.
 const PAUSE: Duration = Duration::from_secs(1);
 /// More messages than this at once are counted.
 const SAID_MAX: usize = 3;
@@ -21,7 +21,7 @@ const CHARS_MAX: usize = 300;
 /// A message, and what is read of it.
 type Line = (ConversationId, Seq, String);
 
-/// What is to be read out.
+/// Messages to be read out.
 #[derive(Clone, Copy)]
 pub(super) struct News {
     state: State,
@@ -37,7 +37,7 @@ impl News {
         let region = document.create_element("div").ok();
         if let (Some(region), Some(body)) = (&region, document.body()) {
             for (name, value) in [("class", "visually-hidden"), ("aria-live", "polite"), ("data-news", "")] {
-                // It fails for names that are none.
+                // Reading fails for names of no account.
                 let _ = region.set_attribute(name, value);
             }
             let _ = body.append_child(region);
@@ -60,7 +60,7 @@ impl News {
             *count
         });
         if count == Some(1) {
-            // The same text again is read again only if it was gone.
+            // A repeated text is read out only if it was gone in between.
             self.with_region(|region| region.set_text_content(None));
             set_timeout(move || self.say(), PAUSE);
         }

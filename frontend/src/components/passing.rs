@@ -8,7 +8,7 @@ use crate::state::alert;
 use leptos::prelude::*;
 use std::time::Duration;
 
-/// So late at most what is shown follows the clock while somebody looks.
+/// Bound of the delay with which shown times follow the clock while somebody looks.
 const EVERY: Duration = Duration::from_secs(30);
 
 /// Looks after it until its owner goes.

@@ -93,7 +93,7 @@ impl Generations {
     }
 }
 
-/// What names a row among the others: the bytes of an id.
+/// The name of a row among the others: the bytes of an id.
 pub(crate) type Key = [u8; 16];
 type Each = Box<dyn Fn() -> Vec<Key> + Send>;
 type Show = Arc<dyn Fn(Key) -> AnyView + Send + Sync>;
@@ -106,7 +106,7 @@ pub(crate) fn rows(
     rows_of(Box::new(each), Arc::new(show))
 }
 
-/// One for all lists: what compares the keys before with those after is several kilobytes for each kind of them.
+/// All lists share this code: comparing the keys before with those after takes several kilobytes for each kind of key.
 fn rows_of(each: Each, show: Show) -> AnyView {
     let generations = Generations::new();
     let show = move |_, key| {

@@ -305,7 +305,7 @@ pub(crate) fn TimelinePane(conversation: ConversationId) -> impl IntoView {
                 <Icon picture=Picture::Down />
                 {text(way_down)}
             </button>
-            // What is read out is in a region of its own (components/news.rs): here marks change, and pages come.
+            // Reading out has a region of its own (components/news.rs): here marks change, and pages come.
             <div
                 class="timeline__rows"
                 node_ref=list

@@ -1,4 +1,4 @@
-//! What is wrong with the connection, and what can be done about it. It is loaded later: nobody waits for it while all is
+//! Trouble with the connection, and what can be done about it. The part is loaded later: nobody waits for it while all is
 //! well.
 
 use crate::browser;

@@ -101,7 +101,7 @@ pub(crate) async fn close(is_over: impl Fn(ConversationId, Seq) -> bool) {
     }
 }
 
-/// What was told while the page was closed and is still there, and of which messages.
+/// Notifications of the time when the page was closed that are still shown, and their messages.
 pub(crate) async fn shown() -> Vec<(ConversationId, Seq, web_sys::Notification)> {
     let Some(asked) = registration().await.and_then(|registration| registration.get_notifications().ok()) else {
         return Vec::new();

@@ -5,7 +5,7 @@
 
 use super::texts::{ENGLISH, Text};
 
-/// What parts alone show that are loaded later. (A test looks where they are used.)
+/// Texts that only parts show which are loaded later. (A test looks where they are used.)
 #[rustfmt::skip]
 pub(super) const LATER: &[Text] = &[
     Text::SendingNow, Text::Patience, Text::ConnectionLost, Text::ReconnectNow, Text::YouAreOffline, Text::SignedOut,
@@ -34,7 +34,7 @@ pub(super) const LATER: &[Text] = &[
     Text::TokenName, Text::CreateToken, Text::TokenShownOnce, Text::DeleteAccount, Text::DeletionLead,
 ];
 
-/// What is only ever shown in a translation: in English the server's own sentence is ([`super::refusal`]).
+/// Texts that are only ever shown in a translation: in English the server's own sentence is ([`super::refusal`]).
 #[rustfmt::skip]
 pub(super) const TRANSLATED: &[Text] = &[
     Text::RefusedSignIn, Text::RefusedUnauthenticated, Text::RefusedForbidden, Text::RefusedNotFound,

@@ -109,7 +109,7 @@ fn a_tag_is_of_a_language_by_its_first_part() {
     }
 }
 
-/// What is shown by parts alone that are loaded later (`later.rs`), all but signing in.
+/// Files of the parts that are loaded later (`later.rs`), all but signing in.
 const PARTS: [&str; 16] = [
     "components/about.rs",
     "components/alerts.rs",

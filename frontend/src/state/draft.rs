@@ -86,7 +86,7 @@ impl Draft {
         true
     }
 
-    /// What is kept of it: not an edit, but what was being written before. `None`: there is nothing.
+    /// The kept draft: not an edit, but what was being written before. `None`: there is nothing.
     fn kept(self) -> Option<String> {
         match self.purpose.get() {
             Purpose::Edit(Editing { before: (text, reply_to), .. }) => write(&text, reply_to),
@@ -94,7 +94,7 @@ impl Draft {
         }
     }
 
-    /// It is what another tab has made of it.
+    /// Another tab has made this of it.
     fn follow(self, kept: Option<String>) {
         let (text, reply_to) = kept.as_deref().and_then(read).unwrap_or_default();
         self.followed.set_value(Some(kept));
@@ -262,7 +262,7 @@ mod tests {
             (None, None, a, false, true),
             (a, a, b, true, false),
             (b, a, c, false, false),
-            // The same already.
+            // Nothing has changed.
             (a, a, a, false, false),
             (None, None, None, false, false),
         ] {

@@ -111,7 +111,7 @@ pub(crate) struct State {
     pub(crate) searching: RwSignal<(String, Option<ConversationId>)>,
     /// The files of the message whose picture is looked at, and which of them.
     pub(crate) viewing: StoredValue<(Vec<Attachment>, usize)>,
-    /// What is to be copied by hand.
+    /// The text to be copied by hand.
     pub(crate) copying: StoredValue<String>,
     /// Whom the message to people that is being written is for.
     pub(crate) beginning: RwSignal<Vec<User>>,

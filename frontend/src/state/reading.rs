@@ -159,7 +159,7 @@ impl State {
         }
     }
 
-    /// What comes while nobody looks is new to whoever comes back.
+    /// Messages that come while nobody looks are new to whoever comes back.
     fn set_apart(self, id: ConversationId) {
         if let Some(standing) = self.conversations.standing(id).filter(|standing| standing.unread > 0) {
             self.timelines.set_new_after(id, Some(standing.read_seq));

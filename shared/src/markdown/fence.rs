@@ -13,7 +13,7 @@ const LANGUAGE_MAX: usize = 24;
 /// Bytes behind a fence that are shown beside the code; what is longer is its first line.
 const INFO_BYTES_MAX: usize = 80;
 
-/// What is known of the fences behind each line, looked for at the first fence.
+/// Fences behind each line, looked for at the first fence.
 #[derive(Default)]
 pub(super) struct Fences {
     /// Whether an odd number of runs of backticks follows, and how long the longest fence of `~` is.

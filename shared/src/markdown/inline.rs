@@ -27,7 +27,7 @@ enum Opener {
 struct Open {
     opener: Opener,
     written: &'static str,
-    /// It stands within a word, and ends there or nowhere.
+    /// Within a word: it ends there or nowhere.
     is_inner: bool,
     inside: Vec<Inline>,
 }
@@ -78,9 +78,9 @@ struct Ahead {
     brackets_end: usize,
     /// Where the last run of so many backticks begins, by their number. Empty: not looked for yet.
     backticks: Vec<usize>,
-    /// Where marks may begin and end.
+    /// Places where marks may begin and end.
     sides: Option<Sides>,
-    /// Where the last label that may have a target ends.
+    /// End of the last label that may have a target.
     label_end: Option<usize>,
 }
 
@@ -224,7 +224,7 @@ impl<'a> Parser<'a> {
         self.at += written.len();
     }
 
-    /// What was begun within a word that ends here is text.
+    /// Makes text of marks that were begun within a word that ends here.
     fn end_word(&mut self) {
         while let Some(place) = self.open.iter().position(|open| open.is_inner) {
             self.forget(place);

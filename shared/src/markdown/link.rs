@@ -113,7 +113,7 @@ pub(super) fn unlink(label: &mut [Inline]) {
     }
 }
 
-/// What a reader takes a label for. `false`: it holds what turns its direction.
+/// Adds a label's text as a person reads it. `false`: it holds signs that turn its direction.
 fn read(label: &[Inline], text: &mut String) -> bool {
     label.iter().all(|part| {
         steps::took(1);
@@ -153,14 +153,14 @@ fn is_address(word: &str) -> bool {
         || word.split('.').filter(is_number).count() > 3
 }
 
-/// What names of files and of things made of them end with (`Node.js`, `report.pdf`), and no host does: the root zone has
+/// Endings of names of files and of things made of them (`Node.js`, `report.pdf`) that no host has: the root zone has
 /// none of these.
 const FILES: [&str; 36] = [
     "js", "mjs", "ts", "jsx", "tsx", "css", "html", "htm", "json", "xml", "yml", "yaml", "toml", "txt", "log", "csv",
     "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "ods", "png", "jpg", "jpeg", "gif", "svg", "webp",
     "mp3", "mp4", "php", "cpp", "exe",
 ];
-/// What names of files end with, and some hosts do, too.
+/// Endings of names of files that some hosts have, too.
 const FILES_OR_HOSTS: [&str; 6] = ["md", "rs", "py", "sh", "pl", "zip"];
 
 /// Whether a word names a file and no host. One that could be a host is a file if the address leads to a file of this name.

@@ -4,9 +4,9 @@ use super::{Block, Marker, blocks, indent, is_blank, outdented, steps};
 
 /// A line that begins an item.
 struct Item<'a> {
-    /// Where the sign stands.
+    /// Column of the sign.
     indent: usize,
-    /// Where the text begins.
+    /// Column of the text.
     offset: usize,
     /// `-`, `*`, `+`, or the sign behind a number.
     sign: char,

@@ -1,4 +1,4 @@
-//! Where signs are marks: by the characters on their two sides.
+//! Whether a sign is a mark, by the characters on its two sides.
 
 use super::steps;
 use crate::text::{is_spaceless, is_word};

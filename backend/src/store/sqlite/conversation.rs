@@ -101,7 +101,7 @@ pub(in crate::store) struct Face {
 }
 
 impl Face {
-    /// What the name is searched by.
+    /// The key by which the name is searched.
     fn name_key(&self) -> Option<String> {
         self.name.as_deref().map(fold::search_key)
     }
