@@ -302,15 +302,15 @@ mod tests {
         let as_inserted = finds(&database);
         assert_eq!(as_inserted.0, [1, 2, 1]);
         assert_eq!(as_inserted.1, [vec![ids[2]], vec![ids[1]], vec![ids[1], ids[2]], vec![ids[3]]]);
-        // As a program from before left it.
+        // As a program from before left it, and then migrated.
         database
             .execute_batch(
                 "DROP INDEX user_by_fold; ALTER TABLE user DROP COLUMN name_fold; ALTER TABLE user DROP COLUMN name_exact;
-                 UPDATE user SET name_key = lower(display_name); PRAGMA user_version = 14",
+                 UPDATE user SET name_key = lower(display_name)",
             )
             .expect("taken back");
-        drop(database);
-        let database = open::open(folder.path()).expect("opens").connection;
+        database.execute_batch(include_str!("../../../migrations/sqlite/0015_letters.sql")).expect("migrated");
+        migrate_names(&database).expect("migrated");
         assert_eq!(finds(&database), as_inserted);
     }
 }
