@@ -107,7 +107,8 @@ pub fn parse(text: &str) -> Vec<Block> {
 pub fn plain(text: &str) -> String {
     let mut line = String::new();
     parse(text).iter().for_each(|block| plain_block(block, &mut line));
-    line.trim().to_owned()
+    line.truncate(line.trim_end().len());
+    line
 }
 
 fn plain_block(block: &Block, line: &mut String) {

@@ -106,7 +106,7 @@ impl Accepted {
     #[must_use]
     pub fn into_event(self, sender: UserId, content: &str) -> Event {
         let Self { id, conversation, seq, at } = self;
-        let kind = EventKind::Message(Message::new(id, crate::text::trimmed(content).to_owned(), None));
+        let kind = EventKind::Message(Message::new(id, content.trim().to_owned(), None));
         Event { conversation, seq, at, sender, kind }
     }
 }

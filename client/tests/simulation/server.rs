@@ -338,14 +338,12 @@ impl Server {
             }
         }
         let kind = match &command {
-            Command::Send(send) => EventKind::Message(Message::new(
-                send.id,
-                shared::text::trimmed(&send.content).to_owned(),
-                send.reply_to,
-            )),
+            Command::Send(send) => {
+                EventKind::Message(Message::new(send.id, send.content.trim().to_owned(), send.reply_to))
+            }
             Command::Edit(edit) => EventKind::Edited(Edited {
                 target: edit.target,
-                content: shared::text::trimmed(&edit.content).to_owned(),
+                content: edit.content.trim().to_owned(),
                 mentions: Vec::new(),
                 mention_names: Vec::new(),
             }),

@@ -53,7 +53,7 @@ pub(crate) fn Composer(
     let area = NodeRef::<html::Textarea>::new();
     let is_full = RwSignal::new(false);
     let limit = move || state.limits.with(|limits| limits.content_bytes as usize);
-    let length = memo(move || text.with(|text| shared::text::trimmed(text).len()));
+    let length = memo(move || text.with(|text| text.trim().len()));
     let is_blank = memo(move || text.with(|text| shared::text::is_blank(text)));
     let is_edit = move || purpose.with(|purpose| matches!(purpose, Purpose::Edit(_)));
     // An edit changes the text alone.

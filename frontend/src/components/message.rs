@@ -186,9 +186,7 @@ fn change(state: State, conversation: ConversationId, seq: Seq, changing: Changi
 fn body_of(row: &Row, changing: Option<&Changing>, names: Vec<(String, bool)>) -> Body {
     match changing {
         Some(Changing::Deleting(_) | Changing::Deleted) => Body::Deleted,
-        Some(Changing::Edited(text)) => {
-            Body::Written { text: shared::text::trimmed(text).to_owned(), is_edited: true, names }
-        }
+        Some(Changing::Edited(text)) => Body::Written { text: text.trim().to_owned(), is_edited: true, names },
         Some(Changing::Refused { .. }) | None if row.deleted_at.is_some() => Body::Deleted,
         Some(Changing::Refused { .. }) | None => {
             Body::Written { text: row.content.clone(), is_edited: row.edited_at.is_some(), names }

@@ -43,8 +43,7 @@ impl State {
             Purpose::Reply(target) => self.send(id, content, Some(target), draft.files.there()),
             Purpose::Edit(Editing { target, .. }) => {
                 // The same text is no change.
-                let is_same =
-                    self.timelines.row(id, target).is_some_and(|row| row.content == shared::text::trimmed(&content));
+                let is_same = self.timelines.row(id, target).is_some_and(|row| row.content == content.trim());
                 is_same || self.edit(id, target, content)
             }
         }

@@ -58,7 +58,7 @@ impl World {
         let (id, content) = (self.new_command(), self.new_text());
         let user = self.devices[index].user;
         if self.devices[index].send(id, to, content.clone()) {
-            self.ledger.written.insert(id, (user, Some(shared::text::trimmed(&content).to_owned())));
+            self.ledger.written.insert(id, (user, Some(content.trim().to_owned())));
         }
     }
 
@@ -80,7 +80,7 @@ impl World {
         let (command, content) = match self.random.below(4) {
             0 if sender == user => {
                 let content = self.new_text();
-                let text = shared::text::trimmed(&content).to_owned();
+                let text = content.trim().to_owned();
                 (Command::Edit(Edit { id, conversation, target, content }), Some(text))
             }
             1 if sender == user && self.random.is_lucky(40) => {
@@ -130,7 +130,7 @@ impl World {
         if self.devices[index].edit(id, new_id, content.clone()) {
             self.ledger.replaced.insert(id);
             let user = self.devices[index].user;
-            self.ledger.written.insert(new_id, (user, Some(shared::text::trimmed(&content).to_owned())));
+            self.ledger.written.insert(new_id, (user, Some(content.trim().to_owned())));
         }
     }
 }
