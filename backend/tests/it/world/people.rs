@@ -14,7 +14,8 @@ async fn who_is_there_is_told_to_those_who_talk_with_them_only() {
     let dee = world.person("Dee").await;
     dee.goes_away();
     world.settles().await;
-    assert!(!ada.sees_online(&dee) && !ada.sees_online(&ben), "nobody has come since");
+    assert!(ada.sees_online(&ben) && ben.sees_online(&ada), "told with the first answer");
+    assert!(!ada.sees_online(&dee) && !cy.sees_online(&ben), "they have not talked");
     // A device that comes back is told of all who are there.
     ada.is_cut_off();
     cy.is_cut_off();
