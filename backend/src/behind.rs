@@ -10,8 +10,9 @@ use std::cell::Cell;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-/// How many steps of priority below delivery (setpriority(2)): it gets a tenth of a core that both want.
-const STEPS: i32 = 10;
+/// How many steps of priority below delivery (setpriority(2)): a third of its share of a core that both want. Not more: other
+/// programs of the machine come before this work, too, and somebody waits for it.
+const STEPS: i32 = 5;
 
 /// Runs `work` on a thread for work that blocks, behind delivery.
 ///
