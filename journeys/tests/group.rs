@@ -388,7 +388,7 @@ async fn a_public_channel_is_found_and_joined_by_others() {
     ada.says("There is cake!").await;
 
     ben.clicks("a[href='/new']").await;
-    ben.clicks_link("Find channels").await;
+    ben.clicks(".pane a[href='/channels']").await;
     ben.waits_for(".channel__text").await;
     ben.types("input[type='search']", "kit").await;
     ben.picture("channel-find").await;
@@ -539,7 +539,7 @@ async fn who_has_left_a_group_comes_back_with_a_button() {
         ben.clicks("button[aria-label='About this conversation']").await;
         ben.clicks_button("Leave this conversation").await;
         ben.clicks_button("Really leave? Click again.").await;
-        let says_so = || async { ben.shown(".shell__empty h2").await == "You left this conversation." };
+        let says_so = || async { ben.shown(".pane .shell__empty h2").await == "You left this conversation." };
         eventually("Ben has left", says_so).await;
         assert_eq!(ben.conversations().await, ["Everyone"]);
         if is_later {
