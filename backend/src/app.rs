@@ -179,8 +179,7 @@ impl App {
         let attachments = Attachments::open(&config.data, config.disk_reserve_mib)
             .map_err(|source| OpenError::Folder { path: config.data.clone(), source })?;
         let registry = Registry::new(config.sockets_per_user);
-        let presences: Arc<Presences> = Arc::default();
-        task::spawn(&store, Part::Delivery, deliver::run(delivery, store.clone(), registry.clone(), presences.clone()));
+        task::spawn(&store, Part::Delivery, deliver::run(delivery, store.clone(), registry.clone()));
         let app = Arc::new(Self {
             rates: Rates::new(&config),
             ledger: Ledger::new(&config),
@@ -189,7 +188,7 @@ impl App {
             attachments,
             push_services: Services::new(config.push_service.clone()),
             registry,
-            presences,
+            presences: Arc::default(),
             changed_people: ChangedPeople::default(),
             passwords: Passwords::new(config.rate_limits == Switch::On),
             welcomes: Arc::new(Semaphore::new(config.welcomes_at_once)),

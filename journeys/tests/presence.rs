@@ -25,7 +25,9 @@ async fn one_sees_the_other_come_write_and_react() {
     ben.presses(thirtyfour::Key::Enter).await;
     ada.sees("I am thinking").await;
     eventually("he has written", || async { shown(".typing").await == json!("") }).await;
-    // Both have written now, and that he is there is told.
+    // Both have written now, and that he is there is told to whoever comes.
+    ada.goes_to("/").await;
+    ada.opens("Ben Okafor").await;
     eventually("Ben is there", || async { shown(".pane__detail").await == json!("Online") }).await;
 
     // The page has no buttons for these yet; another client of Ben's does them.

@@ -5,7 +5,6 @@
 //! its message was committed cancels nothing here.
 
 use super::message::{accepted_frame, event_frame};
-use super::presence::{self, Presences};
 use crate::registry::{Registry, SocketId};
 use crate::socket::queue::{About, Item};
 use crate::store::Store;
@@ -60,16 +59,11 @@ impl Asker {
 }
 
 /// Delivers batch after batch until the writer is gone.
-pub async fn run(
-    mut outcomes: mpsc::Receiver<Vec<Outcome<Asker>>>,
-    store: Store,
-    registry: Arc<Registry>,
-    presences: Arc<Presences>,
-) {
+pub async fn run(mut outcomes: mpsc::Receiver<Vec<Outcome<Asker>>>, store: Store, registry: Arc<Registry>) {
     let mut round = Vec::new();
     while outcomes.recv_many(&mut round, BATCHES_AT_ONCE).await > 0 {
         for outcome in round.drain(..).flatten() {
-            deliver(outcome, &store, &registry, &presences);
+            deliver(outcome, &store, &registry);
         }
         let begun = Instant::now();
         if registry.backlog().settled().await && !outcomes.is_empty() {
@@ -79,16 +73,13 @@ pub async fn run(
     }
 }
 
-fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Arc<Registry>, presences: &Arc<Presences>) {
+fn deliver(outcome: Outcome<Asker>, store: &Store, registry: &Arc<Registry>) {
     let Outcome { asker, user, command, effect } = outcome;
     let answer = |asker, result| answer(registry, asker, user, command, result);
     match effect {
         Effect::Stored(stored) => {
             let place = stored.place;
             store.note_growth();
-            if let (News::Answered, Audience::Members(members)) = (&stored.news, &stored.audience) {
-                presence::introduce(store, registry, presences, members);
-            }
             let requests = event(registry, asker.socket(), user, stored);
             super::group_request::tell(registry, &requests);
             // Last, so that who is told of it may rely on it being on its way to everybody else.
@@ -130,7 +121,7 @@ fn event(registry: &Registry, socket: Option<SocketId>, sender: UserId, stored: 
     let mut leaver = None;
     if let Audience::Members(members) = &audience {
         match news {
-            News::None | News::Answered => {}
+            News::None => {}
             News::Made(summary) => registry.push_each(members.iter(), &new_item(*summary), None),
             News::Joined(user, summary) => registry.push(user, &new_item(*summary), None),
             News::Left(user) => leaver = Some(user),

@@ -4,9 +4,8 @@
 use crate::app::App;
 use crate::clock;
 use crate::presence::{Board, News};
-use crate::registry::Registry;
 use crate::socket::queue::{About, Item};
-use crate::store::{Contacts, Error, Store};
+use crate::store::{Contacts, Error};
 use foldhash::HashMap;
 use shared::account::Privacy;
 use shared::frame::ServerFrame;
@@ -133,25 +132,6 @@ pub async fn hide(app: &App, user: UserId, privacy: Privacy) -> Result<(), Error
         app.registry.push_each(&there, &Item { frame, about: About::Presence }, None);
     }
     Ok(())
-}
-
-/// Somebody has answered in a conversation of two: both are told how the other is, which is told to people who have talked.
-///
-/// On a task of its own, because delivery does not wait for the database.
-pub fn introduce(store: &Store, registry: &Arc<Registry>, presences: &Arc<Presences>, members: &[UserId]) {
-    let [one, other] = *members else { return };
-    let (store, registry, presences) = (store.clone(), registry.clone(), presences.clone());
-    tokio::spawn(async move {
-        let people = match store.last_seen(vec![one, other]).await {
-            Ok(people) => people,
-            Err(error) => return tracing::warn!(%error, "presence.failed"),
-        };
-        for presence in presences.of(&people) {
-            let to = if presence.user == one { other } else { one };
-            let frame = super::encode(&ServerFrame::Presence(presence));
-            registry.push(to, &Item { frame, about: About::Presence }, None);
-        }
-    });
 }
 
 /// Tells who has come and gone until the server stops.

@@ -428,14 +428,6 @@ impl Store {
             .await
     }
 
-    /// When these people were last there, without those whose accounts are deleted.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn last_seen(&self, users: Vec<UserId>) -> Result<Contacts, Error> {
-        self.readers.read(move |database| sqlite::account::last_seen(database, &users)).await
-    }
-
     /// Groups and channels of `user`, at most `limit`.
     ///
     /// # Errors

@@ -73,31 +73,6 @@ async fn coming_and_going_is_told_to_those_one_talks_with() {
 }
 
 #[tokio::test]
-async fn two_people_are_told_how_the_other_is_with_the_first_answer() {
-    let server = Server::start();
-    let (ada, ben, cy) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Cy").await);
-    let hides = json!({"privacy": {"hidesPresence": true}});
-    assert_eq!(cy.request(Method::PATCH, "/api/account", Some(hides)).await.0, 200);
-    let (mut a, mut b, mut c) = (ada.connect().await, ben.connect().await, cy.connect().await);
-    for other in [&ben, &cy] {
-        a.asks(json!({"type": "send", "to": {"user": other.id}, "content": "hi"})).await.unwrap();
-    }
-    let is_presence = |frame: &ServerFrame| matches!(frame, ServerFrame::Presence(_));
-    assert!(!a.sees().await.iter().chain(&b.sees().await).any(is_presence), "nobody has answered");
-    // Messages before the answer count, too.
-    b.send(json!({"type": "send", "id": new_id(), "to": {"user": ada.id}, "content": "hello"})).await;
-    let (of_ben, of_ada) = (presence(&mut a).await, presence(&mut b).await);
-    assert_eq!((of_ben.user, of_ben.state), (ben.id, PresenceState::Online));
-    assert_eq!((of_ada.user, of_ada.state), (ada.id, PresenceState::Online));
-    // Only once, and of whoever hides nothing more than to anybody.
-    b.asks(json!({"type": "send", "to": {"user": ada.id}, "content": "again"})).await.unwrap();
-    c.asks(json!({"type": "send", "to": {"user": ada.id}, "content": "hello"})).await.unwrap();
-    let of_cy = presence(&mut a).await;
-    assert_eq!((of_cy.user, of_cy.state, of_cy.last_seen_at), (cy.id, PresenceState::Offline, None));
-    assert!(!a.sees().await.iter().chain(&b.sees().await).any(is_presence));
-}
-
-#[tokio::test]
 async fn whoever_writes_alone_learns_nothing_of_the_presence_of_others() {
     let server = Server::start();
     let (ada, ben, eve) = (server.sign_up("Ada").await, server.sign_up("Ben").await, server.sign_up("Eve").await);

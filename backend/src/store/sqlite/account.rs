@@ -221,22 +221,6 @@ pub(in crate::store) fn delete(database: &Connection, user: UserId, at: Timestam
     Ok(())
 }
 
-const LAST_SEEN: &str = "SELECT last_seen_at FROM user WHERE id = ?1 AND deleted_at IS NULL";
-
-fn last_seen_at(found: &Row<'_>) -> rusqlite::Result<Option<Timestamp>> {
-    Ok(found.get::<_, Option<Sql<Timestamp>>>("last_seen_at")?.map(|Sql(at)| at))
-}
-
-/// See [`crate::store::Store::last_seen`].
-pub(in crate::store) fn last_seen(database: &Connection, users: &[UserId]) -> Result<Contacts, Error> {
-    let mut person = database.prepare_cached(LAST_SEEN)?;
-    let mut found = Vec::with_capacity(users.len());
-    for user in users {
-        found.extend(person.query_row([Sql(*user)], last_seen_at).optional()?.map(|at| (*user, at)));
-    }
-    Ok(found)
-}
-
 /// So many conversations of somebody are looked at for their contacts.
 const CONTACT_CONVERSATIONS_MAX: u32 = 10_000;
 /// And so many of their members: groups of the same people are many rows and few contacts.
@@ -259,7 +243,7 @@ pub(in crate::store) fn contacts(database: &Connection, user: UserId) -> Result<
          CROSS JOIN member AS other INDEXED BY member_written
            ON other.conversation = own.conversation AND other.has_written = 1 AND other.user <> ?1",
     )?;
-    let mut person = database.prepare_cached(LAST_SEEN)?;
+    let mut person = database.prepare_cached("SELECT last_seen_at FROM user WHERE id = ?1 AND deleted_at IS NULL")?;
     let mut seen = HashSet::new();
     let mut contacts = Vec::new();
     let mut left = CONTACT_ROWS_MAX;
@@ -272,7 +256,9 @@ pub(in crate::store) fn contacts(database: &Connection, user: UserId) -> Result<
         // Most people are met again and again; each is looked at once.
         let other: UserId = row::get(found, "user")?;
         if seen.insert(other) {
-            contacts.extend(person.query_row([Sql(other)], last_seen_at).optional()?.map(|at| (other, at)));
+            let last_seen_at = |found: &Row<'_>| found.get::<_, Option<Sql<Timestamp>>>("last_seen_at");
+            let found = person.query_row([Sql(other)], last_seen_at).optional()?;
+            contacts.extend(found.map(|at| (other, at.map(|Sql(at)| at))));
         }
     }
     Ok(contacts)

@@ -78,7 +78,7 @@ impl State {
         head.last_seq = seq.into();
         head.message_count += 1;
         head.last_position = position;
-        let news = if head.note_writer(user) { News::Answered } else { News::None };
+        head.note_writer(user);
         let (message_count, audience) = (head.message_count, head.audience.clone());
         self.positions
             .insert((key, user), Position { delivered: seq.into(), read: seq.into(), read_count: message_count });
@@ -95,7 +95,7 @@ impl State {
             kind: &kind,
         };
         self.record(Entry::Message(entry));
-        Ok(Some(Stored { place, kind, audience, news, requests: Vec::new() }))
+        Ok(Some(Stored { place, kind, audience, news: News::None, requests: Vec::new() }))
     }
 
     fn accept_progress(

@@ -47,16 +47,14 @@ impl Head {
         (!is_silent).then(|| members.clone())
     }
 
-    /// A member writes, and is silent no more. Their message tells the others how far they have read. Returns whether it is
-    /// the first of the last member who was silent.
-    pub(super) fn note_writer(&mut self, user: UserId) -> bool {
+    /// A member writes, and is silent no more. Their message tells the others how far they have read.
+    pub(super) fn note_writer(&mut self, user: UserId) {
         if let Audience::Members(members) = &self.audience
             && let Ok(at) = members.binary_search(&user)
             && let Some(is_silent) = self.silent.get_mut(at)
         {
-            return std::mem::take(is_silent) && !self.silent.contains(&true);
+            *is_silent = false;
         }
-        false
     }
 
     /// How many messages there are up to this number, if only messages come after it.

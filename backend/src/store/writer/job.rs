@@ -241,8 +241,6 @@ pub type Requests = Vec<(UserId, u64)>;
 pub enum News {
     /// Nothing but that it is there.
     None,
-    /// The first message of the last member who was silent: all of them have written, or came by themselves.
-    Answered,
     /// The conversation is new to its whole audience; it stood like this before the event.
     Made(Box<Summary>),
     /// It is new to this person; it stood like this before the event.

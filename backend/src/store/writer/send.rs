@@ -56,11 +56,11 @@ impl State {
         audience::note_writer(&self.database, key, user)?;
         // Writing moves one's own read position.
         let head = self.heads.get_mut(&key).ok_or_else(|| Error::Corrupt("a head is missing".into()))?;
-        let news = if head.note_writer(user) { News::Answered } else { News::None };
+        head.note_writer(user);
         let (audience, read_count) = (head.audience.clone(), head.message_count);
         self.positions
             .insert((key, user), Position { delivered: place.seq.into(), read: place.seq.into(), read_count });
-        let news = made.map_or(news, News::Made);
+        let news = made.map_or(News::None, News::Made);
         Ok(Effect::Stored(Stored { place, kind, audience, news, requests: Vec::new() }))
     }
 
