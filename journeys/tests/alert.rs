@@ -83,9 +83,7 @@ async fn one_is_told_of_what_one_does_not_see_as_much_as_one_wants() {
     ada.is_listened_to().await;
     ada.signs_in_or_up().await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
-    ada.goes_to("/settings").await;
-    ada.clicks_button("Turn on").await;
-    eventually("it says so", || async { ada.shown(".settings__told").await.contains("You are told") }).await;
+    ada.turns_on().await;
     ada.picture("settings-notifications").await;
 
     ben.writes_to(&["Ada Lovelace"], "Are you there?").await;
@@ -149,9 +147,7 @@ async fn of_two_tabs_one_tells() {
     let ada = Person::arrives("Ada Lovelace", &driver, &server).await;
     ada.is_listened_to().await;
     ada.signs_in_or_up().await;
-    ada.goes_to("/settings").await;
-    ada.clicks_button("Turn on").await;
-    eventually("it says so", || async { ada.shown(".settings__told").await.contains("You are told") }).await;
+    ada.turns_on().await;
     let first = ada.browser.window().await.unwrap();
     let second = ada.browser.new_tab().await.unwrap();
     ada.browser.switch_to_window(second.clone()).await.unwrap();

@@ -17,6 +17,14 @@ async fn makes(person: &Person, name: &str, people: &[&str]) {
     eventually("the group is open", || async { person.shown(".pane__name").await == name }).await;
 }
 
+/// Begins a channel of this name; it is still to be created.
+async fn names_channel(person: &Person, name: &str) {
+    person.clicks("a[href='/new']").await;
+    person.clicks(".new__group summary").await;
+    person.types("#group-name", name).await;
+    person.clicks("#group-kind option[value='channel']").await;
+}
+
 async fn mark(person: &Person) -> String {
     let script = "return [...document.querySelectorAll('.message__mark')].pop()?.dataset.mark ?? ''";
     person.js(script).await.as_str().unwrap_or_default().to_owned()
@@ -111,10 +119,7 @@ async fn the_list_of_members_follows_who_joins_while_it_is_open() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
-    ada.clicks("a[href='/new']").await;
-    ada.clicks(".new__group summary").await;
-    ada.types("#group-name", "Kitchen").await;
-    ada.clicks("#group-kind option[value='channel']").await;
+    names_channel(&ada, "Kitchen").await;
     ada.clicks_button("Create").await;
     eventually("the channel is open", || async { ada.shown(".pane__name").await == "Kitchen" }).await;
     ada.clicks("button[aria-label='About this conversation']").await;
@@ -376,10 +381,7 @@ async fn a_public_channel_is_found_and_joined_by_others() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
-    ada.clicks("a[href='/new']").await;
-    ada.clicks(".new__group summary").await;
-    ada.types("#group-name", "Kitchen").await;
-    ada.clicks("#group-kind option[value='channel']").await;
+    names_channel(&ada, "Kitchen").await;
     ada.types("#group-topic", "Cake and coffee").await;
     ada.picture("channel-new").await;
     ada.clicks_button("Create").await;

@@ -153,15 +153,21 @@ async fn firefox_tells_of_a_message_while_the_page_is_closed() {
     ada.leaves().await;
 }
 
+/// Lets the page show notifications, and its worker be pushed to.
+async fn may_notify(person: &Person, server: &Server) {
+    let tools = person.browser.cdp();
+    let grant = json!({"origin": server.origin(), "permissions": ["notifications"]});
+    tools.send_raw("Browser.grantPermissions", grant).await.unwrap();
+    tools.send_raw("ServiceWorker.enable", json!({})).await.unwrap();
+}
+
 #[tokio::test]
 async fn what_is_pushed_is_shown_once_and_not_to_whoever_is_looking() {
     let (server, driver) = (Server::start(), Driver::start().await);
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     ada.stays_in_the_browser().await;
     let tools = ada.browser.cdp();
-    let grant = json!({"origin": server.origin(), "permissions": ["notifications"]});
-    tools.send_raw("Browser.grantPermissions", grant).await.unwrap();
-    tools.send_raw("ServiceWorker.enable", json!({})).await.unwrap();
+    may_notify(&ada, &server).await;
     let push = async |seq: u64, body: &str| {
         // The last one is of another conversation: it takes the place of none of the others.
         let conversation = format!("0198c000-0000-7000-8000-00000000000{}", 1 + seq / 4);
@@ -203,9 +209,7 @@ async fn what_was_pushed_goes_when_its_message_is_deleted() {
     let ada = Person::joins("Ada Lovelace", &driver, &server).await;
     ada.stays_in_the_browser().await;
     let tools = ada.browser.cdp();
-    let grant = json!({"origin": server.origin(), "permissions": ["notifications"]});
-    tools.send_raw("Browser.grantPermissions", grant).await.unwrap();
-    tools.send_raw("ServiceWorker.enable", json!({})).await.unwrap();
+    may_notify(&ada, &server).await;
     ada.js("localStorage.setItem('confab-notify', 'on')").await;
     ada.goes_to("/emoji.txt").await;
     let (ben, cy) =
