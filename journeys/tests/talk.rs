@@ -123,7 +123,7 @@ async fn a_new_account_is_shown_what_it_can_do() {
     ada.js("[...document.querySelectorAll('.first-steps a')].find((e) => e.checkVisibility()).click()").await;
     eventually("everybody's is open", || async { ada.shown(".pane__name").await == "Everyone" }).await;
     ada.window(1280, 800).await;
-    // It goes once something is begun.
+    // First steps go once something is begun.
     ada.writes_to(&["Ben Okafor"], "Hello").await;
     ada.goes_to("/").await;
     ada.is_connected().await;

@@ -53,7 +53,7 @@ async fn a_wrong_clock_keeps_nobody_from_being_told() {
     let ben = Person::joins("Ben Okafor", &driver, &server).await;
     ben.writes_to(&["Ada Lovelace"], "Are you there?").await;
     ada.is_told(&["Ben Okafor: Are you there?"]).await;
-    // It is corrected while the page is open, and wrong again by far.
+    // The clock is corrected while the page is open, and wrong again by far.
     for (ahead, text) in [(0, "Now?"), (3 * DAY, "And now?")] {
         ada.js(&format!("window.told = []; window.ahead = {ahead}")).await;
         ben.says(text).await;
@@ -157,7 +157,7 @@ async fn each_message_says_whose_it_is_and_when() {
         })";
         let head = json!(["Ben Okafor", true, true, true, is_own.to_string()]);
         assert_eq!(person.js(heads).await, json!([head, head, head]));
-        // It is seen where one points, and not elsewhere.
+        // The time is seen where one points, and not elsewhere.
         let seen = "return [...document.querySelectorAll('.message__head')].map((e) => getComputedStyle(e).opacity)";
         let last = person.browser.find(By::XPath("//div[@class='message__text'][.='two']")).await.unwrap();
         person.browser.action_chain().move_to_element_center(&last).perform().await.unwrap();

@@ -151,7 +151,7 @@ async fn a_text_stays_in_its_message() {
         "return [...document.querySelectorAll({showing})].filter((e) => getComputedStyle(e).overflowY === 'visible').length"
     );
     assert_eq!(ada.js(&open).await, json!(0));
-    // What turns a text around ends with it: the note behind it is read from left to right.
+    // Signs that turn a text around end with it: the note behind it is read from left to right.
     ada.presses(Key::Up).await;
     ada.rewrites("\u{202e}all of it!").await;
     ada.sees("\u{202e}all of it! (edited)").await;

@@ -72,7 +72,7 @@ impl Names {
         let mut found = Self { names: Vec::new(), written: Vec::new(), places: Vec::new() };
         let (mut numbers, mut keys, mut seen) = (HashMap::new(), HashMap::new(), HashSet::new());
         for place in message.places() {
-            // The same words again name the same people.
+            // Repeated words name the same people.
             if seen.insert(place[0]) && !found.add(&place, &mut numbers, &mut keys) {
                 break;
             }
@@ -346,7 +346,7 @@ impl<'a> Message<'a> {
         for block in blocks {
             match block {
                 Block::Paragraph(parts) => self.add_parts(parts, counts),
-                // Whoever is quoted has said it before.
+                // Quoted text was said before.
                 Block::Quote(blocks) => self.add_blocks(blocks, false),
                 Block::Code { text, .. } => self.add_silent(&text),
                 Block::List(_, items) => items.into_iter().for_each(|item| self.add_blocks(item, counts)),

@@ -5,8 +5,7 @@
 use super::completion::{CompletionList, id_of};
 use super::icon::{Icon, Picture};
 use super::tray::Tray;
-use crate::browser;
-use crate::browser::{files_in, files_of};
+use crate::browser::{self, files_in, files_of};
 use crate::dynamic::{memo, part, part_if, text as following};
 use crate::i18n::{Text, count, tr};
 use crate::keys;

@@ -75,7 +75,7 @@ pub(crate) fn New() -> impl IntoView {
     on_cleanup(move || {
         let done = |first: &FirstMessage| matches!(first.state, FirstState::Accepted(_));
         state.first_messages.update(|all| all.retain(|first| !done(first)));
-        // Whom a text is for stays with it.
+        // The chosen people stay with the text.
         if text.with_untracked(|text| shared::text::is_blank(text)) {
             chosen.set(Vec::new());
         }

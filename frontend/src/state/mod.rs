@@ -113,7 +113,7 @@ pub(crate) struct State {
     pub(crate) viewing: StoredValue<(Vec<Attachment>, usize)>,
     /// The text to be copied by hand.
     pub(crate) copying: StoredValue<String>,
-    /// Whom the message to people that is being written is for.
+    /// The people whom the message being written is for.
     pub(crate) beginning: RwSignal<Vec<User>>,
     /// Grows with what comes from the server.
     pub(crate) heard: StoredValue<u32>,

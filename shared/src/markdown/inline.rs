@@ -291,7 +291,7 @@ impl<'a> Parser<'a> {
             },
         };
         if !is_mark {
-            // What would be no mark here is none without the backslash.
+            // A sign that would be no mark here is none without the backslash.
             let is_sign = SIGNS.iter().any(|(other, _)| *other == sign);
             return self.text(if is_sign { count + length } else { count });
         }

@@ -40,7 +40,7 @@ pub(super) fn is_host(url: &str) -> bool {
         match c {
             '@' => return false,
             '.' => (is_latin, is_alike) = (false, false),
-            // What is no part of a host may belong to the sentence, but must not look like a part of the address.
+            // A sign that is no part of a host may belong to the sentence, but must not look like a part of the address.
             c if !is_word(c) && !"-_~:[]%".contains(c) => {
                 if !is_ended && !c.is_ascii() {
                     return false;

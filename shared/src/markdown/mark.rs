@@ -65,7 +65,7 @@ impl Sides {
             let before = text[..begin].trim_end_matches('\\');
             let (count, length) = escaped_run(&text[begin..], sign, usize::MAX);
             let (begins, ends) = sides(sign, count, before.chars().next_back(), &text[begin + length..]);
-            // What stands before the sign are backslashes.
+            // Backslashes stand before the sign.
             let place = &mut found[place];
             if begins && count >= least {
                 place.0 = place.0.min(begin);
