@@ -256,6 +256,16 @@ fn written(text: &str, at: usize) -> Vec<&str> {
     ends(rest).into_iter().rev().map(|end| &rest[..end]).collect()
 }
 
+/// A text without the backslashes before signs: `@\_ghost\_` names whoever is called `_ghost_`, although the page shows a
+/// backslash where the sign behind it would be no mark.
+fn unescaped(text: String) -> String {
+    let is_escape = |at: usize| text[at + 1..].starts_with(|sign: char| sign.is_ascii_punctuation());
+    match text.contains('\\') {
+        true => text.char_indices().filter(|(at, c)| *c != '\\' || !is_escape(*at)).map(|(_, c)| c).collect(),
+        false => text,
+    }
+}
+
 /// Possible ends of a name that begins here.
 fn ends(rest: &str) -> Vec<usize> {
     let mut ends = Vec::new();
@@ -359,6 +369,7 @@ impl<'a> Message<'a> {
         for part in parts {
             match part {
                 Inline::Text(text) if counts => {
+                    let text = unescaped(text);
                     self.signs.extend(text.match_indices('@').map(|(at, _)| Some((self.texts.len(), at))));
                     self.texts.push(text);
                 }
